@@ -1,0 +1,5 @@
+//! regsize: where the bytes of a container image are, read from its registry alone.
+
+pub mod image;
+pub mod oci;
+pub mod size;
