@@ -2,4 +2,5 @@
 
 pub mod image;
 pub mod oci;
+pub mod reference;
 pub mod size;

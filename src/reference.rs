@@ -1,0 +1,447 @@
+//! Image references as docker users type them: `[host[:port]/]repository[:tag][@digest]`.
+//!
+//! The first component is a registry if it has a `.` or `:` or is `localhost`; otherwise the
+//! registry is Docker Hub, whose one-component names get `library/`. Without tag and digest the
+//! tag is `latest`; with both, the digest wins and the tag is a label. Names that a registry
+//! would refuse are refused here, with the character that is wrong. See distribution-spec,
+//! "Pulling manifests", for the grammar of names and tags.
+
+use std::fmt;
+use std::net::Ipv6Addr;
+use std::str::FromStr;
+
+use crate::oci::{Digest, DigestError};
+
+/// The name by which Docker Hub is known in references.
+pub const DOCKER_HUB: &str = "docker.io";
+
+/// A registry, a repository in it, and a tag or digest.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Reference {
+    registry: String,
+    repository: String,
+    tag: Option<String>,
+    digest: Option<Digest>,
+}
+
+/// Why a text is not a reference.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ReferenceError {
+    /// The text is empty.
+    #[error("the image reference is empty: give one such as debian:12 or ghcr.io/owner/name:tag")]
+    Empty,
+    /// The text begins with a URL scheme.
+    #[error("{typed:?} is not an image reference: leave out {scheme:?}")]
+    Scheme {
+        /// What was typed.
+        typed: String,
+        /// The part to leave out.
+        scheme: &'static str,
+    },
+    /// The text holds a user name or password; it is not repeated.
+    #[error(
+        "an image reference holds no user name or password: log in with docker login, or use --username"
+    )]
+    UserInfo,
+    /// The registry's host or port is malformed.
+    #[error("{typed:?} is not an image reference: {host:?} is not a registry host: {reason}")]
+    Host {
+        /// What was typed.
+        typed: String,
+        /// The part before the first slash.
+        host: String,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
+    /// A character does not belong where it stands.
+    #[error(
+        "{typed:?} is not an image reference: {part} must not have {character:?} (character {position}){advice}"
+    )]
+    Character {
+        /// What was typed.
+        typed: String,
+        /// The part that is malformed.
+        part: &'static str,
+        /// The offending character.
+        character: char,
+        /// Its position in what was typed, counted from 1.
+        position: usize,
+        /// What is allowed.
+        advice: &'static str,
+    },
+    /// A part is empty or too long.
+    #[error("{typed:?} is not an image reference: {problem}")]
+    Length {
+        /// What was typed, shortened.
+        typed: String,
+        /// Which part, and its limit.
+        problem: &'static str,
+    },
+    /// The digest is malformed.
+    #[error("{typed:?} is not an image reference")]
+    Digest {
+        /// What was typed.
+        typed: String,
+        /// What is wrong with the digest.
+        source: DigestError,
+    },
+}
+
+impl Reference {
+    /// The registry as it is written in references: host and, if not the default, port.
+    pub fn registry(&self) -> &str {
+        &self.registry
+    }
+
+    /// Host and port of the registry's API, which for Docker Hub has another name.
+    pub fn api_host(&self) -> &str {
+        if self.registry == DOCKER_HUB { "registry-1.docker.io" } else { &self.registry }
+    }
+
+    /// The repository's full name, with `library/` for Docker Hub's official images.
+    pub fn repository(&self) -> &str {
+        &self.repository
+    }
+
+    /// The tag, if one was given or implied. With a digest it is only a label.
+    pub fn tag(&self) -> Option<&str> {
+        self.tag.as_deref()
+    }
+
+    /// The digest, if one was given.
+    pub fn digest(&self) -> Option<&Digest> {
+        self.digest.as_ref()
+    }
+
+    /// What a registry is asked for: the digest, or else the tag.
+    pub fn version(&self) -> &str {
+        self.digest.as_ref().map_or_else(|| self.tag.as_deref().unwrap_or("latest"), Digest::as_str)
+    }
+
+    /// The same repository with another tag.
+    #[must_use]
+    pub fn with_tag(&self, tag: &str) -> Self {
+        Self { tag: Some(tag.to_owned()), digest: None, ..self.clone() }
+    }
+}
+
+impl fmt::Display for Reference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.registry, self.repository)?;
+        self.tag.as_ref().map_or(Ok(()), |tag| write!(f, ":{tag}"))?;
+        self.digest.as_ref().map_or(Ok(()), |digest| write!(f, "@{digest}"))
+    }
+}
+
+impl FromStr for Reference {
+    type Err = ReferenceError;
+
+    fn from_str(typed: &str) -> Result<Self, ReferenceError> {
+        Typed(typed).parse()
+    }
+}
+
+/// The text being parsed, for errors that repeat it.
+#[derive(Clone, Copy)]
+struct Typed<'a>(&'a str);
+
+impl Typed<'_> {
+    fn parse(self) -> Result<Reference, ReferenceError> {
+        self.refuse_common_mistakes()?;
+        let (name, digest) = self.split_digest()?;
+        let (registry, path) = self.split_registry(name)?;
+        let (repository, tag) = match path.rsplit_once(':') {
+            Some((repository, tag)) => (repository, Some(tag)),
+            None => (path, None),
+        };
+        self.check_repository(repository)?;
+        tag.map_or(Ok(()), |tag| self.check_tag(tag))?;
+        let repository = if registry == DOCKER_HUB && !repository.contains('/') {
+            format!("library/{repository}")
+        } else {
+            repository.to_owned()
+        };
+        if registry.len() + repository.len() > 255 {
+            return Err(self.length("registry and repository are longer than 255 characters"));
+        }
+        let tag = match (tag, &digest) {
+            (Some(tag), _) => Some(tag.to_owned()),
+            (None, None) => Some("latest".to_owned()),
+            (None, Some(_)) => None,
+        };
+        Ok(Reference { registry, repository, tag, digest })
+    }
+
+    fn refuse_common_mistakes(self) -> Result<(), ReferenceError> {
+        if self.0.is_empty() {
+            return Err(ReferenceError::Empty);
+        }
+        for scheme in ["https://", "http://", "docker://", "oci://"] {
+            if self.0.starts_with(scheme) && !self.0.contains('@') {
+                return Err(ReferenceError::Scheme { typed: self.shortened(), scheme });
+            }
+        }
+        Ok(())
+    }
+
+    fn split_digest(&self) -> Result<(&str, Option<Digest>), ReferenceError> {
+        let Some((name, digest)) = self.0.split_once('@') else { return Ok((self.0, None)) };
+        if digest.contains(['/', '@']) && !digest.starts_with("sha") {
+            return Err(ReferenceError::UserInfo);
+        }
+        match digest.parse() {
+            Ok(digest) => Ok((name, Some(digest))),
+            Err(source) => Err(ReferenceError::Digest { typed: self.shortened(), source }),
+        }
+    }
+
+    fn split_registry<'a>(&self, name: &'a str) -> Result<(String, &'a str), ReferenceError> {
+        let Some((host, path)) = name.split_once('/') else {
+            return Ok((DOCKER_HUB.to_owned(), name));
+        };
+        if !(host.contains(['.', ':']) || host.eq_ignore_ascii_case("localhost")) {
+            return Ok((DOCKER_HUB.to_owned(), name));
+        }
+        let reason = check_host(host);
+        if let Some(reason) = reason {
+            return Err(ReferenceError::Host {
+                typed: self.shortened(),
+                host: host.to_owned(),
+                reason,
+            });
+        }
+        let host = host.to_ascii_lowercase();
+        let registry = match host.as_str() {
+            "index.docker.io" | "registry-1.docker.io" | "registry.hub.docker.com" => DOCKER_HUB,
+            other => other,
+        };
+        Ok((registry.to_owned(), path))
+    }
+
+    fn check_repository(self, repository: &str) -> Result<(), ReferenceError> {
+        const PART: &str = "a repository name";
+        const ADVICE: &str = ": lower-case letters and digits, separated by one of . _ __ - /";
+        if repository.is_empty() {
+            return Err(self.length("the repository name is empty"));
+        }
+        let allowed = |c: char| matches!(c, 'a'..='z' | '0'..='9' | '.' | '_' | '-' | '/');
+        if let Some((at, character)) = repository.char_indices().find(|(_, c)| !allowed(*c)) {
+            return Err(self.character(PART, repository, at, character, ADVICE));
+        }
+        let mut at = 0;
+        for component in repository.split('/') {
+            if let Some((offset, character)) = misplaced_separator(component) {
+                let at = (at + offset).min(repository.len() - 1);
+                return Err(self.character(PART, repository, at, character, ADVICE));
+            }
+            at += component.len() + 1;
+        }
+        Ok(())
+    }
+
+    fn check_tag(self, tag: &str) -> Result<(), ReferenceError> {
+        const ADVICE: &str = ": letters, digits, . _ - and not . or - first";
+        if tag.is_empty() || tag.len() > 128 {
+            return Err(self.length("a tag has 1 to 128 characters"));
+        }
+        let allowed = |(at, c): (usize, char)| {
+            c.is_ascii_alphanumeric() || c == '_' || (at > 0 && matches!(c, '.' | '-'))
+        };
+        match tag.char_indices().find(|found| !allowed(*found)) {
+            Some((at, character)) => Err(self.character("a tag", tag, at, character, ADVICE)),
+            None => Ok(()),
+        }
+    }
+
+    fn character(
+        self,
+        part: &'static str,
+        of: &str,
+        at: usize,
+        character: char,
+        advice: &'static str,
+    ) -> ReferenceError {
+        let start = self.0.find(of).unwrap_or(0);
+        let position = self.0[..start].chars().count() + of[..at].chars().count() + 1;
+        ReferenceError::Character { typed: self.shortened(), part, character, position, advice }
+    }
+
+    fn length(self, problem: &'static str) -> ReferenceError {
+        ReferenceError::Length { typed: self.shortened(), problem }
+    }
+
+    fn shortened(self) -> String {
+        const SHOWN: usize = 300;
+        let mut shown: String = self.0.chars().take(SHOWN).collect();
+        if shown.len() < self.0.len() {
+            shown.push('…');
+        }
+        shown
+    }
+}
+
+/// The first separator that does not stand between letters or digits as the grammar wants.
+fn misplaced_separator(component: &str) -> Option<(usize, char)> {
+    let alphanumeric = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_alphanumeric);
+    let bytes = component.as_bytes();
+    if bytes.is_empty() {
+        return Some((0, '/'));
+    }
+    let mut at = 0;
+    while at < bytes.len() {
+        let run = bytes[at..].iter().take_while(|b| !b.is_ascii_alphanumeric()).count();
+        let separator = &component[at..at + run];
+        let known =
+            matches!(separator, "" | "." | "_" | "__") || separator.bytes().all(|b| b == b'-');
+        if run > 0 && !(known && at > 0 && alphanumeric(bytes.get(at + run))) {
+            return Some((at, char::from(bytes[at])));
+        }
+        at += run.max(1);
+    }
+    None
+}
+
+fn check_host(host: &str) -> Option<&'static str> {
+    let (name, port) = match host.strip_prefix('[') {
+        Some(rest) => match rest.split_once(']') {
+            Some((address, rest)) if address.parse::<Ipv6Addr>().is_ok() => {
+                if rest.is_empty() {
+                    return None;
+                }
+                match rest.strip_prefix(':') {
+                    Some(port) => ("v6", Some(port)),
+                    None => return Some("after an IPv6 address comes a colon and the port"),
+                }
+            }
+            _ => return Some("the brackets do not hold an IPv6 address"),
+        },
+        None => host.split_once(':').map_or((host, None), |(name, port)| (name, Some(port))),
+    };
+    if port.is_some_and(|port| {
+        port.is_empty()
+            || port.len() > 5
+            || port.parse::<u16>().is_ok_and(|p| p == 0)
+            || port.parse::<u16>().is_err()
+            || port.starts_with('+')
+    }) {
+        return Some("the port is a number from 1 to 65535");
+    }
+    if !name.is_ascii() {
+        return Some("write an international host name in its xn-- form");
+    }
+    let label = |label: &str| {
+        (1..=63).contains(&label.len())
+            && label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+    };
+    if name.split('.').all(label) { None } else { Some("it has letters, digits, hyphens and dots") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn digest() -> String {
+        format!("sha256:{}", "ab".repeat(32))
+    }
+
+    #[test]
+    fn references_mean_what_docker_users_mean() {
+        let check = |typed: &str, expected: &str| {
+            let reference: Reference =
+                typed.parse().unwrap_or_else(|error| panic!("{typed}: {error}"));
+            assert_eq!(reference.to_string(), expected, "{typed}");
+        };
+        let digest = digest();
+        check("ubuntu", "docker.io/library/ubuntu:latest");
+        check("rocker/ml:4.4", "docker.io/rocker/ml:4.4");
+        check("docker.io/ubuntu:24.04", "docker.io/library/ubuntu:24.04");
+        check("index.docker.io/rocker/ml", "docker.io/rocker/ml:latest");
+        check("registry-1.docker.io/library/ubuntu", "docker.io/library/ubuntu:latest");
+        check(&format!("ghcr.io/o/r@{digest}"), &format!("ghcr.io/o/r@{digest}"));
+        check(&format!("ghcr.io/o/r:v1@{digest}"), &format!("ghcr.io/o/r:v1@{digest}"));
+        check("localhost/x", "localhost/x:latest");
+        check("localhost:5000/x:1", "localhost:5000/x:1");
+        check("[::1]:5000/x", "[::1]:5000/x:latest");
+        check("[::1]/x", "[::1]/x:latest");
+        check("127.0.0.1:5000/a/b/c__d-e.f:T_1", "127.0.0.1:5000/a/b/c__d-e.f:T_1");
+        check("GHCR.io/o/r", "ghcr.io/o/r:latest");
+        check("a--b/c", "docker.io/a--b/c:latest");
+    }
+
+    #[test]
+    fn the_digest_wins_over_the_tag() {
+        let reference: Reference = format!("r/x:old@{}", digest()).parse().unwrap();
+        assert_eq!(reference.version(), digest());
+        assert_eq!(reference.tag(), Some("old"));
+    }
+
+    #[test]
+    fn malformed_references_name_what_is_wrong() {
+        let check = |typed: &str, expected: &str| {
+            let error = typed.parse::<Reference>().expect_err(typed);
+            let source =
+                std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
+            assert!(format!("{error}: {source}").contains(expected), "{typed}: {error}: {source}");
+        };
+        check("", "is empty");
+        check("UPPER/case", "'U' (character 1)");
+        check("ghcr.io/Owner/x", "'O' (character 9)");
+        check("a//b", "'/' (character 3)");
+        check("a/", "'/' (character 2)");
+        check("/a", "'/' (character 1)");
+        check("a/../b", "'.' (character 3)");
+        check("a/b-", "'-' (character 4)");
+        check("a___b", "'_' (character 2)");
+        check("a:b:c", "':' (character 2)");
+        check("a:-x", "'-' (character 3)");
+        check("a:", "a tag has 1 to 128");
+        check(&format!("a:{}", "t".repeat(129)), "a tag has 1 to 128");
+        check(&"n".repeat(256), "longer than 255");
+        check("host:99999/x", "1 to 65535");
+        check("host:0/x", "1 to 65535");
+        check("host:/x", "1 to 65535");
+        check("host:+80/x", "1 to 65535");
+        check("[::zz]:5000/x", "IPv6");
+        check("[::1]5000/x", "IPv6");
+        check("b\u{fc}cher.example/x", "xn--");
+        check("-x.example/y", "letters, digits");
+        check("https://ghcr.io/o/r", "leave out \"https://\"");
+        check("a\u{1b}[31mb", "\\u{1b}");
+        check("a\nb", "'\\n' (character 2)");
+        check("a\u{202e}b", "(character 2)");
+        check("a@sha256:ABC", "is not a digest");
+        check("a@sha256:../../x", "is not a digest");
+        check("a@md5:d41d8cd98f00b204e9800998ecf8427e", "is not a digest");
+    }
+
+    #[test]
+    fn passwords_are_not_repeated() {
+        for typed in [
+            "user:s3cret@host/x",
+            "https://user:s3cret@host/x",
+            "user:s3cret@host:5000/x@sha256:00",
+        ] {
+            let error = typed.parse::<Reference>().unwrap_err();
+            assert_eq!(error, ReferenceError::UserInfo, "{typed}");
+            assert!(!format!("{error:?} {error}").contains("s3cret"));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn accepted_references_read_back_as_themselves(typed in "[a-zA-Z0-9.:/@_\\[\\]-]{1,40}") {
+            if let Ok(reference) = typed.parse::<Reference>() {
+                prop_assert_eq!(reference.to_string().parse::<Reference>(), Ok(reference));
+            }
+        }
+
+        #[test]
+        fn any_text_is_a_reference_or_an_error(typed in "\\PC{0,60}") {
+            let _ = typed.parse::<Reference>();
+        }
+    }
+}
