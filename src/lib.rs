@@ -1,6 +1,10 @@
 //! regsize: where the bytes of a container image are, read from its registry alone.
 
-pub mod image;
+pub mod size;
 pub mod oci;
 pub mod reference;
-pub mod size;
+pub mod cache;
+pub mod registry;
+pub mod image;
+pub mod layer;
+pub mod collect;

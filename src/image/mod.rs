@@ -4,9 +4,20 @@
 //! from 1. Sizes are compressed bytes (the descriptor's, exact) and uncompressed bytes (the tar
 //! stream's length, known or inferred or unknown); they are never added to one another.
 
+mod base;
+mod history;
+mod instruction;
+mod join;
+mod provenance;
+mod time;
+
 use std::collections::BTreeMap;
 
+pub(crate) use join::Parts;
+pub(crate) use provenance::{Provenance, read as read_provenance};
+
 use crate::oci::{Annotations, DiffId, Digest, MediaType, Platform};
+pub use crate::registry::RateLimit;
 
 /// What a reference stands for: its images, one per platform, and what is attached to them.
 #[derive(Clone, Debug, PartialEq)]
@@ -40,19 +51,6 @@ pub struct Shared {
     pub all_platforms: u128,
     /// Each distinct layer counted once.
     pub unique: u128,
-}
-
-/// A pull limit, as Docker Hub reports it in `ratelimit-*` headers.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RateLimit {
-    /// Pulls allowed per window.
-    pub limit: u64,
-    /// Pulls left in the window.
-    pub remaining: u64,
-    /// The window's length in seconds, if it was given.
-    pub window_seconds: Option<u64>,
-    /// What the registry counts by: an address or an account.
-    pub source: Option<String>,
 }
 
 /// A document of an index that is not an image.

@@ -1,0 +1,183 @@
+//! Confirms what an image claims about its base image by the base image's own layers.
+//!
+//! A base is confirmed if its layers, by digest or by uncompressed digest, are the lowest layers
+//! of the image. A claim that cannot be confirmed keeps its name but marks no layer.
+
+use futures::future::join_all;
+
+use super::documents::Documents;
+use super::entries::Entries;
+use super::{BaseSource, Request, Session};
+use crate::image::{Base, Evidence, Image, Provenance};
+use crate::oci::{Digest, Document, Manifest, Platform};
+use crate::reference::Reference;
+use crate::registry::{Error, ErrorKind};
+
+/// Base images that are asked about for one image.
+const MAX_ASKED: usize = 4;
+
+/// Finds the base images of the images shown in detail.
+pub(super) async fn find(
+    session: &Session,
+    documents: &Documents<'_>,
+    entries: &Entries,
+    images: &mut [Image],
+    provenance: &[Option<Provenance>],
+    request: &Request,
+) {
+    let detailed = |at: usize| request.detail_all || at == entries.shown;
+    let search = images.iter().zip(provenance).enumerate().filter(|(at, _)| detailed(*at));
+    let found = join_all(search.map(|(at, (image, provenance))| async move {
+        let claims = claims(image, provenance.as_ref(), entries, request);
+        (at, best(session, documents, image, claims, request).await)
+    }))
+    .await;
+    for (at, base) in found {
+        if let Some(base) = base {
+            images[at].set_base(base);
+        }
+    }
+}
+
+/// All claims, strongest first.
+fn claims(
+    image: &Image,
+    provenance: Option<&Provenance>,
+    entries: &Entries,
+    request: &Request,
+) -> Vec<Base> {
+    let claim = |evidence, name: Option<String>, digest, layers| Base {
+        name,
+        digest,
+        layers,
+        evidence,
+        confirmed: false,
+    };
+    if let BaseSource::Given(reference) = &request.base {
+        return vec![claim(
+            Evidence::Given,
+            Some(reference.to_string()),
+            reference.digest().cloned(),
+            None,
+        )];
+    }
+    let mut claims = Vec::new();
+    if let Some(provenance) = provenance {
+        claims.extend(provenance.base.iter().map(|base| {
+            claim(Evidence::Provenance, base.name.clone(), base.digest.clone(), base.layers)
+        }));
+        claims.extend(provenance.materials.iter().map(|material| {
+            claim(Evidence::Provenance, Some(material.name.clone()), material.digest.clone(), None)
+        }));
+    }
+    claims.extend(image.base_claims(&entries.annotations));
+    claims
+}
+
+/// The first claim that knows how many layers are the base's; else a claim that at least names it.
+async fn best(
+    session: &Session,
+    documents: &Documents<'_>,
+    image: &Image,
+    claims: Vec<Base>,
+    request: &Request,
+) -> Option<Base> {
+    let mut named = None;
+    let mut asked = 0;
+    for claim in claims {
+        if claim.layers.is_some() {
+            // The history's boundary holds for a base that was named but could not be confirmed.
+            return Some(
+                match named.filter(|_| claim.evidence == Evidence::History && claim.name.is_none())
+                {
+                    Some(Base { name, digest, .. }) => Base { name, digest, ..claim },
+                    None => claim,
+                },
+            );
+        }
+        let Some(reference) =
+            reference(&claim).filter(|_| request.base != BaseSource::Claims && asked < MAX_ASKED)
+        else {
+            named = named.or(Some(claim));
+            continue;
+        };
+        asked += 1;
+        match confirm(session, &reference, image).await {
+            Ok(Some((layers, digest))) => {
+                return Some(Base { layers: Some(layers), digest: claim.digest.or(Some(digest)), confirmed: true, ..claim });
+            }
+            Ok(None) => documents.warn(format!(
+                "{}: the layers of {reference} are not the lowest layers of the image, so it does not show where the base image ends",
+                image.platform,
+            )),
+            Err(error) => documents.warn(format!("{}: the base image could not be asked about: {error}", image.platform)),
+        }
+        named = named.or(Some(claim));
+    }
+    // Of several materials none is known to be the base; an unconfirmed one is not named.
+    named.filter(|claim| claim.evidence != Evidence::Provenance)
+}
+
+fn reference(claim: &Base) -> Option<Reference> {
+    let name = claim.name.as_deref()?;
+    let text = match &claim.digest {
+        Some(digest) if !name.contains('@') => format!("{name}@{digest}"),
+        _ => name.to_owned(),
+    };
+    text.parse().ok()
+}
+
+/// How many layers of the image are the base's, and the digest that the base resolved to.
+async fn confirm(
+    session: &Session,
+    reference: &Reference,
+    image: &Image,
+) -> Result<Option<(usize, Digest)>, Error> {
+    let documents = Documents::new(session, reference)?;
+    let root = documents.root().await.map_err(|error| error.about(reference))?;
+    let manifest = match &root.document {
+        Document::Manifest(manifest) => manifest.clone(),
+        Document::Index(index) => {
+            let fits = |platform: &Platform| {
+                image.platform.satisfies(platform) || platform.satisfies(&image.platform)
+            };
+            let entry = index.manifests.iter().find(|entry| {
+                entry.artifact_type.is_none() && entry.platform.as_ref().is_some_and(fits)
+            });
+            let Some(entry) = entry else { return Ok(None) };
+            match documents.manifest(entry).await? {
+                Document::Manifest(manifest) => manifest,
+                Document::Index(_) => {
+                    return Err(Error::new(
+                        ErrorKind::BadData,
+                        format!("{reference} is nested too deep"),
+                    ));
+                }
+            }
+        }
+    };
+    let count = manifest.layers.len();
+    if count == 0 || count > image.layers.len() {
+        return Ok(None);
+    }
+    let same =
+        same_digests(&manifest, image) || same_diff_ids(&documents, &manifest, image).await?;
+    Ok(same.then_some((count, root.digest)))
+}
+
+fn same_digests(base: &Manifest, image: &Image) -> bool {
+    base.layers.iter().zip(&image.layers).all(|(base, layer)| base.digest == layer.digest)
+}
+
+/// Layers that were compressed again when they were pushed keep their uncompressed digest.
+async fn same_diff_ids(
+    documents: &Documents<'_>,
+    base: &Manifest,
+    image: &Image,
+) -> Result<bool, Error> {
+    let config = documents.config(&base.config).await?;
+    let ids = &config.rootfs.diff_ids;
+    let pairs = ids.iter().zip(&image.layers);
+    Ok(ids.len() == base.layers.len()
+        && pairs.into_iter().all(|(id, layer)| layer.diff_id.as_ref() == Some(id)))
+}

@@ -1,0 +1,214 @@
+//! Documents of one repository, from the cache or the registry, decoded.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use bytes::Bytes;
+
+use super::{Session, missing};
+use crate::cache::{Bucket, Cache};
+use crate::oci::{Decoded, Descriptor, Digest, Document, ImageConfig, MediaType, decode};
+use crate::reference::Reference;
+use crate::registry::{Error, ErrorKind, Fetched, Limits, Registry};
+
+/// Access to one repository's documents, and the warnings that came up while reading them.
+pub(super) struct Documents<'a> {
+    pub(super) registry: Arc<Registry>,
+    pub(super) reference: &'a Reference,
+    pub(super) cache: &'a Cache,
+    limits: Limits,
+    warnings: Mutex<Vec<String>>,
+}
+
+/// The document that a reference resolved to.
+pub(super) struct Root {
+    pub(super) digest: Digest,
+    pub(super) size: u64,
+    pub(super) document: Document,
+}
+
+impl Root {
+    /// The media type that the document gives itself, or that its shape has in OCI: Docker's
+    /// documents always name theirs.
+    pub(super) fn media_type(&self) -> MediaType {
+        let (own, oci) = match &self.document {
+            Document::Index(index) => {
+                (&index.media_type, "application/vnd.oci.image.index.v1+json")
+            }
+            Document::Manifest(manifest) => {
+                (&manifest.media_type, "application/vnd.oci.image.manifest.v1+json")
+            }
+        };
+        own.clone().unwrap_or_else(|| MediaType(oci.to_owned()))
+    }
+}
+
+impl<'a> Documents<'a> {
+    pub(super) fn new(session: &'a Session, reference: &'a Reference) -> Result<Self, Error> {
+        let registry = session.registries.get(reference)?;
+        let limits = session.registries.options().limits;
+        Ok(Self { registry, reference, cache: &session.cache, limits, warnings: Mutex::default() })
+    }
+
+    /// Resolves the reference. A document that was read before costs one HEAD.
+    pub(super) async fn root(&self) -> Result<Root, Error> {
+        if let Some(root) = self.root_from_cache().await? {
+            return Ok(root);
+        }
+        let version = self.reference.version();
+        let fetched = match self.registry.manifest(self.repository(), version, None).await {
+            Ok(fetched) => fetched,
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                return Err(missing::explain(self, error).await);
+            }
+            Err(error) => return Err(error),
+        };
+        self.keep(&fetched);
+        self.parse(&fetched.digest, &fetched.bytes, fetched.media_type.as_ref())
+    }
+
+    async fn root_from_cache(&self) -> Result<Option<Root>, Error> {
+        let Some(expected) = self.reference.digest().cloned().or_else(|| self.last_digest()) else {
+            return Ok(None);
+        };
+        if self.cached(&expected).is_none() {
+            return Ok(None);
+        }
+        let Some(digest) =
+            self.registry.resolve(self.repository(), self.reference.version()).await?
+        else {
+            return Ok(None);
+        };
+        let bytes = match self.cached(&digest) {
+            Some(bytes) => bytes,
+            None => {
+                let fetched =
+                    self.registry.manifest(self.repository(), digest.as_str(), None).await?;
+                self.keep(&fetched);
+                fetched.bytes
+            }
+        };
+        self.parse(&digest, &bytes, None).map(Some)
+    }
+
+    fn parse(
+        &self,
+        digest: &Digest,
+        bytes: &[u8],
+        answered: Option<&MediaType>,
+    ) -> Result<Root, Error> {
+        let document = self.document(digest, bytes, answered)?;
+        Ok(Root { digest: digest.clone(), size: bytes.len() as u64, document })
+    }
+
+    /// The manifest or index that a descriptor stands for.
+    pub(super) async fn manifest(&self, descriptor: &Descriptor) -> Result<Document, Error> {
+        if let Some(bytes) =
+            self.cached(&descriptor.digest).filter(|bytes| bytes.len() as u64 == descriptor.size)
+        {
+            return self.document(&descriptor.digest, &bytes, None);
+        }
+        let fetched = self
+            .registry
+            .manifest(self.repository(), descriptor.digest.as_str(), Some(descriptor.size))
+            .await?;
+        self.cache.put(Bucket::Documents, &fetched.digest, &fetched.bytes);
+        self.document(&fetched.digest, &fetched.bytes, fetched.media_type.as_ref())
+    }
+
+    /// The image config that a descriptor stands for.
+    pub(super) async fn config(&self, descriptor: &Descriptor) -> Result<ImageConfig, Error> {
+        let bytes = self.blob(descriptor, self.limits.config, "the image config").await?;
+        let Decoded { value, repeated_keys } = decode(&bytes).map_err(|error| {
+            Error::new(
+                ErrorKind::BadData,
+                format!("the image config {} cannot be read: {error}", descriptor.digest),
+            )
+        })?;
+        self.warn_of_repeated(&descriptor.digest, &repeated_keys);
+        Ok(value)
+    }
+
+    /// A small blob, whole and verified.
+    pub(super) async fn blob(
+        &self,
+        descriptor: &Descriptor,
+        ceiling: u64,
+        what: &'static str,
+    ) -> Result<Bytes, Error> {
+        if let Some(bytes) =
+            self.cached(&descriptor.digest).filter(|bytes| bytes.len() as u64 == descriptor.size)
+        {
+            return Ok(bytes);
+        }
+        let bytes = self.registry.small_blob(self.repository(), descriptor, ceiling, what).await?;
+        self.cache.put(Bucket::Documents, &descriptor.digest, &bytes);
+        Ok(bytes)
+    }
+
+    pub(super) fn repository(&self) -> &str {
+        self.reference.repository()
+    }
+
+    pub(super) fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    pub(super) fn warn(&self, warning: String) {
+        let mut warnings = self.warnings.lock().unwrap_or_else(PoisonError::into_inner);
+        if !warnings.contains(&warning) {
+            warnings.push(warning);
+        }
+    }
+
+    /// All warnings, in an order that does not depend on which answer came first.
+    pub(super) fn into_warnings(self, more: Vec<String>) -> Vec<String> {
+        let mut warnings = self.warnings.into_inner().unwrap_or_else(PoisonError::into_inner);
+        warnings.sort();
+        let said = more.into_iter().map(|warning| format!("the registry says: {warning}"));
+        warnings.extend(said);
+        warnings
+    }
+
+    fn document(
+        &self,
+        digest: &Digest,
+        bytes: &[u8],
+        answered: Option<&MediaType>,
+    ) -> Result<Document, Error> {
+        let decoded = Document::parse(bytes, answered).map_err(|error| {
+            Error::new(ErrorKind::BadData, format!("the document {digest} cannot be used: {error}"))
+        })?;
+        self.warn_of_repeated(digest, &decoded.repeated_keys);
+        Ok(decoded.value)
+    }
+
+    fn warn_of_repeated(&self, digest: &Digest, keys: &[String]) {
+        if !keys.is_empty() {
+            self.warn(format!(
+                "{digest} is ambiguous: it repeats {}, of which the last counts",
+                keys.join(", ")
+            ));
+        }
+    }
+
+    /// Documents are verified again when they come from the disk.
+    fn cached(&self, digest: &Digest) -> Option<Bytes> {
+        let bytes = self.cache.get(Bucket::Documents, digest)?;
+        digest.matches(&bytes).then(|| bytes.into())
+    }
+
+    fn keep(&self, fetched: &Fetched) {
+        self.cache.put(Bucket::Documents, &fetched.digest, &fetched.bytes);
+        if self.reference.digest().is_none() {
+            self.cache.put(Bucket::Tags, &self.tag_key(), fetched.digest.as_str().as_bytes());
+        }
+    }
+
+    fn last_digest(&self) -> Option<Digest> {
+        String::from_utf8(self.cache.get(Bucket::Tags, &self.tag_key())?).ok()?.parse().ok()
+    }
+
+    fn tag_key(&self) -> Digest {
+        Digest::of(self.reference.to_string().as_bytes())
+    }
+}

@@ -1,0 +1,57 @@
+//! What to say when a registry does not have what was asked for.
+
+use super::documents::Documents;
+use crate::registry::{Error, ErrorKind};
+
+/// Tags that are named in a hint.
+const SUGGESTED: usize = 5;
+
+/// Finds out whether the tag or the repository is missing, and which tags look alike.
+pub(super) async fn explain(documents: &Documents<'_>, error: Error) -> Error {
+    let request = error.request().unwrap_or_default().to_owned();
+    let new = |text: String| Error::new(ErrorKind::NotFound, text).during(request.clone());
+    let reference = documents.reference;
+    if let Some(digest) = reference.digest() {
+        return new(format!("the repository has no manifest or index {digest}"));
+    }
+    let tag = reference.tag().unwrap_or_default();
+    match documents.registry.tags(documents.repository()).await {
+        Ok(list) if list.tags.is_empty() => new("the repository has no tags".to_owned()),
+        Ok(list) => {
+            new(format!("the repository has no tag {tag}")).hint(suggestion(tag, &list.tags))
+        }
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            new("the registry has no such repository".to_owned())
+        }
+        Err(_) => error,
+    }
+}
+
+fn suggestion(tag: &str, tags: &[String]) -> String {
+    let distance = |other: &&String| strsim::damerau_levenshtein(tag, other);
+    let mut similar: Vec<&String> =
+        tags.iter().filter(|other| other.len() <= 128).take(10_000).collect();
+    similar.sort_by_cached_key(|other| (distance(other), (*other).clone()));
+    similar.truncate(SUGGESTED);
+    let names: Vec<&str> = similar.into_iter().map(String::as_str).collect();
+    match tags.len() {
+        1 => format!("its only tag is {}", names.join("")),
+        count => format!("among its {count} tags are {}", names.join(", ")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_tags_that_look_most_alike_are_named() {
+        let tags =
+            ["latest", "24.04", "22.04", "noble", "24.10", "23.10", "rolling"].map(str::to_owned);
+        assert_eq!(
+            suggestion("24.4", &tags),
+            "among its 7 tags are 24.04, 22.04, 24.10, 23.10, noble"
+        );
+        assert_eq!(suggestion("x", &tags[..1]), "its only tag is latest");
+    }
+}

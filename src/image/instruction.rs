@@ -1,0 +1,510 @@
+//! Cuts the `created_by` text of a history entry to a Dockerfile instruction.
+//!
+//! The field's form is left to the build tool (image-spec `config.md`). BuildKit writes
+//! `RUN |1 A=b /bin/sh -c CMD # buildkit`, the classic builder and buildah write
+//! `|1 A=b /bin/sh -c CMD` and `/bin/sh -c #(nop) CMD`, kaniko the instruction itself. Other
+//! tools write words of their own, which stay as they are. Values of build arguments may be
+//! secrets, and nothing separates them reliably: all up to the shell is dropped. Control
+//! characters pass through, since encoding is the business of a report.
+
+/// Instructions that only change the image's config.
+const METADATA: [&str; 13] = [
+    "ARG",
+    "CMD",
+    "ENTRYPOINT",
+    "ENV",
+    "EXPOSE",
+    "HEALTHCHECK",
+    "LABEL",
+    "MAINTAINER",
+    "ONBUILD",
+    "SHELL",
+    "STOPSIGNAL",
+    "USER",
+    "VOLUME",
+];
+
+/// Instructions that change files.
+const FILES: [&str; 4] = ["ADD", "COPY", "RUN", "WORKDIR"];
+
+/// What the classic builder puts in front of instructions that run nothing.
+const NO_OPERATION: &str = "#(nop)";
+
+/// The shell of shell-form instructions unless a Dockerfile names another.
+const DEFAULT_SHELL: &str = "/bin/sh -c";
+
+/// A longer shell is not looked for, so that the search takes linear time.
+const MAX_SHELL: usize = 512;
+
+/// Words of a shell's command line that are looked at before the command.
+const MAX_OPTIONS: usize = 8;
+
+const BLANKS: [char; 2] = [' ', '\t'];
+
+/// Gives the instruction of a history entry, as in `RUN apt-get update` or `COPY … /app`.
+///
+/// `shell` is the image config's shell. Runs of blanks become one; line breaks and the
+/// indentation of lines stay. A text of no known form is given back trimmed.
+pub(crate) fn clean(created_by: &str, shell: &[String]) -> String {
+    let given = collapse(&shell.join(" "));
+    let given = if given.len() > MAX_SHELL { "" } else { given.as_str() };
+    let text = collapse(created_by);
+    let stripped = text.strip_suffix(" # buildkit").map(str::trim_end);
+    let by_buildkit = stripped.is_some();
+    let text = stripped.unwrap_or(&text);
+    if let Some(command) = text.strip_prefix("RUN ") {
+        return run(run_command(command, given, by_buildkit));
+    }
+    if let Some((count, arguments)) = build_arguments(text) {
+        return run(after_arguments(arguments, count, given));
+    }
+    match strip_shell(text, given) {
+        Some(command) => no_operation(text, command).unwrap_or_else(|| run(command)),
+        None => no_operation(text, text).unwrap_or_else(|| text.to_owned()),
+    }
+}
+
+/// Whether the instruction changes the config alone, so that it cannot have made a layer.
+pub(crate) fn is_metadata(instruction: &str) -> bool {
+    METADATA.contains(&verb(instruction))
+}
+
+fn verb(instruction: &str) -> &str {
+    instruction.split(char::is_whitespace).next().unwrap_or_default()
+}
+
+fn collapse(text: &str) -> String {
+    let mut collapsed = String::with_capacity(text.len());
+    for (number, line) in text.trim().split('\n').enumerate() {
+        if number > 0 {
+            collapsed.push('\n');
+        }
+        push_line(&mut collapsed, line);
+    }
+    collapsed
+}
+
+fn push_line(collapsed: &mut String, line: &str) {
+    let body = line.trim_start_matches(BLANKS);
+    let mut gap = line.strip_suffix(body).unwrap_or_default();
+    for word in body.split(BLANKS).filter(|word| !word.is_empty()) {
+        collapsed.push_str(gap);
+        collapsed.push_str(word);
+        gap = " ";
+    }
+}
+
+fn run(command: &str) -> String {
+    if command.is_empty() { "RUN".to_owned() } else { format!("RUN {command}") }
+}
+
+/// The command of an instruction that names itself; other tools than BuildKit write it as it
+/// stands in the Dockerfile, where a shell other than the image's is part of the command.
+fn run_command<'a>(command: &'a str, given: &str, by_buildkit: bool) -> &'a str {
+    if let Some((count, arguments)) = build_arguments(command) {
+        return after_arguments(arguments, count, given);
+    }
+    let stripped = if by_buildkit {
+        strip_shell(command, given)
+    } else {
+        strip_words(command, given).or_else(|| strip_words(command, DEFAULT_SHELL))
+    };
+    stripped.unwrap_or(command)
+}
+
+/// Splits `|2 A=b C=d …` into the number of arguments and what follows it.
+fn build_arguments(text: &str) -> Option<(usize, &str)> {
+    let text = text.strip_prefix('|')?;
+    let end = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let (digits, rest) = text.split_at(end);
+    let blank = rest.is_empty() || rest.starts_with(char::is_whitespace);
+    (!digits.is_empty() && blank).then(|| (digits.parse().unwrap_or(usize::MAX), rest))
+}
+
+/// The command after `count` arguments: values are not quoted, so it starts at the first shell
+/// after as many assignments, or without a shell after the last of them.
+fn after_arguments<'a>(text: &'a str, count: usize, given: &str) -> &'a str {
+    let mut assignments = 0;
+    let mut tail = if count == 0 { text } else { "" };
+    let mut rest = text.trim_start();
+    while !rest.is_empty() {
+        if assignments >= count
+            && let Some(command) = strip_shell(rest, given)
+        {
+            return command;
+        }
+        let (word, following) = rest.split_at(word_end(rest));
+        rest = following.trim_start();
+        if assignments < count && is_assignment(word) {
+            assignments += 1;
+            tail = if assignments == count { rest } else { "" };
+        }
+    }
+    tail.trim_start()
+}
+
+fn word_end(text: &str) -> usize {
+    text.find(char::is_whitespace).unwrap_or(text.len())
+}
+
+fn is_assignment(word: &str) -> bool {
+    word.split_once('=').is_some_and(|(key, _)| {
+        key.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+            && key.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b'-'))
+    })
+}
+
+/// The command after the image's own shell or after any shell that is known by name.
+fn strip_shell<'a>(text: &'a str, given: &str) -> Option<&'a str> {
+    strip_words(text, given).or_else(|| strip_named_shell(text))
+}
+
+fn strip_words<'a>(text: &'a str, words: &str) -> Option<&'a str> {
+    let rest = text.strip_prefix(words).filter(|_| !words.is_empty())?;
+    command(rest.starts_with(char::is_whitespace).then_some(rest)?)
+}
+
+fn command(text: &str) -> Option<&str> {
+    let text = text.trim_start();
+    (!text.is_empty()).then_some(text)
+}
+
+fn strip_named_shell(text: &str) -> Option<&str> {
+    let (program, rest) = text.split_at(word_end(text));
+    match program.rsplit(['/', '\\']).next()? {
+        "sh" | "ash" | "bash" | "dash" | "ksh" | "zsh" if program.starts_with('/') => {
+            strip_options(rest, is_shell_command, is_shell_option)
+        }
+        "cmd" | "cmd.exe" => strip_options(
+            rest,
+            |word| word.eq_ignore_ascii_case("/c"),
+            |_, word| word.starts_with('/'),
+        ),
+        "powershell" | "powershell.exe" | "pwsh" | "pwsh.exe" => strip_options(
+            rest,
+            |word| word.eq_ignore_ascii_case("-command"),
+            |previous, word| word.starts_with('-') || previous.starts_with('-'),
+        ),
+        _ => None,
+    }
+}
+
+/// Skips options up to the one that says that the command follows.
+fn strip_options(
+    text: &str,
+    is_last: impl Fn(&str) -> bool,
+    is_option: impl Fn(&str, &str) -> bool,
+) -> Option<&str> {
+    let mut rest = text.trim_start();
+    let mut previous = "";
+    for _ in 0..MAX_OPTIONS {
+        let (word, following) = rest.split_at(word_end(rest));
+        if is_last(word) {
+            return command(following);
+        }
+        if word.is_empty() || !is_option(previous, word) {
+            return None;
+        }
+        (previous, rest) = (word, following.trim_start());
+    }
+    None
+}
+
+fn is_shell_command(word: &str) -> bool {
+    word.starts_with('-') && !word.starts_with("--") && word.ends_with('c')
+}
+
+fn is_shell_option(previous: &str, word: &str) -> bool {
+    word.starts_with(['-', '+']) || (previous.starts_with(['-', '+']) && previous.ends_with('o'))
+}
+
+/// The instruction of an entry that ran nothing. A comment inside a command is not one.
+fn no_operation(text: &str, command: &str) -> Option<String> {
+    let instruction = command
+        .strip_prefix(NO_OPERATION)
+        .or_else(|| after_preferences(text, command))
+        .map(str::trim)
+        .filter(|instruction| !instruction.is_empty())?;
+    Some(copied(instruction).unwrap_or_else(|| instruction.to_owned()))
+}
+
+/// A PowerShell often has settings in front of each command: `$ErrorActionPreference = 'Stop';`.
+fn after_preferences<'a>(text: &str, command: &'a str) -> Option<&'a str> {
+    let (settings, instruction) = command.split_once(NO_OPERATION)?;
+    let known = |verb: &str| METADATA.contains(&verb) || FILES.contains(&verb);
+    let applies = ["powershell", "pwsh"].iter().any(|shell| text.starts_with(shell))
+        && settings.starts_with('$')
+        && settings.trim_end().ends_with(';')
+        && known(verb(instruction.trim_start()));
+    applies.then_some(instruction)
+}
+
+/// Writes `COPY file:HASH in /app` as `COPY … /app`.
+fn copied(instruction: &str) -> Option<String> {
+    let (head, destination) = instruction.split_once(" in ")?;
+    let (verb, words) = head.split_once(' ')?;
+    let (flags, sources): (Vec<&str>, Vec<&str>) =
+        words.split(' ').partition(|word| word.starts_with("--"));
+    let hashed =
+        |source: &&str| ["file:", "dir:", "multi:"].iter().any(|kind| source.starts_with(kind));
+    if !matches!(verb, "ADD" | "COPY") || sources.is_empty() || !sources.iter().all(hashed) {
+        return None;
+    }
+    let mut parts = vec![verb];
+    parts.extend(flags);
+    parts.extend(["…", destination]);
+    Some(parts.join(" "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn check_with(shell: &[&str], cases: &[(&str, &str)]) {
+        let shell: Vec<String> = shell.iter().map(|&word| word.to_owned()).collect();
+        for (created_by, expected) in cases {
+            assert_eq!(clean(created_by, &shell), *expected, "{created_by:?}");
+        }
+    }
+
+    fn check(cases: &[(&str, &str)]) {
+        check_with(&[], cases);
+    }
+
+    #[test]
+    fn buildkit_entries() {
+        check(&[
+            (
+                "RUN /bin/sh -c apt-get update && apt-get install -y curl # buildkit",
+                "RUN apt-get update && apt-get install -y curl",
+            ),
+            ("RUN |2 A=b C=d /bin/sh -c make # buildkit", "RUN make"),
+            ("RUN |1 A= /bin/sh -c make # buildkit", "RUN make"),
+            ("RUN |1 A=two words /bin/sh -c make # buildkit", "RUN make"),
+            ("RUN |1 A=b echo hi # buildkit", "RUN echo hi"),
+            ("RUN echo hi # buildkit", "RUN echo hi"),
+            ("RUN /bin/bash -o pipefail -c curl x | sh # buildkit", "RUN curl x | sh"),
+            ("RUN /bin/sh -c sh -c 'a' /bin/sh -c b # buildkit", "RUN sh -c 'a' /bin/sh -c b"),
+            ("RUN |1 A=b /bin/sh -c x /bin/sh -c y # buildkit", "RUN x /bin/sh -c y"),
+            (
+                "RUN /bin/sh -c echo '#(nop) COPY file:1 in /' # buildkit",
+                "RUN echo '#(nop) COPY file:1 in /'",
+            ),
+            ("RUN /bin/sh -c echo \" # buildkit\" # buildkit", "RUN echo \" # buildkit\""),
+            ("RUN /bin/sh -c # buildkit", "RUN /bin/sh -c"),
+            ("RUN # buildkit", "RUN"),
+            ("RUN /dev/pipes/EOF # buildkit", "RUN /dev/pipes/EOF"),
+            ("COPY --chown=1:1 a b /dst # buildkit", "COPY --chown=1:1 a b /dst"),
+            ("COPY /a in /b # buildkit", "COPY /a in /b"),
+            ("ADD https://example.org/x.tgz /opt # buildkit", "ADD https://example.org/x.tgz /opt"),
+            ("WORKDIR /app", "WORKDIR /app"),
+            ("ENV A=b", "ENV A=b"),
+            ("CMD [\"bash\"]", "CMD [\"bash\"]"),
+            ("# buildkit", "# buildkit"),
+        ]);
+    }
+
+    #[test]
+    fn heredocs_keep_their_lines_and_indentation() {
+        check(&[
+            (
+                "RUN /bin/sh -c set -e\nfor x in 1 2; do\n  echo   $x\ndone\n # buildkit",
+                "RUN set -e\nfor x in 1 2; do\n  echo $x\ndone",
+            ),
+            (
+                "RUN /bin/sh -c python3 <<EOF\nif True:\n\tprint( 1 )  \n\t\nEOF # buildkit",
+                "RUN python3 <<EOF\nif True:\n\tprint( 1 )\n\nEOF",
+            ),
+            ("RUN /bin/sh -c \napt-get update\n # buildkit", "RUN apt-get update"),
+            ("RUN |1 A=b\nc /bin/sh -c x\ny # buildkit", "RUN x\ny"),
+        ]);
+    }
+
+    #[test]
+    fn classic_entries() {
+        check(&[
+            (
+                "/bin/sh -c #(nop) ADD file:ce026b62356eec3ad1214f92be2c9dc063fe205bd5e600be3492c4dfb17148bd in / ",
+                "ADD … /",
+            ),
+            ("/bin/sh -c #(nop) COPY dir:7ec14b81316baa1a in /root/.data/ ", "COPY … /root/.data/"),
+            ("/bin/sh -c #(nop) COPY multi:7ec1 in /a b/ ", "COPY … /a b/"),
+            (
+                "/bin/sh -c #(nop) COPY --chown=1000:1000 file:7ec1 in /x ",
+                "COPY --chown=1000:1000 … /x",
+            ),
+            ("/bin/sh -c #(nop) COPY a in /x", "COPY a in /x"),
+            ("/bin/sh -c #(nop) COPY file:7ec1 in", "COPY file:7ec1 in"),
+            ("/bin/sh -c #(nop)  CMD [\"sh\"]", "CMD [\"sh\"]"),
+            (
+                "/bin/sh -c #(nop)  CMD [\"nginx\" \"-g\" \"daemon off;\"]",
+                "CMD [\"nginx\" \"-g\" \"daemon off;\"]",
+            ),
+            ("/bin/sh -c #(nop) WORKDIR /x", "WORKDIR /x"),
+            ("/bin/sh -c #(nop) ENV A=b in c", "ENV A=b in c"),
+            ("/bin/sh -c #(nop)", "RUN #(nop)"),
+            ("#(nop) USER 1000", "USER 1000"),
+            ("/bin/bash -o pipefail -c #(nop)  LABEL a=b", "LABEL a=b"),
+            ("/bin/sh -c mkdir -p   /root/example\t&& true", "RUN mkdir -p /root/example && true"),
+            ("|2 HTTP_PROXY=http://u:p@h TOKEN=s3cret value /bin/sh -c make", "RUN make"),
+            ("|1 A=b /bin/bash -o pipefail -ec make", "RUN make"),
+            ("/bin/bash -exo pipefail -c make", "RUN make"),
+            ("/bin/sh -c echo x #(nop) COPY", "RUN echo x #(nop) COPY"),
+            ("/bin/sh -c a; #(nop) COPY file:1 in /", "RUN a; #(nop) COPY file:1 in /"),
+            ("/bin/sh -e script -c x", "/bin/sh -e script -c x"),
+            ("/bin/sh script.sh", "/bin/sh script.sh"),
+            ("/bin/sh", "/bin/sh"),
+            ("/bin/sh -c", "/bin/sh -c"),
+        ]);
+    }
+
+    #[test]
+    fn buildah_entries() {
+        check(&[
+            ("/bin/sh -c #(nop) COPY file:1a2b:3c in /dst --link", "COPY … /dst --link"),
+            ("/bin/sh -c [\"a\",\"b\"]", "RUN [\"a\",\"b\"]"),
+            ("/bin/sh -c #(nop) ARG FOO", "ARG FOO"),
+            (
+                "|1 FOO=bar /bin/sh -c [\"/bin/sh\", \"-c\", \"x\"]",
+                "RUN [\"/bin/sh\", \"-c\", \"x\"]",
+            ),
+        ]);
+    }
+
+    #[test]
+    fn other_tools_keep_their_words() {
+        check(&[
+            ("RUN apt-get update", "RUN apt-get update"),
+            (
+                "RUN --mount=type=cache,target=/x pip install a",
+                "RUN --mount=type=cache,target=/x pip install a",
+            ),
+            ("RUN bash -c 'x'", "RUN bash -c 'x'"),
+            ("RUN /bin/bash -c 'x /bin/sh -c y'", "RUN /bin/bash -c 'x /bin/sh -c y'"),
+            ("COPY a b", "COPY a b"),
+            ("ko build ko://example.org/cmd/app", "ko build ko://example.org/cmd/app"),
+            ("jib-maven-plugin:3.4.0", "jib-maven-plugin:3.4.0"),
+            ("apko", "apko"),
+            ("bazel build ...", "bazel build ..."),
+            ("bash", "bash"),
+            (
+                "# debian.sh --arch 'amd64' out/ 'bookworm' '@1714521600'",
+                "# debian.sh --arch 'amd64' out/ 'bookworm' '@1714521600'",
+            ),
+            ("mount / from exec /bin/sh -c make", "mount / from exec /bin/sh -c make"),
+            ("| tee x", "| tee x"),
+            ("|x A=b /bin/sh -c y", "|x A=b /bin/sh -c y"),
+            ("  two\t words \n", "two words"),
+            ("", ""),
+            (" \t\n", ""),
+        ]);
+    }
+
+    #[test]
+    fn windows_entries() {
+        check(&[
+            ("cmd /S /C #(nop)  ENV A=b", "ENV A=b"),
+            ("cmd /S /C #(nop) COPY file:1a in C:\\app ", "COPY … C:\\app"),
+            ("cmd /S /C powershell -Command x", "RUN powershell -Command x"),
+            ("RUN cmd /S /C dir C:\\ # buildkit", "RUN dir C:\\"),
+            ("C:\\Windows\\System32\\cmd.exe /s /c dir", "RUN dir"),
+            (
+                "powershell -Command $ErrorActionPreference = 'Stop'; #(nop) COPY file:1a in C:\\ ",
+                "COPY … C:\\",
+            ),
+            ("powershell -Command $x; #(nop) is a remark", "RUN $x; #(nop) is a remark"),
+            ("powershell -Command Write-Host a; #(nop) COPY x", "RUN Write-Host a; #(nop) COPY x"),
+            ("powershell -NoProfile -ExecutionPolicy Bypass -Command ls", "RUN ls"),
+            ("powershell -File a.ps1 x -Command ls", "powershell -File a.ps1 x -Command ls"),
+            ("|1 A=b c powershell -Command ls", "RUN ls"),
+        ]);
+    }
+
+    #[test]
+    fn the_shell_of_the_image_is_cut_off() {
+        check_with(
+            &["/opt/my shell", "-x", "--"],
+            &[
+                ("/opt/my shell -x -- make", "RUN make"),
+                ("/opt/my shell -x --make", "/opt/my shell -x --make"),
+                ("/opt/my shell -x -- #(nop) ENV A=b", "ENV A=b"),
+                ("|1 A=b /opt/my shell -x -- make /bin/sh -c x", "RUN make /bin/sh -c x"),
+                ("RUN /opt/my shell -x -- make # buildkit", "RUN make"),
+                ("RUN /opt/my shell -x -- make", "RUN make"),
+                ("/bin/sh -c make", "RUN make"),
+            ],
+        );
+        let powershell = ["powershell", "-Command", "$ErrorActionPreference = 'Stop';"];
+        check_with(
+            &powershell,
+            &[
+                ("powershell -Command $ErrorActionPreference = 'Stop'; ls", "RUN ls"),
+                ("powershell -Command $ErrorActionPreference = 'Stop'; #(nop)  USER x", "USER x"),
+            ],
+        );
+        check_with(&[""], &[("make", "make")]);
+    }
+
+    #[test]
+    fn values_of_build_arguments_never_show() {
+        check(&[
+            ("|2 A=x /bin/sh -c y B=z /bin/sh -c make", "RUN make"),
+            ("RUN |2 A=s3cret # buildkit", "RUN"),
+            ("RUN |99999999999999999999999 A=s3cret B=s3cret make # buildkit", "RUN"),
+            ("|1", "RUN"),
+            ("|0 make", "RUN make"),
+            ("|1 OPTS=-Dx=1 -Dy=2 /bin/sh -c make", "RUN make"),
+            ("|1 A=b B=c /bin/sh -c make", "RUN make"),
+        ]);
+    }
+
+    #[test]
+    fn control_characters_pass_through() {
+        check(&[("/bin/sh -c \u{1b}[31mx\u{0}\r\ny", "RUN \u{1b}[31mx\u{0}\r\ny")]);
+    }
+
+    #[test]
+    fn a_text_of_a_megabyte_is_kept_whole() {
+        let command = "echo a && ".repeat(100_000);
+        let instruction = clean(&format!("RUN /bin/sh -c {command}true # buildkit"), &[]);
+        assert_eq!(instruction, format!("RUN {command}true"));
+    }
+
+    #[test]
+    fn long_texts_take_linear_time() {
+        let shell = vec!["a ".repeat(100_000)];
+        let short = vec!["a".repeat(2), "a b".to_owned()];
+        for piece in ["/bin/sh -o ", "a ", "/bin/sh", "#(nop) ", "A=b ", "\n", "cmd / ", " in "] {
+            let text = piece.repeat(100_000 / piece.len());
+            for prefix in ["", "RUN ", "|1 A=b ", "|9 ", "/bin/sh -c #(nop) COPY ", "powershell "] {
+                let text = format!("{prefix}{text}");
+                assert!(clean(&text, &shell).len() <= text.len() + 4);
+                assert!(clean(&text, &short).len() <= text.len() + 4);
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_cut_without_panic(text in "(RUN |\\|[0-9]{1,3} |/bin/sh -c |cmd /S /C |#\\(nop\\) |COPY file:1 in |A=b |é|\n|\t|\\PC){0,20}") {
+            let instruction = clean(&text, &["/bin/sh".to_owned(), "-c".to_owned()]);
+            prop_assert_eq!(instruction.trim(), instruction.as_str());
+        }
+    }
+
+    #[test]
+    fn only_instructions_without_files_are_metadata() {
+        for (instruction, expected) in [
+            ("CMD [\"sh\"]", true),
+            ("ENV\tA=b", true),
+            ("RUN x", false),
+            ("COPY … /x", false),
+            ("WORKDIR /x", false),
+            ("cmd /S /C", false),
+            ("", false),
+        ] {
+            assert_eq!(is_metadata(instruction), expected, "{instruction}");
+        }
+    }
+}

@@ -1,0 +1,167 @@
+//! Joins a manifest and a config into an [`Image`].
+//!
+//! Layer `i` of the manifest has `diff_ids[i]` of the config; where their numbers differ nothing
+//! is paired and a warning says so. Steps are paired by [`super::history`].
+
+use std::collections::BTreeMap;
+
+use super::{Image, Layer, Origin, Uncompressed, history, time};
+use crate::oci::{Digest, ImageConfig, Manifest, Platform};
+
+/// What an image is made of.
+pub(crate) struct Parts<'a> {
+    /// The manifest's digest.
+    pub(crate) digest: Digest,
+    /// The manifest's size in bytes.
+    pub(crate) size: u64,
+    /// The platform that the index gives the image.
+    pub(crate) platform: Option<Platform>,
+    pub(crate) manifest: &'a Manifest,
+    pub(crate) config: ImageConfig,
+    /// Lengths of tar streams by the digest of their blob.
+    pub(crate) lengths: &'a BTreeMap<Digest, Uncompressed>,
+}
+
+impl Image {
+    /// Joins the parts; the base image is not looked for. Gives warnings, one sentence each.
+    pub(crate) fn join(parts: Parts<'_>) -> (Self, Vec<String>) {
+        let Parts { digest, size, platform, manifest, config, lengths } = parts;
+        let platform = platform.unwrap_or(config.platform);
+        let joined = history::join(&config.history, manifest.layers.len(), &config.config.shell);
+        let mut warnings: Vec<String> = joined.warnings;
+        let diff_ids = &config.rootfs.diff_ids;
+        let paired = diff_ids.len() == manifest.layers.len();
+        if !paired {
+            warnings.push(format!(
+                "the config lists {} uncompressed layers and the manifest {} layers, so they are not paired",
+                diff_ids.len(),
+                manifest.layers.len(),
+            ));
+        }
+        let layer = |(index, descriptor): (usize, &crate::oci::Descriptor)| Layer {
+            index,
+            digest: descriptor.digest.clone(),
+            diff_id: diff_ids.get(index).filter(|_| paired).cloned(),
+            media_type: descriptor.media_type.clone(),
+            compressed: descriptor.size,
+            uncompressed: lengths.get(&descriptor.digest).copied(),
+            step: joined.layer_steps.get(index).copied().flatten(),
+            origin: Origin::Unknown,
+            source: None,
+            annotations: descriptor.annotations.clone(),
+        };
+        let image = Self {
+            digest,
+            manifest_size: size,
+            config_digest: manifest.config.digest.clone(),
+            config_size: manifest.config.size,
+            created: config.created.as_deref().and_then(time::to_utc),
+            os_name: os_name(&config.config.labels, &platform),
+            layers: manifest.layers.iter().enumerate().map(layer).collect(),
+            steps: joined.steps,
+            base: None,
+            labels: config.config.labels,
+            annotations: manifest.annotations.clone(),
+            platform,
+        };
+        let warnings =
+            warnings.into_iter().map(|warning| format!("{}: {warning}", image.platform)).collect();
+        (image, warnings)
+    }
+}
+
+/// The operating system's name and version, where labels or the platform tell.
+fn os_name(labels: &BTreeMap<String, String>, platform: &Platform) -> Option<String> {
+    let label = |key: &str| labels.get(key).map(String::as_str).filter(|value| !value.is_empty());
+    let reference = label("org.opencontainers.image.ref.name");
+    let version = label("org.opencontainers.image.version");
+    match (reference, version) {
+        // Ubuntu's and Debian's official images name themselves so, and their children inherit it.
+        (Some(name @ ("ubuntu" | "debian" | "alpine" | "fedora")), Some(version)) => {
+            Some(format!("{name} {version}"))
+        }
+        _ => platform.os_version.as_ref().map(|version| format!("{} {version}", platform.os)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn join(layers: usize, config: &str) -> (Image, Vec<String>) {
+        let descriptor = |at: usize| {
+            format!(
+                r#"{{"mediaType":"x/y","digest":"{}","size":{}}}"#,
+                Digest::of(&[at as u8]),
+                at + 1
+            )
+        };
+        let layers = (0..layers).map(descriptor).collect::<Vec<_>>().join(",");
+        let manifest = format!(r#"{{"config":{},"layers":[{layers}]}}"#, descriptor(99));
+        let manifest: Manifest = serde_json::from_str(&manifest).unwrap();
+        let config = serde_json::from_str(config).unwrap();
+        let lengths =
+            BTreeMap::from([(Digest::of(&[0]), Uncompressed { bytes: 512, inferred: true })]);
+        Image::join(Parts {
+            digest: Digest::of(b"m"),
+            size: 1,
+            platform: None,
+            manifest: &manifest,
+            config,
+            lengths: &lengths,
+        })
+    }
+
+    #[test]
+    fn layers_stand_with_their_diff_ids_and_lengths() {
+        let id = Digest::of(b"tar");
+        let (image, warnings) = join(
+            2,
+            &format!(
+                r#"{{"os":"linux","architecture":"arm64","rootfs":{{"diff_ids":["{id}","{id}"]}},"history":[{{}},{{}}]}}"#
+            ),
+        );
+        assert_eq!(warnings, Vec::<String>::new());
+        assert_eq!(image.platform.to_string(), "linux/arm64");
+        assert_eq!(image.layers[1].diff_id.as_ref().map(|id| &id.0), Some(&id));
+        assert_eq!(image.layers[0].uncompressed, Some(Uncompressed { bytes: 512, inferred: true }));
+        assert_eq!((image.compressed(), image.uncompressed()), (3, None));
+    }
+
+    #[test]
+    fn unequal_numbers_are_not_paired() {
+        let (image, warnings) =
+            join(2, &format!(r#"{{"rootfs":{{"diff_ids":["{}"]}}}}"#, Digest::of(b"")));
+        assert!(image.layers.iter().all(|layer| layer.diff_id.is_none()));
+        assert!(
+            warnings
+                .iter()
+                .any(|warning| warning.contains("1 uncompressed layers and the manifest 2")),
+            "{warnings:?}"
+        );
+    }
+
+    #[test]
+    fn an_image_without_layers_has_zero_bytes() {
+        let (image, _) = join(0, "{}");
+        assert_eq!((image.compressed(), image.uncompressed()), (0, Some(0)));
+    }
+
+    #[test]
+    fn the_operating_system_is_named_by_labels() {
+        let check = |labels: &str, expected: Option<&str>| {
+            let (image, _) = join(
+                0,
+                &format!(
+                    r#"{{"os":"windows","os.version":"10.0.1","config":{{"Labels":{labels}}}}}"#
+                ),
+            );
+            assert_eq!(image.os_name.as_deref(), expected, "{labels}");
+        };
+        check(
+            r#"{"org.opencontainers.image.ref.name":"ubuntu","org.opencontainers.image.version":"24.04"}"#,
+            Some("ubuntu 24.04"),
+        );
+        check(r#"{"org.opencontainers.image.version":"1.3.0"}"#, Some("windows 10.0.1"));
+    }
+}

@@ -1,0 +1,222 @@
+//! Sets up the HTTP client of a registry, and keeps one per registry.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use reqwest::{Certificate, NoProxy, Proxy, redirect};
+use tokio::sync::Semaphore;
+use url::{Host, Url};
+
+use super::api::Registry;
+use super::auth::Auth;
+use super::error::{Error, ErrorKind};
+use super::guard::Guard;
+use super::options::{Options, Proxies};
+use super::policy::Origin;
+use super::transport::{Transport, lock};
+use crate::reference::Reference;
+
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+const READ_TIMEOUT: Duration = Duration::from_secs(30);
+const USER_AGENT: &str = concat!("regsize/", env!("CARGO_PKG_VERSION"));
+/// Go's clients, and so docker's, reach these directly whatever the environment says.
+const NEVER_PROXIED: &str = "localhost,127.0.0.0/8,::1";
+
+/// One client per registry host, sharing the limit on requests in flight.
+pub struct Registries {
+    options: Options,
+    permits: Arc<Semaphore>,
+    known: Mutex<HashMap<String, Arc<Registry>>>,
+}
+
+impl Registries {
+    /// Prepares clients with the same options for any registry.
+    pub fn new(options: Options) -> Self {
+        // Installing a second time fails and changes nothing.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let permits = Arc::new(Semaphore::new(options.concurrency.max(1)));
+        Self { options, permits, known: Mutex::default() }
+    }
+
+    /// The client for the registry that a reference names.
+    pub fn get(&self, reference: &Reference) -> Result<Arc<Registry>, Error> {
+        let mut known = lock(&self.known);
+        if let Some(registry) = known.get(reference.registry()) {
+            return Ok(Arc::clone(registry));
+        }
+        let registry = Arc::new(self.open(reference)?);
+        known.insert(reference.registry().to_owned(), Arc::clone(&registry));
+        Ok(registry)
+    }
+
+    /// The options given at the start.
+    pub fn options(&self) -> &Options {
+        &self.options
+    }
+
+    fn open(&self, reference: &Reference) -> Result<Registry, Error> {
+        let options = &self.options;
+        let base = base_url(reference.api_host(), options)?;
+        let proxies = proxies(&options.proxies)?;
+        let proxy_hosts = proxy_hosts(&options.proxies);
+        let guard = Guard::new(&base, proxy_hosts, options.address_floor);
+        let client = client(&guard, proxies, &options.ca_certificates)?;
+        let origin = Origin::of(&base)
+            .map_err(|refused| Error::new(ErrorKind::Usage, refused.to_string()))?;
+        let transport = Transport {
+            client,
+            guard,
+            permits: Arc::clone(&self.permits),
+            policy: options.retry,
+            timer: Arc::clone(&options.timer),
+            observer: Arc::clone(&options.observer),
+            pauses: Mutex::default(),
+            traffic: Mutex::default(),
+        };
+        let auth = Auth {
+            host: reference.registry().to_owned(),
+            origin,
+            sources: Arc::clone(&options.credentials),
+            allowed_realms: options.allowed_realms.clone(),
+            slots: Mutex::default(),
+        };
+        Ok(Registry::new(base, transport, auth, options.limits))
+    }
+}
+
+fn base_url(host: &str, options: &Options) -> Result<Url, Error> {
+    let parse = |scheme: &str| {
+        Url::parse(&format!("{scheme}://{host}/v2/")).map_err(|error| {
+            Error::new(ErrorKind::Usage, format!("{host:?} is not a registry host: {error}"))
+        })
+    };
+    let https = parse("https")?;
+    let named = |list: &[String]| {
+        list.iter().any(|name| name.eq_ignore_ascii_case(host) || https.host_str() == Some(name))
+    };
+    let plain = named(&options.plain_http) || (is_loopback(&https) && !named(&options.https));
+    if plain { parse("http") } else { Ok(https) }
+}
+
+fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    }
+}
+
+fn client(
+    guard: &Guard,
+    proxies: Vec<Proxy>,
+    ca_certificates: &[Vec<u8>],
+) -> Result<reqwest::Client, Error> {
+    let mut extra = Vec::new();
+    for pem in ca_certificates {
+        let certificates = Certificate::from_pem_bundle(pem).unwrap_or_default();
+        if certificates.is_empty() {
+            return Err(Error::new(
+                ErrorKind::Usage,
+                "the CA file holds no certificate in PEM form",
+            ));
+        }
+        extra.extend(certificates);
+    }
+    let builder = || {
+        let builder = reqwest::Client::builder()
+            .user_agent(USER_AGENT)
+            .redirect(redirect::Policy::none())
+            .referer(false)
+            .no_proxy()
+            .connect_timeout(CONNECT_TIMEOUT)
+            .read_timeout(READ_TIMEOUT)
+            .tcp_nodelay(true)
+            .dns_resolver(Arc::new(guard.clone()));
+        proxies.iter().cloned().fold(builder, reqwest::ClientBuilder::proxy)
+    };
+    // A machine without trust roots (a scratch image) gets the bundled ones.
+    let with_system_roots = builder().tls_certs_merge(extra.clone()).build();
+    with_system_roots
+        .or_else(|_| builder().tls_certs_only(bundled_roots().chain(extra)).build())
+        .map_err(|error| {
+            Error::new(ErrorKind::Local, "the https client cannot be set up").because(error)
+        })
+}
+
+fn bundled_roots() -> impl Iterator<Item = Certificate> {
+    webpki_root_certs::TLS_SERVER_ROOT_CERTS
+        .iter()
+        .filter_map(|root| Certificate::from_der(root).ok())
+}
+
+fn proxies(settings: &Proxies) -> Result<Vec<Proxy>, Error> {
+    let exceptions = settings.exceptions.as_deref().unwrap_or_default();
+    let exceptions = NoProxy::from_string(&format!("{NEVER_PROXIED},{exceptions}"));
+    let make = |url: &Option<String>, build: fn(Url) -> reqwest::Result<Proxy>| {
+        let Some(url) = url.as_deref().filter(|url| !url.is_empty()) else { return Ok(None) };
+        let proxy = proxy_url(url).and_then(|url| build(url).ok());
+        let proxy = proxy.ok_or_else(|| {
+            Error::new(ErrorKind::Usage, "the proxy setting is not a URL such as http://host:3128")
+        });
+        proxy.map(|proxy| Some(proxy.no_proxy(exceptions.clone())))
+    };
+    let made = [
+        make(&settings.http, Proxy::http)?,
+        make(&settings.https, Proxy::https)?,
+        make(&settings.all, Proxy::all)?,
+    ];
+    Ok(made.into_iter().flatten().collect())
+}
+
+fn proxy_hosts(settings: &Proxies) -> Vec<String> {
+    let urls = [&settings.http, &settings.https, &settings.all];
+    let hosts =
+        urls.into_iter().flatten().filter_map(|url| Some(proxy_url(url)?.host_str()?.to_owned()));
+    hosts.collect()
+}
+
+/// Proxies are often given as `host:port` alone.
+fn proxy_url(text: &str) -> Option<Url> {
+    let text = if text.contains("://") { text.to_owned() } else { format!("http://{text}") };
+    Url::parse(&text).ok().filter(Url::has_host)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn https_is_the_rule_and_http_the_named_exception() {
+        let options = Options {
+            plain_http: vec!["r.example:5000".into(), "intranet".into()],
+            https: vec!["localhost:5443".into()],
+            ..Options::default()
+        };
+        let check = |host: &str, expected: &str| {
+            assert_eq!(base_url(host, &options).unwrap().as_str(), expected)
+        };
+        check("ghcr.io", "https://ghcr.io/v2/");
+        check("r.example", "https://r.example/v2/");
+        check("r.example:5000", "http://r.example:5000/v2/");
+        check("intranet:5000", "http://intranet:5000/v2/");
+        check("localhost:5000", "http://localhost:5000/v2/");
+        check("localhost:5443", "https://localhost:5443/v2/");
+        check("127.0.0.9:1", "http://127.0.0.9:1/v2/");
+        check("[::1]:5000", "http://[::1]:5000/v2/");
+        check("10.0.0.1:5000", "https://10.0.0.1:5000/v2/");
+    }
+
+    #[test]
+    fn proxies_may_leave_out_the_scheme() {
+        let check = |text: &str, expected: Option<&str>| {
+            assert_eq!(proxy_url(text).as_ref().and_then(Url::host_str), expected, "{text}");
+        };
+        check("http://proxy:3128", Some("proxy"));
+        check("proxy:3128", Some("proxy"));
+        check("http://user:pw@proxy:3128", Some("proxy"));
+        check("", None);
+        check("http://", None);
+    }
+}

@@ -1,0 +1,153 @@
+//! When to try again: three budgets, a backoff with jitter, and a clock that tests can replace.
+//!
+//! A request may cost a number of attempts, a span of time and a number of repeated bytes; the
+//! first budget to be used up ends it, and the error names which. A server's wish to wait is
+//! granted if it fits the remaining time and ends the request at once if it does not: it is
+//! neither slept past nor cut short.
+
+use std::time::{Duration, Instant};
+
+use backon::{BackoffBuilder, ExponentialBuilder};
+use futures::future::BoxFuture;
+
+/// The time, and waiting for it to pass.
+pub trait Timer: Send + Sync {
+    /// The time on a clock that never goes back.
+    fn now(&self) -> Instant;
+    /// Waits.
+    fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()>;
+}
+
+/// The machine's own clock.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SystemTimer;
+
+impl Timer for SystemTimer {
+    fn now(&self) -> Instant {
+        Instant::now()
+    }
+
+    fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()> {
+        Box::pin(tokio::time::sleep(duration))
+    }
+}
+
+/// What one request may cost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RetryPolicy {
+    /// Attempts, the first included.
+    pub attempts: u32,
+    /// Time from the first attempt on.
+    pub deadline: Duration,
+    /// Bytes of answers that broke off and had to be asked for again.
+    pub extra_bytes: u64,
+}
+
+impl Default for RetryPolicy {
+    fn default() -> Self {
+        Self { attempts: 5, deadline: Duration::from_secs(600), extra_bytes: 32 << 20 }
+    }
+}
+
+/// Which budget was used up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Exhausted {
+    Attempts,
+    Deadline { wait: Duration },
+    ExtraBytes,
+}
+
+/// The budgets of one request while it is being tried.
+pub(super) struct Budget {
+    policy: RetryPolicy,
+    started: Instant,
+    attempts: u32,
+    repeated: u64,
+    backoff: backon::ExponentialBackoff,
+}
+
+impl Budget {
+    pub(super) fn new(policy: RetryPolicy, now: Instant) -> Self {
+        let backoff = ExponentialBuilder::default()
+            .with_min_delay(Duration::from_millis(500))
+            .with_max_delay(Duration::from_secs(30))
+            .with_factor(2.0)
+            .without_max_times()
+            .with_jitter()
+            .build();
+        Self { policy, started: now, attempts: 1, repeated: 0, backoff }
+    }
+
+    pub(super) fn attempts(&self) -> u32 {
+        self.attempts
+    }
+
+    pub(super) fn elapsed(&self, now: Instant) -> Duration {
+        now.saturating_duration_since(self.started)
+    }
+
+    /// Spends one failed attempt that had delivered `received` bytes; says how long to wait.
+    pub(super) fn spend(
+        &mut self,
+        received: u64,
+        asked: Option<Duration>,
+        now: Instant,
+    ) -> Result<Duration, Exhausted> {
+        self.repeated = self.repeated.saturating_add(received);
+        if self.repeated > self.policy.extra_bytes {
+            return Err(Exhausted::ExtraBytes);
+        }
+        if self.attempts >= self.policy.attempts {
+            return Err(Exhausted::Attempts);
+        }
+        let own = self.backoff.next().unwrap_or(Duration::from_secs(30));
+        let wait = asked.unwrap_or(own);
+        if self.elapsed(now).saturating_add(wait) > self.policy.deadline {
+            return Err(Exhausted::Deadline { wait });
+        }
+        self.attempts += 1;
+        Ok(wait)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn budget(now: Instant) -> Budget {
+        Budget::new(
+            RetryPolicy { attempts: 3, deadline: Duration::from_secs(60), extra_bytes: 100 },
+            now,
+        )
+    }
+
+    #[test]
+    fn each_budget_ends_the_request() {
+        let now = Instant::now();
+        let mut attempts = budget(now);
+        assert!(attempts.spend(0, None, now).is_ok());
+        assert!(attempts.spend(0, None, now).is_ok());
+        assert_eq!(attempts.spend(0, None, now), Err(Exhausted::Attempts));
+
+        let wait = Duration::from_secs(999_999_999);
+        assert_eq!(budget(now).spend(0, Some(wait), now), Err(Exhausted::Deadline { wait }));
+        let late = now + Duration::from_secs(61);
+        assert!(matches!(budget(now).spend(0, None, late), Err(Exhausted::Deadline { .. })));
+
+        assert_eq!(budget(now).spend(101, None, now), Err(Exhausted::ExtraBytes));
+    }
+
+    #[test]
+    fn a_servers_wish_replaces_the_backoff() {
+        let now = Instant::now();
+        assert_eq!(
+            budget(now).spend(0, Some(Duration::from_secs(2)), now),
+            Ok(Duration::from_secs(2))
+        );
+        let mut own = Budget::new(RetryPolicy { attempts: 9, ..RetryPolicy::default() }, now);
+        for attempt in 0..8 {
+            let wait = own.spend(0, None, now).unwrap();
+            assert!(wait <= Duration::from_secs(60), "attempt {attempt} waits {wait:?}");
+        }
+    }
+}

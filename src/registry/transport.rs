@@ -1,0 +1,432 @@
+//! One exchange with a server: redirects, ceilings, retries and the pace of requests.
+//!
+//! Bodies handled here are small documents and ranges; they are read to a ceiling inside the retry
+//! loop, so a connection that breaks in a body costs an attempt and not a wrong result. Redirects
+//! are followed by hand: `Authorization` leaves with the registry's own origin and never returns,
+//! `Referer` and cookies are never sent. What may be reached at all is decided by [`super::guard`].
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use bytes::{Bytes, BytesMut};
+use reqwest::header::{
+    ACCEPT_ENCODING, AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderValue, LOCATION,
+};
+use reqwest::{Method, Response, StatusCode};
+use tokio::sync::Semaphore;
+use url::Url;
+
+use super::error::{Effort, Error, ErrorKind, excerpt};
+use super::failure::{Failure, classify};
+use super::guard::Guard;
+use super::headers::{RateLimit, rate_limit, retry_after, warnings};
+use super::policy::{self, Origin, Redirect};
+use super::retry::{Budget, Exhausted, RetryPolicy, Timer};
+use super::secret::SafeUrl;
+
+/// Redirects followed for one request.
+const MAX_REDIRECTS: usize = 10;
+/// Bytes of an error body that are read.
+const ERROR_BODY: u64 = 64 << 10;
+/// Time for an error body; some servers announce more than they send.
+const ERROR_BODY_TIME: Duration = Duration::from_secs(5);
+/// Distinct warnings of a registry that are kept.
+const MAX_WARNINGS: usize = 10;
+
+/// What is asked of a server.
+#[derive(Clone, Debug)]
+pub(super) struct Call {
+    pub(super) method: Method,
+    pub(super) url: Url,
+    pub(super) headers: HeaderMap,
+    pub(super) form: Vec<(&'static str, String)>,
+    pub(super) read: Read,
+}
+
+/// How much of a successful answer's body is wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Read {
+    /// None of it.
+    Nothing,
+    /// All of it, which is an error beyond a ceiling.
+    Whole { ceiling: u64, what: &'static str },
+    /// A partial response of so many bytes; of a whole one nothing beyond `whole`.
+    Part { length: u64, whole: u64 },
+}
+
+/// What a server answered. The body is empty where it was not wanted.
+#[derive(Clone, Debug)]
+pub(super) struct Answer {
+    pub(super) status: StatusCode,
+    pub(super) headers: HeaderMap,
+    pub(super) body: Bytes,
+    /// Whether the body was left unread because it was longer than wanted.
+    pub(super) unread: bool,
+    /// Where the answer came from, after redirects.
+    pub(super) origin: Origin,
+    /// The request, for errors.
+    pub(super) request: String,
+}
+
+impl Call {
+    pub(super) fn get(url: Url, read: Read) -> Self {
+        Self { method: Method::GET, url, headers: HeaderMap::new(), form: Vec::new(), read }
+    }
+
+    pub(super) fn describe(&self) -> String {
+        format!("{} {}", self.method, SafeUrl(self.url.clone()))
+    }
+}
+
+impl Answer {
+    pub(super) fn text(&self, name: impl reqwest::header::AsHeaderName) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
+    }
+
+    /// What the server said, shortened.
+    pub(super) fn excerpt(&self) -> String {
+        excerpt(&self.body, self.text(CONTENT_TYPE))
+    }
+}
+
+/// What was seen of a registry while talking to it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Traffic {
+    /// Requests sent, redirects and token requests included.
+    pub requests: u64,
+    /// Requests that had to be sent again.
+    pub retries: u64,
+    /// Bytes of bodies received.
+    pub body_bytes: u64,
+    /// The pull limit that the registry reported last.
+    pub rate_limit: Option<RateLimit>,
+    /// What the registry wants its users to read.
+    pub warnings: Vec<String>,
+}
+
+/// Something that happened on the wire, for progress and verbose output.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// A server answered.
+    Answered {
+        /// Method and URL, without secrets.
+        request: String,
+        /// The HTTP status.
+        status: u16,
+        /// Time until the head of the answer.
+        elapsed: Duration,
+    },
+    /// A request failed and is tried again.
+    Retrying {
+        /// Why, without secrets.
+        reason: String,
+        /// Time until the next attempt.
+        wait: Duration,
+    },
+}
+
+/// Receives events; called from several threads.
+pub type Observer = Arc<dyn Fn(&Event) + Send + Sync>;
+
+/// The shared parts of talking to one registry and its storage and token servers.
+pub(super) struct Transport {
+    pub(super) client: reqwest::Client,
+    pub(super) guard: Guard,
+    pub(super) permits: Arc<Semaphore>,
+    pub(super) policy: RetryPolicy,
+    pub(super) timer: Arc<dyn Timer>,
+    pub(super) observer: Observer,
+    pub(super) pauses: Mutex<HashMap<Origin, Instant>>,
+    pub(super) traffic: Mutex<Traffic>,
+}
+
+impl Transport {
+    /// Sends a call until it is answered for good or a budget is used up.
+    pub(super) async fn exchange(
+        &self,
+        call: &Call,
+        authorization: Option<&HeaderValue>,
+    ) -> Result<Answer, Error> {
+        let mut budget = Budget::new(self.policy, self.timer.now());
+        loop {
+            self.wait_for_pause(call).await;
+            let failure = match self.once(call, authorization).await {
+                Ok(answer) => return Ok(answer),
+                Err(failure) => failure,
+            };
+            let wait = self.spend(&mut budget, failure, call)?;
+            self.timer.sleep(wait).await;
+        }
+    }
+
+    /// Decides whether a failure is worth another attempt, and when.
+    fn spend(&self, budget: &mut Budget, failure: Failure, call: &Call) -> Result<Duration, Error> {
+        let now = self.timer.now();
+        let effort = Effort { attempts: budget.attempts(), elapsed: budget.elapsed(now) };
+        let Failure { error, transient, received, asked_wait, pauses_host } = failure;
+        let error = error.during(call.describe()).after(effort);
+        if !transient {
+            return Err(error);
+        }
+        let wait = budget
+            .spend(received, asked_wait, now)
+            .map_err(|exhausted| explain(error, exhausted, self.policy))?;
+        if let Some(origin) = pauses_host {
+            lock(&self.pauses).insert(origin, now + wait);
+        }
+        lock(&self.traffic).retries += 1;
+        (self.observer)(&Event::Retrying { reason: call.describe(), wait });
+        Ok(wait)
+    }
+
+    async fn wait_for_pause(&self, call: &Call) {
+        let until =
+            Origin::of(&call.url).ok().and_then(|origin| lock(&self.pauses).get(&origin).copied());
+        if let Some(wait) = until
+            .map(|until| until.saturating_duration_since(self.timer.now()))
+            .filter(|wait| !wait.is_zero())
+        {
+            self.timer.sleep(wait).await;
+        }
+    }
+
+    /// Sends a call once, following redirects.
+    async fn once(
+        &self,
+        call: &Call,
+        authorization: Option<&HeaderValue>,
+    ) -> Result<Answer, Failure> {
+        let Ok(_permit) = self.permits.acquire().await else {
+            return Err(Failure::permanent(Error::new(
+                ErrorKind::Local,
+                "the program is shutting down",
+            )));
+        };
+        let mut url = call.url.clone();
+        let start = Origin::of(&url).map_err(refused)?;
+        let mut redirect = Redirect::START;
+        for _ in 0..=MAX_REDIRECTS {
+            self.guard.check_literal(&url).map_err(Failure::permanent)?;
+            let origin = Origin::of(&url).map_err(refused)?;
+            let authorization = authorization.filter(|_| redirect.keep_authorization);
+            let response = self.send(call, &url, authorization).await?;
+            if !is_redirect(response.status()) {
+                return self.read(call, origin, response).await;
+            }
+            let target = redirect_target(call, &url, &response).map_err(Failure::permanent)?;
+            redirect = policy::redirect(&url, &target, &start, redirect).map_err(refused)?;
+            url = target;
+        }
+        Err(Failure::permanent(Error::new(
+            ErrorKind::Network,
+            format!("more than {MAX_REDIRECTS} redirects"),
+        )))
+    }
+
+    async fn send(
+        &self,
+        call: &Call,
+        url: &Url,
+        authorization: Option<&HeaderValue>,
+    ) -> Result<Response, Failure> {
+        let started = Instant::now();
+        let mut request =
+            self.client.request(call.method.clone(), url.clone()).headers(call.headers.clone());
+        // Offsets count in the stored bytes, and digests are of them: nobody may re-encode.
+        request = request.header(ACCEPT_ENCODING, "identity");
+        if let Some(authorization) = authorization {
+            request = request.header(AUTHORIZATION, authorization.clone());
+        }
+        if !call.form.is_empty() {
+            request = request.form(&call.form);
+        }
+        lock(&self.traffic).requests += 1;
+        let response = request.send().await.map_err(|error| classify(error, url, 0))?;
+        self.observe(&response);
+        (self.observer)(&Event::Answered {
+            request: format!("{} {}", call.method, SafeUrl(url.clone())),
+            status: response.status().as_u16(),
+            elapsed: started.elapsed(),
+        });
+        Ok(response)
+    }
+
+    fn observe(&self, response: &Response) {
+        let mut traffic = lock(&self.traffic);
+        if let Some(limit) = rate_limit(response.headers()) {
+            traffic.rate_limit = Some(limit);
+        }
+        for warning in warnings(response.headers()) {
+            if traffic.warnings.len() < MAX_WARNINGS && !traffic.warnings.contains(&warning) {
+                traffic.warnings.push(warning);
+            }
+        }
+    }
+
+    async fn read(
+        &self,
+        call: &Call,
+        origin: Origin,
+        response: Response,
+    ) -> Result<Answer, Failure> {
+        let status = response.status();
+        let answer = Answer {
+            status,
+            headers: response.headers().clone(),
+            body: Bytes::new(),
+            unread: false,
+            origin,
+            request: format!("{} {}", call.method, SafeUrl(response.url().clone())),
+        };
+        if !status.is_success() {
+            return self.read_error(answer, response).await;
+        }
+        let (limit, what) = match call.read {
+            Read::Nothing => return Ok(answer),
+            Read::Whole { ceiling, what } => (ceiling, Some(what)),
+            Read::Part { length, .. } if status == StatusCode::PARTIAL_CONTENT => (length, None),
+            Read::Part { whole, .. } => (whole, None),
+        };
+        match self.body(response, limit).await? {
+            Some(body) => Ok(Answer { body, ..answer }),
+            None => match what {
+                None => Ok(Answer { unread: true, ..answer }),
+                Some(what) => {
+                    Err(Failure::permanent(too_large(what, limit).during(answer.request)))
+                }
+            },
+        }
+    }
+
+    /// Reads a body to its end, or gives `None` where it is longer than `limit`.
+    async fn body(&self, mut response: Response, limit: u64) -> Result<Option<Bytes>, Failure> {
+        let announced = response
+            .headers()
+            .get(CONTENT_LENGTH)
+            .and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
+        if announced.is_some_and(|length| length > limit) {
+            return Ok(None);
+        }
+        let url = response.url().clone();
+        let mut body = BytesMut::new();
+        loop {
+            let received = body.len() as u64;
+            match response.chunk().await.map_err(|error| classify(error, &url, received))? {
+                None => return Ok(Some(body.freeze())),
+                Some(chunk) if received + chunk.len() as u64 > limit => return Ok(None),
+                Some(chunk) => {
+                    lock(&self.traffic).body_bytes += chunk.len() as u64;
+                    body.extend_from_slice(&chunk);
+                }
+            }
+        }
+    }
+
+    /// Reads what can be had of an error's body; a status that may pass is a failure.
+    async fn read_error(&self, answer: Answer, response: Response) -> Result<Answer, Failure> {
+        let wanted = answer.status != StatusCode::RANGE_NOT_SATISFIABLE;
+        let body = async {
+            match self.body(response, ERROR_BODY).await {
+                Ok(Some(body)) if wanted => body,
+                _ => Bytes::new(),
+            }
+        };
+        let body = if wanted {
+            tokio::time::timeout(ERROR_BODY_TIME, body).await.unwrap_or_default()
+        } else {
+            Bytes::new()
+        };
+        let answer = Answer { body, ..answer };
+        if !is_transient(answer.status) {
+            return Ok(answer);
+        }
+        Err(Failure {
+            error: status_error(&answer, &self.traffic),
+            transient: true,
+            received: 0,
+            asked_wait: retry_after(&answer.headers),
+            pauses_host: matches!(answer.status.as_u16(), 429 | 503).then(|| answer.origin.clone()),
+        })
+    }
+}
+
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn refused(reason: policy::Refused) -> Failure {
+    Failure::permanent(Error::new(ErrorKind::Network, reason.to_string()))
+}
+
+fn is_redirect(status: StatusCode) -> bool {
+    matches!(status.as_u16(), 301 | 302 | 303 | 307 | 308)
+}
+
+fn is_transient(status: StatusCode) -> bool {
+    matches!(status.as_u16(), 408 | 425 | 429 | 499 | 500 | 502 | 503 | 504 | 520..=524)
+}
+
+fn redirect_target(call: &Call, url: &Url, response: &Response) -> Result<Url, Error> {
+    let error =
+        |message: &str| Error::new(ErrorKind::Network, format!("{} {message}", response.status()));
+    if call.method == Method::POST {
+        return Err(error("redirects a form with a secret in it, which is not followed"));
+    }
+    let location = response
+        .headers()
+        .get(LOCATION)
+        .ok_or_else(|| error("redirects without saying where to"))?;
+    let location =
+        location.to_str().map_err(|_| error("redirects to something that is not a URL"))?;
+    url.join(location).map_err(|_| error("redirects to something that is not a URL"))
+}
+
+fn status_error(answer: &Answer, traffic: &Mutex<Traffic>) -> Error {
+    let said = answer.excerpt();
+    let said = if said.is_empty() { String::new() } else { format!(": {said}") };
+    if answer.status != StatusCode::TOO_MANY_REQUESTS {
+        return Error::new(
+            ErrorKind::Network,
+            format!("the server answered {}{said}", answer.status),
+        );
+    }
+    let error = Error::new(
+        ErrorKind::RateLimited,
+        format!("the registry allows no more requests for now{said}"),
+    );
+    match &lock(traffic).rate_limit {
+        Some(limit) => error.hint(format!(
+            "{} of {} pulls are left{}; manifests that were read before come from the cache, and asking which digest a tag has does not count",
+            limit.remaining,
+            limit.limit,
+            limit.window_seconds.map_or(String::new(), |window| format!(" in a window of {} minutes", window / 60)),
+        )),
+        None => error.hint("wait a while, or log in: registries allow more to users they know"),
+    }
+}
+
+fn too_large(what: &str, limit: u64) -> Error {
+    Error::new(
+        ErrorKind::Ceiling,
+        format!("{what} is larger than {limit} bytes, the ceiling for it"),
+    )
+}
+
+fn explain(error: Error, exhausted: Exhausted, policy: RetryPolicy) -> Error {
+    match exhausted {
+        Exhausted::Attempts => error,
+        Exhausted::Deadline { wait } => {
+            let text = format!(
+                "the server asks to wait {} s, but {} s are allowed for a request",
+                wait.as_secs(),
+                policy.deadline.as_secs()
+            );
+            Error::new(error.kind(), text).because(error)
+        }
+        Exhausted::ExtraBytes => {
+            let text = format!("more than {} bytes had to be asked for again", policy.extra_bytes);
+            Error::new(error.kind(), text).because(error)
+        }
+    }
+}
