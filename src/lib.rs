@@ -1,4 +1,39 @@
 //! regsize: where the bytes of a container image are, read from its registry alone.
+//!
+//! The library behind the `regsize` command: no daemon, no pull, no layer on disk. A reference is
+//! resolved, the documents behind it are read and verified, and what they say is joined into
+//! images and reports.
+//!
+//! # Where things are
+//!
+//! Data flows down this list; a module imports only what stands above it, and a test holds it to
+//! that.
+//!
+//! | module | what it does |
+//! |---|---|
+//! | [`size`] | amounts of bytes: printing and parsing |
+//! | [`oci`] | the documents of the image spec: digests, descriptors, manifests, configs |
+//! | [`reference`] | image references as users type them |
+//! | [`cache`] | small immutable things on disk, by digest |
+//! | [`registry`] | the registry client: the only code that speaks HTTP. Authentication is in `auth` and `token`, credentials in [`registry::credentials`], where they may go in [`registry::policy`], retries in `retry` and `transport`, ranges in `range`, pull limits in `headers` |
+//! | [`image`] | one platform's manifest and config, joined: layers, build steps (`history`, `instruction`), Dockerfile lines (`provenance`), base image (`base`) |
+//! | [`layer`] | what a layer's bytes tell; the uncompressed size from a blob's end (`tail`) |
+//! | [`collect`] | from a reference to an [`image::Inspection`]: the one place where fetching meets parsing |
+//! | [`report`] | documents for terminal, Markdown and CSV, and the JSON schema |
+//! | [`cli`] | arguments in, report and exit code out |
+//!
+//! # What always holds
+//!
+//! - Bytes are bounded and verified before they mean anything. What cannot be verified (a part of
+//!   a blob) is marked as inferred.
+//! - Compressed and uncompressed bytes never share a field or an addition; an unknown size is
+//!   `None` and prints as unknown, never as zero.
+//! - A credential is bound to its registry's origin and the token servers that
+//!   [`registry::policy`] allows, and cannot be formatted.
+//! - Text from images and registries reaches a sink only through that sink's encoder.
+//! - Only `cli` prints, ends the program or reads the environment; only `registry` uses the
+//!   network; only `cache` and `registry::credentials` touch the disk.
+//! - The same digests make the same report.
 
 pub mod size;
 pub mod oci;
@@ -8,3 +43,5 @@ pub mod registry;
 pub mod image;
 pub mod layer;
 pub mod collect;
+pub mod report;
+pub mod cli;

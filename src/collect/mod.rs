@@ -83,14 +83,6 @@ impl Session {
         reference: &Reference,
         request: &Request,
     ) -> Result<Inspection, Error> {
-        self.try_inspect(reference, request).await.map_err(|error| error.about(reference))
-    }
-
-    async fn try_inspect(
-        &self,
-        reference: &Reference,
-        request: &Request,
-    ) -> Result<Inspection, Error> {
         let documents = Documents::new(self, reference)?;
         let root = documents.root().await?;
         let entries = Entries::read(&documents, &root, request).await?;

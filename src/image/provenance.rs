@@ -85,7 +85,7 @@ pub(crate) fn read(
     warnings.extend(build.warning(layers.len()));
     let base = build.base();
     Ok(Provenance {
-        lines: lines(&record, &build, layers.len()),
+        lines: lines(&record, &build, base, layers.len()),
         base: base.map(|(layers, source)| describe(layers, source, &materials)),
         materials,
         warnings,
@@ -99,8 +99,12 @@ fn repeated_keys(places: &[String]) -> Vec<String> {
     if places.is_empty() { Vec::new() } else { vec![warning(places)] }
 }
 
-fn lines(record: &Record, build: &Build, layers: usize) -> Vec<Option<SourceLines>> {
-    let base = build.base();
+fn lines(
+    record: &Record,
+    build: &Build<'_>,
+    base: Option<(usize, Source<'_>)>,
+    layers: usize,
+) -> Vec<Option<SourceLines>> {
     let own = |layer| build.makers(layer).find_map(|step| source_lines(record, step));
     let from = base.and_then(|(_, source)| source_lines(record, source.step));
     let base_layers = base.map_or(0, |(layers, _)| layers);

@@ -28,7 +28,7 @@ mod tests {
     #[test]
     fn dates_become_utc_seconds_or_unknown() {
         let check = |text: &str, expected: Option<&str>| {
-            assert_eq!(to_utc(text).as_deref(), expected, "{text}")
+            assert_eq!(to_utc(text).as_deref(), expected, "{text}");
         };
         check("2018-12-26T08:20:42.687925672Z", Some("2018-12-26T08:20:42Z"));
         check("2024-05-01T12:00:00.999999999Z", Some("2024-05-01T12:00:00Z"));

@@ -120,9 +120,9 @@ struct Invocation {
 }
 
 #[derive(Default, Deserialize)]
-#[serde(default)]
+#[serde(rename_all = "camelCase", default)]
 struct ConfigSource {
-    #[serde(alias = "entryPoint")]
+    entry_point: Option<String>,
     path: Option<String>,
 }
 
@@ -339,7 +339,10 @@ fn record(
         steps: config.steps,
         layers: metadata.layers,
         files: metadata.source.infos.into_iter().map(|info| info.filename).collect(),
-        config_file: config_source.path.filter(|path| !path.is_empty()),
+        config_file: config_source
+            .path
+            .or(config_source.entry_point)
+            .filter(|path| !path.is_empty()),
         places: places.filter_map(|(step, found)| Some((step, found?.place()?))).collect(),
         materials,
         frontends: [request.args.source, request.args.cmdline].into_iter().flatten().collect(),

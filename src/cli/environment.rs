@@ -1,0 +1,216 @@
+//! What the surroundings say: environment variables, the terminal, limits of the process.
+//!
+//! The only code that reads the environment. Everything it finds becomes a value.
+
+use std::collections::BTreeSet;
+use std::env;
+use std::ffi::OsString;
+use std::io::{self, IsTerminal as _, Read as _};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rustix::process::{Resource, getrlimit};
+
+use super::args::NetworkArgs;
+use crate::cache::Cache;
+use crate::reference::Reference;
+use crate::registry::credentials::{Explicit, Sources};
+use crate::registry::{Error, ErrorKind, Limits, Observer, Options, Proxies, RetryPolicy, Secret};
+use crate::size;
+
+/// A credential helper may open a browser while somebody watches, but not in a script.
+const ATTENDED: Duration = Duration::from_secs(600);
+const UNATTENDED: Duration = Duration::from_secs(30);
+/// Columns where nothing tells how many there are.
+const DEFAULT_WIDTH: usize = 100;
+/// Files that are open besides connections.
+const OTHER_FILES: u64 = 24;
+/// Connections that one request in flight may keep open: to the registry, to its storage.
+const CONNECTIONS_PER_REQUEST: u64 = 3;
+const MAX_PASSWORD: u64 = 64 << 10;
+const MAX_CA_FILE: u64 = 4 << 20;
+
+/// The registry options that arguments and environment make.
+pub(super) fn options<'a>(
+    network: &NetworkArgs,
+    references: impl Iterator<Item = &'a Reference>,
+    observer: Observer,
+) -> Result<Options, Error> {
+    Ok(Options {
+        credentials: Arc::new(sources(network, references)?),
+        plain_http: network.plain_http.clone(),
+        https: network.https.clone(),
+        ca_certificates: ca_certificates(network)?,
+        proxies: proxies(),
+        allowed_realms: network.allow_realm.clone(),
+        retry: RetryPolicy {
+            attempts: network.retries.saturating_add(1),
+            deadline: Duration::from_secs(network.deadline),
+            ..RetryPolicy::default()
+        },
+        limits: limits(&network.limit)?,
+        concurrency: concurrency(network.concurrency),
+        observer,
+        ..Options::default()
+    })
+}
+
+/// The cache, and the reason if there should be one but cannot.
+pub(super) fn cache(network: &NetworkArgs) -> (Cache, Option<String>) {
+    if network.no_cache {
+        return (Cache::disabled(), None);
+    }
+    let home = || absolute("XDG_CACHE_HOME").or_else(|| Some(absolute("HOME")?.join(".cache")));
+    let Some(directory) = network.cache_dir.clone().or_else(|| Some(home()?.join("regsize")))
+    else {
+        return (Cache::disabled(), None);
+    };
+    match Cache::open(&directory) {
+        Ok(cache) => (cache, None),
+        Err(reason) => (Cache::disabled(), Some(reason)),
+    }
+}
+
+/// The width of the report: as asked for, or the terminal's.
+pub(super) fn width(asked: Option<usize>) -> usize {
+    let columns = || env::var("COLUMNS").ok()?.parse().ok();
+    let terminal = || Some(usize::from(rustix::termios::tcgetwinsize(io::stdout()).ok()?.ws_col));
+    asked.or_else(terminal).or_else(columns).filter(|width| *width > 0).unwrap_or(DEFAULT_WIDTH)
+}
+
+/// Whether stdout shows colours: a terminal that does, and nobody asked for none.
+pub(super) fn color(refused: bool) -> bool {
+    !refused && anstream::AutoStream::choice(&io::stdout()) != anstream::ColorChoice::Never
+}
+
+/// Whether stdout shows more than ASCII.
+pub(super) fn unicode() -> bool {
+    let set = |name: &str| env::var(name).ok().filter(|value| !value.is_empty());
+    match set("LC_ALL").or_else(|| set("LC_CTYPE")).or_else(|| set("LANG")) {
+        // Nothing set, as in most containers and CI: their logs are UTF-8.
+        None => set("TERM").as_deref() != Some("dumb"),
+        Some(locale) => locale.to_ascii_lowercase().replace('-', "").contains("utf8"),
+    }
+}
+
+/// Whether somebody watches the progress.
+pub(super) fn watched() -> bool {
+    io::stderr().is_terminal() && env::var_os("TERM").is_none_or(|term| term != "dumb")
+}
+
+fn sources<'a>(
+    network: &NetworkArgs,
+    references: impl Iterator<Item = &'a Reference>,
+) -> Result<Sources, Error> {
+    let home = absolute("HOME");
+    let podman = [
+        absolute("XDG_RUNTIME_DIR").map(|directory| directory.join("containers/auth.json")),
+        absolute("XDG_CONFIG_HOME")
+            .or_else(|| Some(home.as_ref()?.join(".config")))
+            .map(|directory| directory.join("containers/auth.json")),
+    ];
+    Ok(Sources {
+        explicit: explicit(network, references)?,
+        docker_config_json: env::var("DOCKER_AUTH_CONFIG")
+            .ok()
+            .filter(|text| !text.is_empty())
+            .map(Secret::new),
+        auth_file: set("REGISTRY_AUTH_FILE").map(PathBuf::from),
+        docker_config_dir: set("DOCKER_CONFIG")
+            .map(PathBuf::from)
+            .or_else(|| Some(home?.join(".docker"))),
+        podman_files: podman.into_iter().flatten().collect(),
+        helper_path: env::var_os("PATH"),
+        helper_timeout: if io::stderr().is_terminal() { ATTENDED } else { UNATTENDED },
+    })
+}
+
+fn explicit<'a>(
+    network: &NetworkArgs,
+    references: impl Iterator<Item = &'a Reference>,
+) -> Result<Option<Explicit>, Error> {
+    let Some(username) = network.username.clone() else { return Ok(None) };
+    let usage = |text: &str| Error::new(ErrorKind::Usage, text);
+    let registries: BTreeSet<&str> = references.map(Reference::registry).collect();
+    let [registry] = registries.into_iter().collect::<Vec<_>>()[..] else {
+        return Err(usage("--username is for one registry, but the images are in several"));
+    };
+    let mut password = String::new();
+    let read = io::stdin().take(MAX_PASSWORD).read_to_string(&mut password);
+    read.map_err(|error| usage("the password cannot be read from stdin").because(error))?;
+    let password = password.trim_end_matches(['\r', '\n']).to_owned();
+    Ok(Some(Explicit { registry: registry.to_owned(), username, password: Secret::new(password) }))
+}
+
+fn ca_certificates(network: &NetworkArgs) -> Result<Vec<Vec<u8>>, Error> {
+    let read = |path: &PathBuf| {
+        let error = |error: io::Error| {
+            Error::new(ErrorKind::Local, format!("the CA file {} cannot be read", path.display()))
+                .because(error)
+        };
+        let mut bytes = Vec::new();
+        let file = std::fs::File::open(path).map_err(error)?;
+        file.take(MAX_CA_FILE).read_to_end(&mut bytes).map_err(error)?;
+        Ok(bytes)
+    };
+    network.ca_file.iter().map(read).collect()
+}
+
+fn proxies() -> Proxies {
+    let either = |lower: &str, upper: &str| {
+        let text = |name: &str| env::var(name).ok().filter(|text| !text.is_empty());
+        text(lower).or_else(|| text(upper))
+    };
+    Proxies {
+        // In a CGI program HTTP_PROXY comes from a request's header, hence lower case alone.
+        http: if set("REQUEST_METHOD").is_some() {
+            either("http_proxy", "http_proxy")
+        } else {
+            either("http_proxy", "HTTP_PROXY")
+        },
+        https: either("https_proxy", "HTTPS_PROXY"),
+        all: either("all_proxy", "ALL_PROXY"),
+        exceptions: either("no_proxy", "NO_PROXY"),
+    }
+}
+
+fn limits(pairs: &[(String, String)]) -> Result<Limits, Error> {
+    let mut limits = Limits::default();
+    for (name, value) in pairs {
+        let usage =
+            |text: String| Error::new(ErrorKind::Usage, format!("--limit {name}={value}: {text}"));
+        let bytes = || size::parse(value).map_err(|error| usage(error.to_string()));
+        let number = || value.parse().map_err(|_| usage("expected a number".to_owned()));
+        match name.as_str() {
+            "manifest" => limits.manifest = bytes()?,
+            "config" => limits.config = bytes()?,
+            "statement" => limits.statement = bytes()?,
+            "page" => limits.page = bytes()?,
+            "layers" => limits.layers = number()?,
+            "manifests" => limits.manifests = number()?,
+            _ => {
+                return Err(usage(
+                    "the ceilings are manifest, config, statement, page, layers and manifests"
+                        .to_owned(),
+                ));
+            }
+        }
+    }
+    Ok(limits)
+}
+
+/// Requests in flight for which there are file descriptors.
+fn concurrency(asked: usize) -> usize {
+    let Some(files) = getrlimit(Resource::Nofile).current else { return asked.max(1) };
+    let possible = files.saturating_sub(OTHER_FILES) / CONNECTIONS_PER_REQUEST;
+    asked.min(usize::try_from(possible).unwrap_or(usize::MAX)).max(1)
+}
+
+fn set(name: &str) -> Option<OsString> {
+    env::var_os(name).filter(|value| !value.is_empty())
+}
+
+fn absolute(name: &str) -> Option<PathBuf> {
+    set(name).map(PathBuf::from).filter(|path| path.is_absolute())
+}

@@ -1,0 +1,41 @@
+//! The CSV renderer: one table, every field quoted, sizes as bare integers of bytes.
+//!
+//! Unknown values are empty fields. Text passes the CSV encoder, which alters what a spreadsheet
+//! would run; JSON has the text as it is.
+
+use std::io::{self, Write};
+
+use csv::{QuoteStyle, WriterBuilder};
+
+use super::document::{Piece, Share, Table, Text};
+use super::encode::csv_field;
+
+/// Writes the rows of `table` under a header, without its totals.
+pub fn write_csv(table: &Table, out: &mut dyn Write) -> io::Result<()> {
+    let mut writer = WriterBuilder::new().quote_style(QuoteStyle::Always).from_writer(out);
+    writer.write_record(table.columns.iter().map(|column| column.title))?;
+    for row in &table.rows {
+        writer.write_record(row.iter().map(field))?;
+    }
+    writer.flush()
+}
+
+fn field(text: &Text) -> String {
+    text.spans.iter().map(|span| piece(&span.piece)).collect()
+}
+
+fn piece(piece: &Piece) -> String {
+    match piece {
+        Piece::Words(words) => (*words).to_owned(),
+        Piece::Number(number) | Piece::Bytes(number) => number.to_string(),
+        Piece::Share(share) | Piece::Bar(share) => percent(*share),
+        Piece::Digest(digest) | Piece::ShortDigest(digest) => digest.to_string(),
+        Piece::Name(text) | Piece::Sentence(text) => csv_field(text),
+    }
+}
+
+fn percent(share: Share) -> String {
+    share
+        .scaled(1000)
+        .map_or_else(String::new, |permille| format!("{}.{}", permille / 10, permille % 10))
+}

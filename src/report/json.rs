@@ -1,0 +1,337 @@
+//! The published schema `regsize.inspect/1`: types of its own, in a fixed order of keys.
+//!
+//! Numbers are bytes or counts; what is not known is `null`. `step` in a layer is the number among
+//! the steps that made a layer, counted from 1; `layer` in a step is the layer's index, counted
+//! from 0. A meaning that changes gets another schema name.
+
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+
+use serde::Serialize;
+
+use super::encode::write_json;
+use super::inspect::{Failure, Outcome, is_foreign, origins_known, subtotal};
+use crate::image::{
+    Attachment, AttachmentKind, Base, Image, Inspection, Layer, Origin, RateLimit, SourceLines,
+    Step,
+};
+use crate::oci::Digest;
+
+const SCHEMA: &str = "regsize.inspect/1";
+
+/// Writes one object for one reference and an array of objects for several.
+pub fn write_inspect_json(outcomes: &[Outcome], out: &mut dyn Write) -> io::Result<()> {
+    match outcomes {
+        [outcome] => write_json(&OutcomeJson::new(outcome), out),
+        _ => write_json(&outcomes.iter().map(OutcomeJson::new).collect::<Vec<_>>(), out),
+    }
+}
+
+/// The error of a command line that could not be understood.
+pub fn usage_json(message: &str) -> Vec<u8> {
+    #[derive(Serialize)]
+    struct UsageJson<'a> {
+        schema: &'static str,
+        error: ErrorJson<'a>,
+    }
+    let error = ErrorJson { kind: "usage", message: message.trim_end(), hint: None };
+    let mut out = Vec::new();
+    // Writing into memory does not fail.
+    let _ = write_json(&UsageJson { schema: "regsize.error/1", error }, &mut out);
+    out
+}
+
+#[derive(Serialize)]
+#[serde(untagged)]
+enum OutcomeJson<'a> {
+    Found(Box<InspectionJson<'a>>),
+    Failed(FailureJson<'a>),
+}
+
+#[derive(Serialize)]
+struct FailureJson<'a> {
+    schema: &'static str,
+    reference: &'a str,
+    error: ErrorJson<'a>,
+}
+
+#[derive(Serialize)]
+struct ErrorJson<'a> {
+    kind: &'static str,
+    message: &'a str,
+    hint: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+struct InspectionJson<'a> {
+    schema: &'static str,
+    reference: &'a str,
+    digest: &'a str,
+    media_type: &'a str,
+    shown: usize,
+    images: Vec<ImageJson<'a>>,
+    platforms: Vec<String>,
+    attestations: Vec<AttachmentJson<'a>>,
+    shared: SharedJson,
+    rate_limit: Option<RateLimitJson<'a>>,
+    warnings: &'a [String],
+}
+
+#[derive(Serialize)]
+struct ImageJson<'a> {
+    platform: String,
+    digest: &'a str,
+    manifest_size: u64,
+    config_digest: &'a str,
+    config_size: u64,
+    created: Option<&'a str>,
+    os: Option<&'a str>,
+    sizes: SizesJson,
+    layers: Vec<LayerJson<'a>>,
+    history: Vec<StepJson<'a>>,
+    base: Option<BaseJson<'a>>,
+    labels: &'a BTreeMap<String, String>,
+    annotations: &'a BTreeMap<String, String>,
+}
+
+#[derive(Serialize)]
+struct SizesJson {
+    compressed: u128,
+    uncompressed: Option<u128>,
+    uncompressed_inferred: bool,
+    own: Option<PartJson>,
+    base: Option<PartJson>,
+}
+
+#[derive(Serialize)]
+struct PartJson {
+    compressed: u128,
+    uncompressed: Option<u128>,
+}
+
+#[derive(Serialize)]
+struct LayerJson<'a> {
+    index: usize,
+    digest: &'a str,
+    diff_id: Option<&'a str>,
+    media_type: &'a str,
+    compressed: u64,
+    uncompressed: Option<u64>,
+    uncompressed_inferred: bool,
+    foreign: bool,
+    step: Option<usize>,
+    origin: &'static str,
+    source: Option<SourceJson<'a>>,
+}
+
+#[derive(Serialize)]
+struct SourceJson<'a> {
+    file: &'a str,
+    start_line: u32,
+    end_line: u32,
+}
+
+#[derive(Serialize)]
+struct StepJson<'a> {
+    step: Option<usize>,
+    created: Option<&'a str>,
+    instruction: &'a str,
+    created_by: &'a str,
+    comment: &'a str,
+    empty: bool,
+    layer: Option<usize>,
+}
+
+#[derive(Serialize)]
+struct BaseJson<'a> {
+    name: Option<&'a str>,
+    digest: Option<&'a str>,
+    layers: Option<usize>,
+    evidence: &'static str,
+    confirmed: bool,
+}
+
+#[derive(Serialize)]
+struct AttachmentJson<'a> {
+    kind: &'static str,
+    artifact_type: Option<&'a str>,
+    digest: &'a str,
+    size: u64,
+    subject: Option<&'a str>,
+    predicates: &'a [String],
+    compressed: Option<u64>,
+}
+
+#[derive(Serialize)]
+struct SharedJson {
+    compressed_all_platforms: u128,
+    compressed_unique: u128,
+}
+
+#[derive(Serialize)]
+struct RateLimitJson<'a> {
+    limit: u64,
+    remaining: u64,
+    window_seconds: Option<u64>,
+    source: Option<&'a str>,
+}
+
+impl<'a> OutcomeJson<'a> {
+    fn new(outcome: &'a Outcome) -> Self {
+        match &outcome.result {
+            Ok(inspection) => Self::Found(Box::new(InspectionJson::new(inspection))),
+            Err(failure) => Self::Failed(FailureJson::new(&outcome.reference, failure)),
+        }
+    }
+}
+
+impl<'a> FailureJson<'a> {
+    fn new(reference: &'a str, failure: &'a Failure) -> Self {
+        let Failure { kind, message, hint } = failure;
+        Self {
+            schema: SCHEMA,
+            reference,
+            error: ErrorJson { kind, message, hint: hint.as_deref() },
+        }
+    }
+}
+
+impl<'a> InspectionJson<'a> {
+    fn new(inspection: &'a Inspection) -> Self {
+        Self {
+            schema: SCHEMA,
+            reference: &inspection.reference,
+            digest: inspection.digest.as_str(),
+            media_type: inspection.media_type.as_str(),
+            shown: inspection.shown,
+            images: inspection.images.iter().map(ImageJson::new).collect(),
+            platforms: inspection.platforms.iter().map(ToString::to_string).collect(),
+            attestations: inspection.attachments.iter().map(AttachmentJson::new).collect(),
+            shared: SharedJson {
+                compressed_all_platforms: inspection.shared.all_platforms,
+                compressed_unique: inspection.shared.unique,
+            },
+            rate_limit: inspection.rate_limit.as_ref().map(RateLimitJson::new),
+            warnings: &inspection.warnings,
+        }
+    }
+}
+
+impl<'a> ImageJson<'a> {
+    fn new(image: &'a Image) -> Self {
+        Self {
+            platform: image.platform.to_string(),
+            digest: image.digest.as_str(),
+            manifest_size: image.manifest_size,
+            config_digest: image.config_digest.as_str(),
+            config_size: image.config_size,
+            created: image.created.as_deref(),
+            os: image.os_name.as_deref(),
+            sizes: SizesJson::new(image),
+            layers: image.layers.iter().map(|layer| LayerJson::new(image, layer)).collect(),
+            history: image.steps.iter().map(StepJson::new).collect(),
+            base: image.base.as_ref().map(BaseJson::new),
+            labels: &image.labels,
+            annotations: &image.annotations,
+        }
+    }
+}
+
+impl SizesJson {
+    fn new(image: &Image) -> Self {
+        let part = |origin| {
+            origins_known(image).then(|| {
+                let (compressed, uncompressed, _) = subtotal(image, origin);
+                PartJson { compressed, uncompressed }
+            })
+        };
+        Self {
+            compressed: image.compressed(),
+            uncompressed: image.uncompressed(),
+            uncompressed_inferred: image.uncompressed().is_some() && image.uncompressed_inferred(),
+            own: part(Origin::Own),
+            base: part(Origin::Base),
+        }
+    }
+}
+
+impl<'a> LayerJson<'a> {
+    fn new(image: &'a Image, layer: &'a Layer) -> Self {
+        Self {
+            index: layer.index,
+            digest: layer.digest.as_str(),
+            diff_id: layer.diff_id.as_ref().map(|diff_id| diff_id.0.as_str()),
+            media_type: layer.media_type.as_str(),
+            compressed: layer.compressed,
+            uncompressed: layer.uncompressed.map(|known| known.bytes),
+            uncompressed_inferred: layer.uncompressed.is_some_and(|known| known.inferred),
+            foreign: is_foreign(layer),
+            step: layer.step.and_then(|step| image.steps.get(step)).and_then(|step| step.number),
+            origin: layer.origin.as_str(),
+            source: layer.source.as_ref().map(SourceJson::new),
+        }
+    }
+}
+
+impl<'a> SourceJson<'a> {
+    fn new(lines: &'a SourceLines) -> Self {
+        Self { file: &lines.file, start_line: lines.start_line, end_line: lines.end_line }
+    }
+}
+
+impl<'a> StepJson<'a> {
+    fn new(step: &'a Step) -> Self {
+        Self {
+            step: step.number,
+            created: step.created.as_deref(),
+            instruction: &step.instruction,
+            created_by: &step.created_by,
+            comment: &step.comment,
+            empty: step.empty,
+            layer: step.layer,
+        }
+    }
+}
+
+impl<'a> BaseJson<'a> {
+    fn new(base: &'a Base) -> Self {
+        Self {
+            name: base.name.as_deref(),
+            digest: base.digest.as_ref().map(Digest::as_str),
+            layers: base.layers,
+            evidence: base.evidence.as_str(),
+            confirmed: base.confirmed,
+        }
+    }
+}
+
+impl<'a> AttachmentJson<'a> {
+    fn new(attachment: &'a Attachment) -> Self {
+        let (kind, artifact_type) = match &attachment.kind {
+            AttachmentKind::Attestation => ("attestation", None),
+            AttachmentKind::Soci => ("soci", None),
+            AttachmentKind::Nydus => ("nydus", None),
+            AttachmentKind::Artifact(artifact_type) => ("artifact", Some(artifact_type.as_str())),
+        };
+        Self {
+            kind,
+            artifact_type,
+            digest: attachment.digest.as_str(),
+            size: attachment.size,
+            subject: attachment.subject.as_ref().map(Digest::as_str),
+            predicates: &attachment.predicates,
+            compressed: attachment.compressed,
+        }
+    }
+}
+
+impl<'a> RateLimitJson<'a> {
+    fn new(limit: &'a RateLimit) -> Self {
+        Self {
+            limit: limit.limit,
+            remaining: limit.remaining,
+            window_seconds: limit.window_seconds,
+            source: limit.source.as_deref(),
+        }
+    }
+}

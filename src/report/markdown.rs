@@ -1,0 +1,125 @@
+//! The Markdown renderer: the same document for a pull request, an issue or a job summary.
+//!
+//! GitHub-flavoured, without HTML of its own, links, images or bars.
+
+use super::document::{
+    Align, Block, Column, Document, Fact, Fit, Overflow, Piece, Row, Span, Style, Table, Text,
+};
+use super::encode::{Place, markdown_code, markdown_own, markdown_prose};
+use crate::size::Units;
+
+/// Characters of a command that a cell shows.
+const CELL_LIMIT: usize = 100;
+
+/// Renders `document` as Markdown.
+pub fn markdown(document: &Document, units: Units) -> String {
+    let page = Page { units };
+    let mut parts = vec![format!("# {}", page.flow(&document.title))];
+    for section in &document.sections {
+        if !section.heading.is_empty() {
+            parts.push(format!("## {}", page.flow(&section.heading)));
+        }
+        parts.extend(section.blocks.iter().map(|block| page.block(block)));
+    }
+    parts.join("\n\n") + "\n"
+}
+
+#[derive(Clone, Copy)]
+struct Page {
+    units: Units,
+}
+
+impl Page {
+    fn block(self, block: &Block) -> String {
+        match block {
+            Block::Paragraph(text) => self.flow(text),
+            Block::Facts(facts) => lines(facts.iter().map(|fact| self.fact(fact))),
+            Block::Table(table) => self.table(table),
+            Block::Notes(notes) => {
+                lines(notes.iter().map(|note| format!("- note: {}", self.flow(note))))
+            }
+        }
+    }
+
+    fn fact(self, fact: &Fact) -> String {
+        let limit = limit(fact.overflow);
+        format!("- **{}**: {}", fact.name, self.text(&fact.value, Place::Flow, limit))
+    }
+
+    fn table(self, table: &Table) -> String {
+        let shown: Vec<usize> =
+            (0..table.columns.len()).filter(|&index| has_content(table, index)).collect();
+        let columns = |of: fn(&Column) -> String| {
+            table_row(shown.iter().map(|&index| of(&table.columns[index])))
+        };
+        let header = columns(|column| markdown_own(column.title));
+        let dashes = columns(|column| match column.align {
+            Align::Left => "---".to_owned(),
+            Align::Right => "---:".to_owned(),
+        });
+        let rows = table.rows.iter().chain(&table.totals).map(|row| self.row(table, &shown, row));
+        lines([header, dashes].into_iter().chain(rows))
+    }
+
+    fn row(self, table: &Table, shown: &[usize], row: &Row) -> String {
+        table_row(shown.iter().map(|&index| {
+            let limit = match table.columns[index].fit {
+                Fit::Rest(overflow) => limit(overflow),
+                Fit::Whole | Fit::Bar => usize::MAX,
+            };
+            row.get(index).map_or_else(String::new, |cell| self.text(cell, Place::Cell, limit))
+        }))
+    }
+
+    fn flow(self, text: &Text) -> String {
+        self.text(text, Place::Flow, usize::MAX)
+    }
+
+    fn text(self, text: &Text, place: Place, limit: usize) -> String {
+        let is_strong = |span: &Span| span.style == Style::Strong;
+        let mut shown = String::new();
+        for run in text.spans.chunk_by(|a, b| is_strong(a) == is_strong(b)) {
+            let content: String =
+                run.iter().map(|span| self.piece(&span.piece, place, limit)).collect();
+            let is_strong = run.first().is_some_and(is_strong) && content.trim() == content;
+            let mark = if is_strong && !content.is_empty() { "**" } else { "" };
+            shown.extend([mark, content.as_str(), mark]);
+        }
+        shown
+    }
+
+    fn piece(self, piece: &Piece, place: Place, limit: usize) -> String {
+        match piece {
+            Piece::Words(words) => markdown_own(words),
+            Piece::Number(number) => number.to_string(),
+            Piece::Bytes(bytes) => self.units.format(*bytes),
+            Piece::Share(share) => markdown_own(&share.percent()),
+            Piece::Bar(_) => String::new(),
+            Piece::Digest(digest) => format!("`{digest}`"),
+            Piece::ShortDigest(digest) => format!("`{}:{}`", digest.algorithm(), digest.short()),
+            Piece::Name(text) => markdown_code(text, place, limit),
+            Piece::Sentence(text) => markdown_prose(text, place),
+        }
+    }
+}
+
+/// Whether a column has anything to show where there are no bars.
+fn has_content(table: &Table, index: usize) -> bool {
+    let has_text = |row: &Row| row.get(index).is_some_and(|cell| !cell.is_empty());
+    table.columns[index].fit != Fit::Bar && table.rows.iter().any(has_text)
+}
+
+fn limit(overflow: Overflow) -> usize {
+    match overflow {
+        Overflow::Wrap => usize::MAX,
+        Overflow::Cut => CELL_LIMIT,
+    }
+}
+
+fn table_row(cells: impl Iterator<Item = String>) -> String {
+    cells.fold("|".to_owned(), |row, cell| format!("{row} {cell} |"))
+}
+
+fn lines(lines: impl IntoIterator<Item = String>) -> String {
+    lines.into_iter().collect::<Vec<_>>().join("\n")
+}
