@@ -53,6 +53,7 @@ pub(super) enum Command {
 
 #[derive(Debug, Args)]
 #[command(after_help = INSPECT_EXAMPLES)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag")]
 pub(super) struct InspectArgs {
     /// Images: [host[:port]/]repository[:tag][@digest]; several make one table
     #[arg(required = true, value_name = "IMAGE")]
@@ -115,7 +116,7 @@ pub(super) struct OutputArgs {
     /// Print sizes in KiB, MiB and GiB instead of kB, MB and GB
     #[arg(long, global = true)]
     pub(super) iec: bool,
-    /// Print without colours, as NO_COLOR does
+    /// Print without colours, as `NO_COLOR` does
     #[arg(long, global = true)]
     pub(super) no_color: bool,
     /// Columns of the terminal report; the terminal's own by default

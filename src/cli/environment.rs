@@ -20,7 +20,7 @@ use crate::registry::{Error, ErrorKind, Limits, Observer, Options, Proxies, Retr
 use crate::size;
 
 /// A credential helper may open a browser while somebody watches, but not in a script.
-const ATTENDED: Duration = Duration::from_secs(600);
+const ATTENDED: Duration = Duration::from_mins(10);
 const UNATTENDED: Duration = Duration::from_secs(30);
 /// Columns where nothing tells how many there are.
 const DEFAULT_WIDTH: usize = 100;

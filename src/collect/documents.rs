@@ -78,14 +78,12 @@ impl<'a> Documents<'a> {
         else {
             return Ok(None);
         };
-        let bytes = match self.cached(&digest) {
-            Some(bytes) => bytes,
-            None => {
-                let fetched =
-                    self.registry.manifest(self.repository(), digest.as_str(), None).await?;
-                self.keep(&fetched);
-                fetched.bytes
-            }
+        let bytes = if let Some(bytes) = self.cached(&digest) {
+            bytes
+        } else {
+            let fetched = self.registry.manifest(self.repository(), digest.as_str(), None).await?;
+            self.keep(&fetched);
+            fetched.bytes
         };
         self.parse(&digest, &bytes, None).map(Some)
     }

@@ -65,7 +65,7 @@ impl Entries {
             return Err(Error::new(ErrorKind::BadData, "the index lists no image"));
         }
         entries.shown =
-            choose(entries.images.iter().map(|entry| entry.platform.as_ref()), &request.preferred);
+            choose(&entries.images.iter().map(|entry| entry.platform.as_ref()), &request.preferred);
         Ok(entries)
     }
 
@@ -105,7 +105,7 @@ impl Entries {
             for descriptor in level {
                 match documents.manifest(&descriptor).await? {
                     Document::Index(index) => {
-                        below.extend(entries.sort(documents, &mut seen, &index)?)
+                        below.extend(entries.sort(documents, &mut seen, &index)?);
                     }
                     Document::Manifest(_) => {
                         return Err(Error::new(
@@ -160,7 +160,7 @@ impl Entries {
                 }
                 Class::Index => nested.push(descriptor.clone()),
                 Class::Attached(kind, subject) => {
-                    self.attached.push(Attached { descriptor: descriptor.clone(), kind, subject })
+                    self.attached.push(Attached { descriptor: descriptor.clone(), kind, subject });
                 }
             }
         }
@@ -196,7 +196,7 @@ pub(super) fn no_such_platform(wanted: &Platform, published: &[Platform]) -> Err
 
 /// Picks the platform to show: the preferred one, else linux/amd64, else the first.
 fn choose<'a>(
-    platforms: impl Iterator<Item = Option<&'a Platform>> + Clone,
+    platforms: &(impl Iterator<Item = Option<&'a Platform>> + Clone),
     preferred: &Platform,
 ) -> usize {
     let find = |wanted: &Platform| {
@@ -331,13 +331,13 @@ mod tests {
             .into();
         let check = |preferred: &str, expected: usize| {
             assert_eq!(
-                choose(platforms.iter().map(Some), &preferred.parse().unwrap()),
+                choose(&platforms.iter().map(Some), &preferred.parse().unwrap()),
                 expected,
                 "{preferred}"
             );
         };
         check("linux/arm64", 2);
         check("windows/amd64", 1);
-        assert_eq!(choose(platforms[..1].iter().map(Some), &"linux/arm64".parse().unwrap()), 0);
+        assert_eq!(choose(&platforms[..1].iter().map(Some), &"linux/arm64".parse().unwrap()), 0);
     }
 }

@@ -159,7 +159,7 @@ async fn manifest<'a>(
             format!("the image has {} layers; the ceiling is {limit}", manifest.layers.len());
         return Err(Error::new(ErrorKind::Ceiling, text).hint("allow more: --limit layers=NUMBER"));
     }
-    Ok(Found { entry, manifest })
+    Ok(Found { entry, manifest: *manifest })
 }
 
 /// Reads the config, unless the manifest is not an image's.
@@ -191,7 +191,9 @@ fn image(
         config,
         lengths,
     });
-    warnings.into_iter().for_each(|warning| documents.warn(warning));
+    for warning in warnings {
+        documents.warn(warning);
+    }
     image
 }
 

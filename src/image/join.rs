@@ -88,11 +88,11 @@ fn os_name(labels: &BTreeMap<String, String>, platform: &Platform) -> Option<Str
 mod tests {
     use super::*;
 
-    fn join(layers: usize, config: &str) -> (Image, Vec<String>) {
-        let descriptor = |at: usize| {
+    fn join(layers: u8, config: &str) -> (Image, Vec<String>) {
+        let descriptor = |at: u8| {
             format!(
                 r#"{{"mediaType":"x/y","digest":"{}","size":{}}}"#,
-                Digest::of(&[at as u8]),
+                Digest::of(&[at]),
                 at + 1
             )
         };

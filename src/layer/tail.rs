@@ -171,7 +171,7 @@ fn from_tar_split(bytes: &[u8]) -> Option<u64> {
 /// The number of bytes that padded base64 stands for.
 fn base64_length(text: &str) -> Option<u64> {
     let padding = text.bytes().rev().take_while(|byte| *byte == b'=').count();
-    let whole = text.len() % 4 == 0 && padding <= 2;
+    let whole = text.len().is_multiple_of(4) && padding <= 2;
     whole.then(|| (text.len() / 4 * 3).saturating_sub(padding) as u64)
 }
 

@@ -16,7 +16,7 @@ pub enum Document {
     /// A list of manifests, one per platform.
     Index(Index),
     /// One platform's image, or another artifact.
-    Manifest(Manifest),
+    Manifest(Box<Manifest>),
 }
 
 /// An image index or Docker manifest list.
@@ -94,7 +94,7 @@ impl Document {
         let (value, kind) = match (has("manifests"), has("layers") || has("config")) {
             (true, true) => return Err(DocumentError::Ambiguous),
             (true, false) => (Self::Index(decode(bytes)?.value), Kind::Index),
-            (false, true) => (Self::Manifest(decode(bytes)?.value), Kind::Manifest),
+            (false, true) => (Self::Manifest(Box::new(decode(bytes)?.value)), Kind::Manifest),
             (false, false) if has("fsLayers") => return Err(DocumentError::Schema1),
             (false, false) if !shape.value.is_object() => {
                 return Err(JsonError {

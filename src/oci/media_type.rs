@@ -112,7 +112,7 @@ mod tests {
     #[test]
     fn both_spellings_mean_the_same() {
         let check = |text: &str, expected: Kind| {
-            assert_eq!(MediaType(text.into()).kind(), expected, "{text}")
+            assert_eq!(MediaType(text.into()).kind(), expected, "{text}");
         };
         let layer = |compression, foreign| Kind::Layer(LayerType { compression, foreign });
         check("application/vnd.oci.image.index.v1+json", Kind::Index);

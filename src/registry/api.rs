@@ -104,7 +104,7 @@ impl Registry {
             )
             .during(answer.request));
         }
-        self.success(&answer)?;
+        success(&answer)?;
         let digest = self.digest_of(&answer, version)?;
         if let Some(size) = size.filter(|size| *size != answer.body.len() as u64) {
             let text = format!(
@@ -145,7 +145,7 @@ impl Registry {
                 ),
             );
         }
-        self.success(&answer)?;
+        success(&answer)?;
         if answer.body.len() as u64 != descriptor.size || !descriptor.digest.matches(&answer.body) {
             let page = if looks_like_html(&answer.body, answer.text(CONTENT_TYPE)) {
                 " but an HTML page"
@@ -182,7 +182,7 @@ impl Registry {
                     )
                     .during(answer.request.clone()));
                 }
-                self.success(answer)?;
+                success(answer)?;
                 let page: Page = serde_json::from_slice(&answer.body)
                     .map_err(|error| bad_listing(answer, &error))?;
                 let tags = page.tags.unwrap_or_default();
@@ -309,19 +309,6 @@ impl Registry {
         Ok(call)
     }
 
-    fn success(&self, answer: &Answer) -> Result<(), Error> {
-        if answer.status.is_success() {
-            return Ok(());
-        }
-        let said = answer.excerpt();
-        let said = if said.is_empty() { String::new() } else { format!(": {said}") };
-        Err(Error::new(
-            ErrorKind::Network,
-            format!("the registry answered {}{said}", answer.status),
-        )
-        .during(answer.request.clone()))
-    }
-
     /// The digest of a manifest: the one asked for, or the one that the bytes have.
     fn digest_of(&self, answer: &Answer, version: &str) -> Result<Digest, Error> {
         let error =
@@ -396,6 +383,19 @@ impl Registry {
         }
         Ok(None)
     }
+}
+
+fn success(answer: &Answer) -> Result<(), Error> {
+    if answer.status.is_success() {
+        return Ok(());
+    }
+    let said = answer.excerpt();
+    let said = if said.is_empty() { String::new() } else { format!(": {said}") };
+    Err(Error::new(
+        ErrorKind::Network,
+        format!("the registry answered {}{said}", answer.status),
+    )
+    .during(answer.request.clone()))
 }
 
 fn bad_listing(answer: &Answer, error: &serde_json::Error) -> Error {

@@ -388,7 +388,7 @@ mod tests {
         match (challenge(&headers, &registry), expected) {
             (Ok(found), Ok(expected)) => assert_eq!(found, expected, "{values:?}"),
             (Err(error), Err(part)) => {
-                assert!(error.to_string().contains(part), "{values:?}: {error}")
+                assert!(error.to_string().contains(part), "{values:?}: {error}");
             }
             (found, expected) => panic!("{values:?}: got {found:?}, expected {expected:?}"),
         }

@@ -61,7 +61,7 @@ impl Registries {
         let proxies = proxies(&options.proxies)?;
         let proxy_hosts = proxy_hosts(&options.proxies);
         let guard = Guard::new(&base, proxy_hosts, options.address_floor);
-        let client = client(&guard, proxies, &options.ca_certificates)?;
+        let client = client(&guard, &proxies, &options.ca_certificates)?;
         let origin = Origin::of(&base)
             .map_err(|refused| Error::new(ErrorKind::Usage, refused.to_string()))?;
         let transport = Transport {
@@ -110,7 +110,7 @@ fn is_loopback(url: &Url) -> bool {
 
 fn client(
     guard: &Guard,
-    proxies: Vec<Proxy>,
+    proxies: &[Proxy],
     ca_certificates: &[Vec<u8>],
 ) -> Result<reqwest::Client, Error> {
     let mut extra = Vec::new();
@@ -162,12 +162,12 @@ fn proxies(settings: &Proxies) -> Result<Vec<Proxy>, Error> {
         });
         proxy.map(|proxy| Some(proxy.no_proxy(exceptions.clone())))
     };
-    let made = [
+    let all = [
         make(&settings.http, Proxy::http)?,
         make(&settings.https, Proxy::https)?,
         make(&settings.all, Proxy::all)?,
     ];
-    Ok(made.into_iter().flatten().collect())
+    Ok(all.into_iter().flatten().collect())
 }
 
 fn proxy_hosts(settings: &Proxies) -> Vec<String> {
@@ -195,7 +195,7 @@ mod tests {
             ..Options::default()
         };
         let check = |host: &str, expected: &str| {
-            assert_eq!(base_url(host, &options).unwrap().as_str(), expected)
+            assert_eq!(base_url(host, &options).unwrap().as_str(), expected);
         };
         check("ghcr.io", "https://ghcr.io/v2/");
         check("r.example", "https://r.example/v2/");

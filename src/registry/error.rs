@@ -210,7 +210,7 @@ mod tests {
     #[test]
     fn error_bodies_of_any_shape_give_a_short_text() {
         let check = |body: &str, expected: &str| {
-            assert_eq!(excerpt(body.as_bytes(), None), expected, "{body}")
+            assert_eq!(excerpt(body.as_bytes(), None), expected, "{body}");
         };
         check(r#"{"errors":[{"code":"DENIED","message":"no"}]}"#, "DENIED: no");
         check(r#"{"errors":[{"code":"DENIED"}]}"#, "DENIED");
@@ -222,6 +222,6 @@ mod tests {
         let many =
             format!(r#"{{"errors":[{}]}}"#, vec![r#"{"code":"A","message":"m"}"#; 1000].join(","));
         check(&many, "A: m");
-        assert_eq!(excerpt(&[b'x'; 100_000], None).len(), SHOWN);
+        assert_eq!(excerpt(&vec![b'x'; 100_000], None).len(), SHOWN);
     }
 }

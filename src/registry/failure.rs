@@ -100,7 +100,7 @@ fn tls_error(error: &rustls::Error, server: &str) -> Error {
     let new = |message: String| Error::new(ErrorKind::Network, message);
     match error {
         Tls::InvalidMessage(_) => new(format!("{server} does not speak https"))
-            .hint(format!("if it is meant to speak plain http, name it: --plain-http {}", server)),
+            .hint(format!("if it is meant to speak plain http, name it: --plain-http {server}")),
         Tls::InvalidCertificate(CertificateError::UnknownIssuer) => {
             new(format!("the certificate of {server} is signed by an unknown authority"))
                 .hint("if that authority is your own, give its certificate: --ca-file FILE")

@@ -18,9 +18,9 @@ const CLIENT: &str = "regsize";
 /// A token becomes a header; servers accept headers up to a few times this.
 const MAX_TOKEN: usize = 64 << 10;
 /// The lifetime of tokens that do not tell theirs.
-const DEFAULT_LIFETIME: Duration = Duration::from_secs(60);
+const DEFAULT_LIFETIME: Duration = Duration::from_mins(1);
 const SHORTEST_LIFETIME: Duration = Duration::from_secs(10);
-const LONGEST_LIFETIME: Duration = Duration::from_secs(24 * 3600);
+const LONGEST_LIFETIME: Duration = Duration::from_hours(24);
 
 /// What a token is asked for.
 pub(super) struct Request<'a> {
@@ -80,11 +80,13 @@ impl Token {
     pub(super) fn parse(body: &[u8]) -> Result<Self, Error> {
         let error =
             |text: &str| Error::new(ErrorKind::Auth, format!("the token server's answer {text}"));
-        let answer: TokenAnswer =
-            serde_json::from_slice(body).map_err(|_| match looks_like_html(body, None) {
-                true => error("is an HTML page"),
-                false => error("is not a JSON object with a token"),
-            })?;
+        let answer: TokenAnswer = serde_json::from_slice(body).map_err(|_| {
+            if looks_like_html(body, None) {
+                error("is an HTML page")
+            } else {
+                error("is not a JSON object with a token")
+            }
+        })?;
         let token = [answer.token, answer.access_token]
             .into_iter()
             .flatten()

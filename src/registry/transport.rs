@@ -355,6 +355,7 @@ pub(super) fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "for map_err")]
 fn refused(reason: policy::Refused) -> Failure {
     Failure::permanent(Error::new(ErrorKind::Network, reason.to_string()))
 }
