@@ -82,35 +82,26 @@ async fn best(
     claims: Vec<Base>,
     request: &Request,
 ) -> Option<Base> {
-    let mut named = None;
+    let mut named: Option<Base> = None;
     let mut asked = 0;
     for claim in claims {
         if claim.layers.is_some() {
-            // The history's boundary holds for a base that was named but could not be confirmed.
-            return Some(
-                match named.filter(|_| claim.evidence == Evidence::History && claim.name.is_none())
-                {
-                    Some(Base { name, digest, .. }) => Base { name, digest, ..claim },
-                    None => claim,
-                },
-            );
+            return Some(with_name(claim, named));
         }
-        let Some(reference) =
-            reference(&claim).filter(|_| request.base != BaseSource::Claims && asked < MAX_ASKED)
-        else {
-            named = named.or(Some(claim));
-            continue;
-        };
-        asked += 1;
-        match confirm(session, &reference, image).await {
-            Ok(Some((layers, digest))) => {
-                return Some(Base { layers: Some(layers), digest: claim.digest.or(Some(digest)), confirmed: true, ..claim });
+        let references = references(&claim);
+        if request.base != BaseSource::Claims && asked < MAX_ASKED && !references.is_empty() {
+            asked += 1;
+            match confirm_any(session, &references, image).await {
+                Ok((layers, digest)) => {
+                    return Some(Base {
+                        layers: Some(layers),
+                        digest: Some(digest),
+                        confirmed: true,
+                        ..claim
+                    });
+                }
+                Err(reason) => documents.warn(format!("{}: {reason}", image.platform)),
             }
-            Ok(None) => documents.warn(format!(
-                "{}: the layers of {reference} are not the lowest layers of the image, so it does not show where the base image ends",
-                image.platform,
-            )),
-            Err(error) => documents.warn(format!("{}: the base image could not be asked about: {error}", image.platform)),
         }
         named = named.or(Some(claim));
     }
@@ -118,13 +109,55 @@ async fn best(
     named.filter(|claim| claim.evidence != Evidence::Provenance)
 }
 
-fn reference(claim: &Base) -> Option<Reference> {
-    let name = claim.name.as_deref()?;
-    let text = match &claim.digest {
-        Some(digest) if !name.contains('@') => format!("{name}@{digest}"),
-        _ => name.to_owned(),
-    };
-    text.parse().ok()
+/// The history's boundary holds for a base that was named but could not be confirmed.
+fn with_name(claim: Base, named: Option<Base>) -> Base {
+    match named.filter(|named| {
+        claim.evidence == Evidence::History && named.evidence != Evidence::Provenance
+    }) {
+        Some(Base { name, digest, .. }) if claim.name.is_none() || claim.name == name => {
+            Base { name, digest, ..claim }
+        }
+        _ => claim,
+    }
+}
+
+/// What the claim's base image may be found under: by digest, and by name alone, as the digest
+/// may be one that only the builder had.
+fn references(claim: &Base) -> Vec<Reference> {
+    let Some(name) = claim.name.as_deref() else { return Vec::new() };
+    let by_digest = claim
+        .digest
+        .as_ref()
+        .filter(|_| !name.contains('@'))
+        .map(|digest| format!("{name}@{digest}"));
+    by_digest.into_iter().chain([name.to_owned()]).filter_map(|text| text.parse().ok()).collect()
+}
+
+/// Tries the references in turn; gives the reason why none confirms the claim.
+async fn confirm_any(
+    session: &Session,
+    references: &[Reference],
+    image: &Image,
+) -> Result<(usize, Digest), String> {
+    let mut reason = String::new();
+    for reference in references {
+        match confirm(session, reference, image).await {
+            Ok(Some(found)) => return Ok(found),
+            Ok(None) => {
+                reason = format!(
+                    "the layers of {reference} are not the image's lowest, so they do not show where the base image ends"
+                )
+            }
+            Err(error) if reason.is_empty() => {
+                reason = format!(
+                    "the base image {reference} could not be asked about: {}",
+                    error.message()
+                )
+            }
+            Err(_) => {}
+        }
+    }
+    Err(reason)
 }
 
 /// How many layers of the image are the base's, and the digest that the base resolved to.
@@ -134,7 +167,7 @@ async fn confirm(
     image: &Image,
 ) -> Result<Option<(usize, Digest)>, Error> {
     let documents = Documents::new(session, reference)?;
-    let root = documents.root().await.map_err(|error| error.about(reference))?;
+    let root = documents.root().await?;
     let manifest = match &root.document {
         Document::Manifest(manifest) => manifest.clone(),
         Document::Index(index) => {

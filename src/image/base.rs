@@ -51,12 +51,16 @@ impl Image {
 /// Finds the boundary where a later build began: a remark `FROM name`, BuildKit's first entry
 /// after those of another tool, or steps after the `CMD` that ended an earlier build.
 fn from_history(steps: &[Step]) -> Option<Base> {
-    let named = steps.iter().rposition(|step| step.comment.starts_with("FROM "));
-    let boundary =
-        named.or_else(|| first_of_buildkit(steps)).or_else(|| after_last_command(steps))?;
+    let named =
+        steps.iter().enumerate().rev().find_map(|(at, step)| Some((at, name_of(&step.comment)?)));
+    let unnamed = || first_of_buildkit(steps).or_else(|| after_last_command(steps));
+    let (boundary, name) = match named {
+        Some((at, name)) => (at, Some(name.to_owned())),
+        None => (unnamed()?, None),
+    };
     let below = steps[..boundary].iter().filter_map(|step| step.layer).max()?;
     steps[boundary..].iter().any(|step| step.layer.is_some()).then(|| Base {
-        name: named.and_then(|at| name_of(&steps[at].comment)),
+        name,
         digest: None,
         layers: Some(below + 1),
         evidence: Evidence::History,
@@ -64,11 +68,12 @@ fn from_history(steps: &[Step]) -> Option<Base> {
     })
 }
 
-fn name_of(comment: &str) -> Option<String> {
+/// The name in a remark `FROM name`. Builds with a cache write the identifier of the image before
+/// each step instead.
+fn name_of(comment: &str) -> Option<&str> {
     let name = comment.strip_prefix("FROM ")?.trim();
-    // Build tools write the identifier of an image that has no name.
     let is_identifier = name.len() >= 12 && name.bytes().all(|byte| byte.is_ascii_hexdigit());
-    (!name.is_empty() && !is_identifier).then(|| name.to_owned())
+    (!name.is_empty() && !is_identifier && name != "scratch").then_some(name)
 }
 
 fn first_of_buildkit(steps: &[Step]) -> Option<usize> {
@@ -136,7 +141,15 @@ mod tests {
             &["L |ADD x /", "L FROM docker.io/library/debian:12|RUN a"],
             Some((1, Some("docker.io/library/debian:12"))),
         );
-        check(&["L |ADD x /", "L FROM 0123456789abcdef|RUN a"], Some((1, None)));
+        check(
+            &[
+                "L |ADD x /",
+                "- FROM docker.io/library/debian:12|ARG A",
+                "L FROM 0123456789ab|RUN a",
+            ],
+            Some((1, Some("docker.io/library/debian:12"))),
+        );
+        check(&["L |ADD x /", "L FROM 0123456789ab|RUN a"], None);
         // All steps of one build, or none that made a layer, show nothing.
         check(&["L buildkit.dockerfile.v0|RUN a", "- buildkit.dockerfile.v0|CMD [\"x\"]"], None);
         check(&["L |ADD x /", "- |CMD [\"sh\"]", "- |ENV A=b"], None);

@@ -90,11 +90,7 @@ mod tests {
 
     fn join(layers: u8, config: &str) -> (Image, Vec<String>) {
         let descriptor = |at: u8| {
-            format!(
-                r#"{{"mediaType":"x/y","digest":"{}","size":{}}}"#,
-                Digest::of(&[at]),
-                at + 1
-            )
+            format!(r#"{{"mediaType":"x/y","digest":"{}","size":{}}}"#, Digest::of(&[at]), at + 1)
         };
         let layers = (0..layers).map(descriptor).collect::<Vec<_>>().join(",");
         let manifest = format!(r#"{{"config":{},"layers":[{layers}]}}"#, descriptor(99));

@@ -391,11 +391,8 @@ fn success(answer: &Answer) -> Result<(), Error> {
     }
     let said = answer.excerpt();
     let said = if said.is_empty() { String::new() } else { format!(": {said}") };
-    Err(Error::new(
-        ErrorKind::Network,
-        format!("the registry answered {}{said}", answer.status),
-    )
-    .during(answer.request.clone()))
+    Err(Error::new(ErrorKind::Network, format!("the registry answered {}{said}", answer.status))
+        .during(answer.request.clone()))
 }
 
 fn bad_listing(answer: &Answer, error: &serde_json::Error) -> Error {
