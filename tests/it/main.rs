@@ -1,0 +1,9 @@
+//! Tests of the whole program against registries on the same machine.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod architecture;
+mod rig;
+mod rig_images;
+mod rig_registry;
+mod support;

@@ -1,0 +1,44 @@
+//! What the tests of the whole program are built from: servers, images and a place to run in.
+//!
+//! ```ignore
+//! let image = Image::new("linux/amd64").layer(Layer::gzip("etc/motd 100"), "COPY motd /etc/");
+//! let registry = Registry::new().put_image("team/app", "latest", &image.bundle()).start();
+//! let output = Sandbox::new().run(&["inspect", &registry.reference("team/app:latest")]);
+//! assert_eq!(output.code, Some(0), "{output}");
+//! assert_eq!(registry.lines(), ["HEAD /v2/team/app/manifests/latest", …]);
+//! ```
+//!
+//! The scripted servers ([`http`], [`registry`], [`token`]) and the raw [`client`] use blocking
+//! sockets and threads, so that they work the same for a child process and for the async library.
+
+#![allow(dead_code, unreachable_pub)]
+
+pub mod canary;
+pub mod client;
+pub mod distribution;
+pub mod http;
+pub mod image;
+pub mod index;
+pub mod layer;
+pub mod provenance;
+pub mod real;
+pub mod registry;
+pub mod reply;
+pub mod request;
+pub mod sandbox;
+pub mod tls;
+pub mod token;
+
+pub use canary::Canary;
+pub use client::{BodyEnd, Connection};
+pub use http::{Origin, Server};
+pub use image::Image;
+pub use index::Index;
+pub use layer::{Compression, Layer};
+pub use provenance::Provenance;
+pub use real::RealRegistry;
+pub use registry::{DigestHeader, Registry};
+pub use reply::{End, Reply};
+pub use sandbox::{Sandbox, auths};
+pub use tls::{Flaw, TestCa};
+pub use token::TokenServer;
