@@ -130,8 +130,14 @@ fn checksum(bucket: Bucket, key: &Digest, content: &[u8]) -> Vec<u8> {
 
 fn write(path: &Path, content: &[u8], sum: &[u8]) -> io::Result<()> {
     let directory = path.parent().ok_or(io::ErrorKind::InvalidInput)?;
-    DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
-    let mut file = tempfile::Builder::new().prefix(".new-").tempfile_in(directory)?;
+    let create = || tempfile::Builder::new().prefix(".new-").tempfile_in(directory);
+    let mut file = match create() {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
+            create()?
+        }
+        created => created?,
+    };
     let writer: &mut File = file.as_file_mut();
     writer.write_all(content)?;
     writer.write_all(sum)?;

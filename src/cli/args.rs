@@ -155,7 +155,7 @@ pub(super) struct NetworkArgs {
     #[arg(long, global = true, value_name = "SECONDS", default_value_t = 600)]
     pub(super) deadline: u64,
     /// Requests in flight
-    #[arg(long, global = true, value_name = "NUMBER", default_value_t = 96)]
+    #[arg(long, global = true, value_name = "NUMBER", default_value_t = 192)]
     pub(super) concurrency: usize,
     /// Raise or lower a ceiling: manifest, config, statement or page (sizes), layers or manifests
     #[arg(long, global = true, value_name = "NAME=VALUE", value_parser = pair)]

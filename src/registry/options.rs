@@ -48,7 +48,7 @@ impl Default for Options {
             allowed_realms: Vec::new(),
             retry: RetryPolicy::default(),
             limits: Limits::default(),
-            concurrency: 96,
+            concurrency: 192,
             address_floor: None,
             timer: Arc::new(SystemTimer),
             observer: Arc::new(|_| {}),
