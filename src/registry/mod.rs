@@ -30,6 +30,7 @@ mod failure;
 mod retry;
 mod token;
 mod transport;
+mod trial;
 // What can be asked.
 mod api;
 mod client;
