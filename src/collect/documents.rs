@@ -78,6 +78,9 @@ impl<'a> Documents<'a> {
         else {
             return Ok(None);
         };
+        if self.reference.digest().is_some_and(|asked| *asked != digest) {
+            return Ok(None);
+        }
         let bytes = if let Some(bytes) = self.cached(&digest) {
             bytes
         } else {
