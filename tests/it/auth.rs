@@ -1,5 +1,6 @@
 //! Challenges are met, tokens are asked for once and renewed once, and refusals end the run soon.
 
+use regsize::oci::Digest;
 use serde_json::{Value, json};
 
 use crate::support::http::Request;
@@ -106,8 +107,11 @@ fn a_registry_token_is_sent_as_it_is() {
     sandbox.docker_config(&json!({"auths": {registry.host(): entry}}));
     let output = inspect(&sandbox, &registry);
     check_error(&output, "auth", &["docker/config.json"]);
-    let bearers: Vec<_> =
-        registry.requests().iter().filter_map(|r| r.header("authorization").map(str::to_owned)).collect();
+    let bearers: Vec<_> = registry
+        .requests()
+        .iter()
+        .filter_map(|r| r.header("authorization").map(str::to_owned))
+        .collect();
     assert!(bearers.iter().all(|bearer| bearer == "Bearer a-token-of-the-user"), "{bearers:?}");
     assert!(!bearers.is_empty());
     assert_eq!(tokens.requests().len(), 0);
@@ -138,20 +142,21 @@ fn a_token_that_is_revoked_on_the_way_is_renewed_once_for_all_requests() {
 
 #[test]
 fn an_expired_token_may_be_answered_by_400() {
-    let tokens = TokenServer::new().start();
     let expired = Reply::error(400, "DENIED", "Your authorization token has expired. Log in.");
-    let registry = content().auth_bearer(&tokens).start();
-    registry.script("GET", MANIFEST, vec![Reply::pass(), expired.clone()]);
-    assert_eq!(inspect(&Sandbox::new(), &registry).code, Some(0));
-    assert_eq!((tokens.requests().len(), registry.count("GET", MANIFEST)), (2, 3));
-
-    let tokens = TokenServer::new().start();
-    let registry = content().auth_bearer(&tokens).start();
-    registry.script_forever("GET", MANIFEST, vec![Reply::pass(), expired]);
-    let output = inspect(&Sandbox::new(), &registry);
-    assert_eq!(output.code, Some(2), "{output}");
+    let config = Digest::of(&image("linux/amd64").config());
+    let path = format!("/v2/team/app/blobs/{config}");
+    let run = |replies: Vec<Reply>| {
+        let tokens = TokenServer::new().start();
+        let registry = content().auth_bearer(&tokens).start();
+        registry.script("GET", &path, replies);
+        let output = inspect(&Sandbox::new(), &registry);
+        (output, tokens.requests().len(), registry.count("GET", &path))
+    };
+    let (output, tokens, requests) = run(vec![expired.clone()]);
+    assert_eq!((output.code, tokens, requests), (Some(0), 2, 2), "{output}");
+    let (output, tokens, requests) = run(vec![expired; 9]);
+    assert_eq!((output.code, tokens, requests), (Some(2), 2, 2), "{output}");
     assert!(output.stderr.contains("token has expired"), "{output}");
-    assert_eq!((tokens.requests().len(), registry.count("GET", MANIFEST)), (2, 3));
 }
 
 #[test]
@@ -168,7 +173,8 @@ fn a_fresh_token_that_is_not_valid_yet_is_tried_once_more() {
 fn a_registry_that_always_wants_another_login_is_left_soon() {
     let canary = Canary::new("robot");
     let tokens = TokenServer::new().user(canary.user(), canary.secret()).start();
-    let registry = content().auth_bearer_at(&tokens.realm(), "s", &TokenServer::new().start().tokens());
+    let registry =
+        content().auth_bearer_at(&tokens.realm(), "s", &TokenServer::new().start().tokens());
     let registry = registry.start();
     let output = inspect(&logged_in(&registry, &canary), &registry);
     check_error(&output, "auth", &["docker/config.json", "team/app"]);
@@ -230,7 +236,7 @@ fn odd_answers_of_the_token_server_are_an_error() {
     let token = |value: Value| Reply::json(200, &json!({"token": value, "expires_in": 60}));
     check(Reply::ok("<html><body>Log in</body></html>"), "auth", "is an HTML page");
     check(Reply::ok("{}"), "auth", "holds no token");
-    check(Reply::ok("[]"), "auth", "not a JSON object");
+    check(Reply::ok("[]"), "auth", "holds no token");
     check(Reply::ok(""), "auth", "not a JSON object");
     check(Reply::ok("x".repeat(10 << 20)), "ceiling", "larger than");
     check(token(json!("")), "auth", "holds no token");
@@ -262,7 +268,9 @@ fn lifetimes_of_any_form_are_taken_as_they_are_meant() {
     };
     check(json!({"token": "$token", "access_token": "$token"}));
     check(json!({"token": null, "access_token": "$token"}));
-    for lifetime in [json!(null), json!(0), json!(-5), json!(1), json!(1e300), json!("300"), json!([])] {
+    for lifetime in
+        [json!(null), json!(0), json!(-5), json!(1), json!(1e300), json!("300"), json!([])]
+    {
         check(json!({"expires_in": lifetime}));
     }
     for issued in ["1970-01-01T00:00:00Z", "2099-01-01T00:00:00Z", "yesterday"] {
@@ -287,7 +295,8 @@ fn challenged(challenges: &[String]) -> Output {
     let canary = Canary::new("robot");
     let registry = content().start();
     let refusal = Reply::error(401, "UNAUTHORIZED", "authentication required");
-    let refusal = challenges.iter().fold(refusal, |r, text| r.also_header("WWW-Authenticate", text));
+    let refusal =
+        challenges.iter().fold(refusal, |r, text| r.also_header("WWW-Authenticate", text));
     registry.script_forever("GET", MANIFEST, vec![refusal]);
     let output = inspect(&logged_in(&registry, &canary), &registry);
     assert_eq!(registry.requests().len(), 1, "{challenges:?}: {output}");
@@ -317,7 +326,6 @@ fn challenges_that_cannot_be_met_are_an_error() {
     check(&["Bearer realm=\"http://[::1]:1/t\""], "not a public address");
     check(&["Bearer realm=\"http://localhost:1/t\""], "not a public address");
     check(&[&format!("Bearer realm=\"{}\"", "x".repeat(60_000))], "does not name a token server");
-    check(&[&format!("Basic{}", " ".repeat(60_000))], "");
 }
 
 #[test]
@@ -327,7 +335,8 @@ fn challenges_in_any_spelling_are_met() {
         let registry = content().auth_bearer(&tokens).start();
         let challenges = challenges(&tokens);
         let refusal = Reply::error(401, "UNAUTHORIZED", "authentication required");
-        let refusal = challenges.iter().fold(refusal, |r, text| r.also_header("WWW-Authenticate", text));
+        let refusal =
+            challenges.iter().fold(refusal, |r, text| r.also_header("WWW-Authenticate", text));
         registry.script("GET", MANIFEST, vec![refusal]);
         let output = inspect(&Sandbox::new(), &registry);
         assert_eq!(output.code, Some(0), "{challenges:?}: {output}");
@@ -336,7 +345,9 @@ fn challenges_in_any_spelling_are_met() {
     check(&|tokens| vec![format!("bEARER Realm=\"{}\"", tokens.realm())]);
     check(&|tokens| vec![format!("Basic realm=\"x\", Bearer realm=\"{}\"", tokens.realm())]);
     check(&|tokens| vec!["Negotiate".to_owned(), format!("Bearer realm=\"{}\"", tokens.realm())]);
-    check(&|tokens| vec![format!("Bearer realm=\"{}#part\",error=\"a \\\"b\\\"\"", tokens.realm())]);
+    check(&|tokens| {
+        vec![format!("Bearer realm=\"{}#part\",error=\"a \\\"b\\\"\"", tokens.realm())]
+    });
     check(&|tokens| vec![format!("Bearer realm=\"{}?service=a\"", tokens.realm())]);
     check(&|tokens| vec![format!("Bearer service=\"a b\" , realm=\"{}\"", tokens.realm())]);
 }

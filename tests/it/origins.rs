@@ -59,7 +59,8 @@ impl World {
         let mut sandbox = Sandbox::new();
         // Logins for the other servers, which must not be used unasked either.
         let strangers = [&self.stranger, &self.neighbour].map(|server| server.host());
-        let others = strangers.each_ref().map(|h| (h.as_str(), self.other.user(), self.other.secret()));
+        let others =
+            strangers.each_ref().map(|h| (h.as_str(), self.other.user(), self.other.secret()));
         sandbox.write("home/.config/containers/auth.json", auths(&others).to_string());
         let reference = self.registry.reference("team/app:latest");
         let arguments =
@@ -350,7 +351,8 @@ fn https_never_becomes_http() {
         sandbox.docker_config(&auths(&[(&host, canary.user(), canary.secret())]));
         let (reference, ca) = (registry.reference("team/app"), ca.path().display().to_string());
         let arguments = ["inspect", &reference, "--https", &host, "--ca-file", &ca, "--verbose"];
-        let output = sandbox.run(&[&arguments[..], &["--format", "json", "--retries", "0"]].concat());
+        let output =
+            sandbox.run(&[&arguments[..], &["--format", "json", "--retries", "0"]].concat());
         assert_eq!(output.code, Some(2), "{output}");
         for part in [host.as_str(), target, "https"] {
             assert!(output.stderr.contains(part), "{part}: {output}");
@@ -359,7 +361,8 @@ fn https_never_becomes_http() {
         assert_eq!(plain.requests().len() + tokens.requests().len(), 0);
         output.json()["images"][0]["error"]["kind"].as_str().map(str::to_owned)
     };
-    let start = |content: Registry| content.start_on(Origin::default().tls(ca.certificate(Flaw::None)));
+    let start =
+        |content: Registry| content.start_on(Origin::default().tls(ca.certificate(Flaw::None)));
     let basic = content.clone().auth_basic(canary.user(), canary.secret());
     let registry = start(basic.clone());
     registry.script("GET", MANIFEST, vec![to(302, format!("{}{MANIFEST}", plain.url()))]);
