@@ -62,8 +62,9 @@ impl<'a> Documents<'a> {
             }
             Err(error) => return Err(error),
         };
+        let root = self.parse(&fetched.digest, &fetched.bytes, fetched.media_type.as_ref())?;
         self.keep(&fetched);
-        self.parse(&fetched.digest, &fetched.bytes, fetched.media_type.as_ref())
+        Ok(root)
     }
 
     async fn root_from_cache(&self) -> Result<Option<Root>, Error> {

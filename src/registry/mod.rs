@@ -9,6 +9,7 @@
 //! specification 1.1.
 
 // What is said: secrets, errors, headers, settings.
+mod confidence;
 mod error;
 mod headers;
 mod options;

@@ -48,7 +48,8 @@ impl<'de> Deserialize<'de> for Secret {
 #[derive(Clone, PartialEq, Eq)]
 pub struct SafeUrl(pub Url);
 
-const HIDDEN: &str = "***";
+/// What stands in the place of a secret.
+pub(super) const HIDDEN: &str = "***";
 
 /// Query keys of the distribution protocol whose values are not secret.
 const SHOWN_KEYS: [&str; 9] =
@@ -96,7 +97,7 @@ fn write_query(f: &mut fmt::Formatter<'_>, query: &str) -> fmt::Result {
 }
 
 /// Some servers also split a query at semicolons, so what follows one may be another value.
-fn is_shown(key: &str, value: &str) -> bool {
+pub(super) fn is_shown(key: &str, value: &str) -> bool {
     SHOWN_KEYS.contains(&key) && !value.contains(';') && !value.to_ascii_lowercase().contains("%3b")
 }
 
