@@ -149,7 +149,7 @@ impl Auth {
         let said = answer.excerpt();
         let said = if said.is_empty() { String::new() } else { format!(" ({said})") };
         let error = match &slot.account {
-            Account::Known(found) => Error::new(
+            Account::Known(found) if slot.withheld.is_none() => Error::new(
                 ErrorKind::Auth,
                 format!(
                     "the account from {} has no access to this repository, or there is no such repository{said}",
