@@ -1,8 +1,10 @@
 //! Credentials are read as docker and podman keep them; what cannot be read is an error that names
 //! its place and never leads to a request without them.
 
+use std::ffi::OsStr;
 use std::fs::{File, Permissions};
 use std::io::Read;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{PermissionsExt, symlink};
 
 use base64::Engine;
@@ -10,7 +12,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
 use crate::support::registry::RunningRegistry;
-use crate::support::sandbox::Output;
+use crate::support::sandbox::{Output, Running};
 use crate::support::{Canary, Image, Layer, Registry, Sandbox, TokenServer, auths};
 
 /// A registry for the canary's owner, the owner, and where the owner keeps the login.
@@ -109,6 +111,43 @@ fn a_broken_variable_or_named_file_is_an_error_that_names_it() {
     let path = world.sandbox.write("somewhere.json", "no");
     world.sandbox.set("REGISTRY_AUTH_FILE", &path.display().to_string());
     world.check_error(&["somewhere.json", "not JSON"]);
+}
+
+#[test]
+fn a_variable_that_is_not_text_is_not_taken_for_nothing() {
+    let world = World::new();
+    let mut command = world.sandbox.command(&["inspect", &world.registry.reference("team/app")]);
+    command.env("DOCKER_AUTH_CONFIG", OsStr::from_bytes(b"{\"auths\":{}}\xff"));
+    let output = Running::start(&mut command).finish();
+    assert_eq!(output.code, Some(2), "{output}");
+    assert!(output.stderr.contains("DOCKER_AUTH_CONFIG: not UTF-8"), "{output}");
+    assert_eq!(world.registry.requests().len(), 0);
+}
+
+#[test]
+fn a_password_on_stdin_is_one_line_for_one_registry() {
+    let world = World::new();
+    let reference = world.registry.reference("team/app");
+    let check = |images: &[&str], stdin: &[u8], expected: &str| {
+        let stdin = File::open(world.sandbox.write("stdin", stdin)).unwrap();
+        let login = ["inspect", "--username", "robot", "--password-stdin", "--retries", "0"];
+        let mut command = world.sandbox.command(&[&login, images].concat());
+        command.stdin(stdin);
+        let output = Running::start(&mut command).finish();
+        assert_eq!(output.code, Some(if expected.is_empty() { 0 } else { 2 }), "{output}");
+        assert!(output.stderr.contains(expected), "{expected}: {output}");
+        assert!(!output.holds(&world.canary), "{output}");
+    };
+    let secret = world.canary.secret();
+    check(&[&reference], b"", "the password or token is empty");
+    check(&[&reference], format!("{secret}\nmore\n").as_bytes(), "line break");
+    check(&[&reference], b"\xff\xfe", "cannot be read from stdin");
+    check(&[&reference], &[b'x'; 70_000], "longer than 64 KiB");
+    check(&[&reference, "r.example/a"], secret.as_bytes(), "is for one registry");
+    assert!(world.registry.requests().iter().all(|r| r.header("authorization").is_none()));
+    for end in ["", "\n", "\r\n"] {
+        check(&[&reference], format!("{secret}{end}").as_bytes(), "");
+    }
 }
 
 #[test]

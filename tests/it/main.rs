@@ -6,6 +6,7 @@ mod architecture;
 mod auth;
 mod credentials;
 mod origins;
+mod owners;
 mod rig;
 mod rig_images;
 mod rig_registry;
