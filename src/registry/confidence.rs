@@ -57,7 +57,7 @@ impl Confidence {
 
     /// A text without the secrets.
     pub(super) fn body(&self, text: Bytes) -> Bytes {
-        self.0.iter().fold(text, |text, secret| replace(text, secret.expose().as_bytes()))
+        self.0.iter().fold(text, |text, secret| replace(&text, secret.expose().as_bytes()))
     }
 
     /// Headers without the secrets in those that are printed. Links are needed as they are.
@@ -90,7 +90,7 @@ impl Confidence {
     }
 }
 
-fn replace(text: Bytes, secret: &[u8]) -> Bytes {
+fn replace(text: &Bytes, secret: &[u8]) -> Bytes {
     let find = |from: usize| {
         let rest = text.get(from..)?;
         rest.windows(secret.len()).position(|window| window == secret).map(|at| from + at)
