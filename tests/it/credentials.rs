@@ -95,7 +95,7 @@ fn an_unreadable_config_is_an_error_unless_the_user_may_read_everything() {
     let world = World::new();
     let login = auths(&[(&world.registry.host(), "robot", world.canary.secret())]);
     let path = world.sandbox.docker_config(&login);
-    std::fs::set_permissions(&path, Permissions::from_mode(0)).unwrap();
+    std::fs::set_permissions(&path, Permissions::from_mode(0o000)).unwrap();
     if File::open(&path).is_ok() {
         return world.check_known("as root");
     }
@@ -142,7 +142,7 @@ fn a_password_on_stdin_is_one_line_for_one_registry() {
     check(&[&reference], b"", "the password or token is empty");
     check(&[&reference], format!("{secret}\nmore\n").as_bytes(), "line break");
     check(&[&reference], b"\xff\xfe", "cannot be read from stdin");
-    check(&[&reference], &[b'x'; 70_000], "longer than 64 KiB");
+    check(&[&reference], &vec![b'x'; 70_000], "longer than 64 KiB");
     check(&[&reference, "r.example/a"], secret.as_bytes(), "is for one registry");
     assert!(world.registry.requests().iter().all(|r| r.header("authorization").is_none()));
     for end in ["", "\n", "\r\n"] {

@@ -270,6 +270,34 @@ fn the_tags_of_a_missing_image_are_not_asked_of_another_server() {
 }
 
 #[test]
+fn next_pages_of_the_same_registry_are_read_however_they_are_named() {
+    let registry = Registry::new().put_image("team/app", "latest", &image().bundle()).start();
+    let (path, url) = ("/v2/team/app/tags/list", registry.url());
+    let check = |links: &[&str], followed: bool| {
+        let first = Reply::json(200, &json!({"tags": ["first"]}));
+        let first = links.iter().fold(first, |reply, link| reply.also_header("Link", *link));
+        registry.script("GET", path, vec![first, Reply::json(200, &json!({"tags": ["second"]}))]);
+        let reference = registry.reference("team/app:absent");
+        let output = Sandbox::new().run(&["inspect", &reference, "--retries", "0"]);
+        assert_eq!(output.code, Some(2), "{output}");
+        assert!(output.stderr.contains("first"), "{links:?}: {output}");
+        assert_eq!(output.stderr.contains("second"), followed, "{links:?}: {output}");
+        if !followed {
+            // Uses up the page that was not asked for.
+            crate::support::Connection::open(registry.address()).get(path, &[]);
+        }
+    };
+    check(&[&format!("<{path}?last=first>; rel=\"next\"")], true);
+    check(&[&format!("<{url}{path}?last=first>; rel=next")], true);
+    check(&[&format!("{path}?last=first")], true);
+    check(&["<?last=first>; rel=\"next\""], true);
+    check(&["</x>; rel=\"prev\"", &format!("<{path}?last=a,b>; rel=\"last next\"")], true);
+    check(&["<http://[::>; rel=\"next\""], false);
+    check(&[&format!("<{path}?last=a>; rel=\"prev\"")], false);
+    check(&[""], false);
+}
+
+#[test]
 fn a_password_is_not_sent_to_a_token_server_elsewhere_unless_that_is_allowed() {
     for login in PASSWORDS.into_iter().chain(IDENTITY_TOKENS) {
         let world = World::new(Scheme::Bearer);
@@ -359,7 +387,7 @@ fn https_never_becomes_http() {
         }
         assert!(!output.holds(&canary) && !output.stderr.contains("insecure"), "{output}");
         assert_eq!(plain.requests().len() + tokens.requests().len(), 0);
-        output.json()["images"][0]["error"]["kind"].as_str().map(str::to_owned)
+        output.json()["error"]["kind"].as_str().map(str::to_owned)
     };
     let start =
         |content: Registry| content.start_on(Origin::default().tls(ca.certificate(Flaw::None)));
@@ -395,5 +423,5 @@ fn redirects_without_end_or_aim_are_an_error() {
     assert_eq!(check(to(307, "/h\u{e9}"), "something that is not a URL"), 1);
     assert_eq!(check(to(307, "/\u{1}"), "not valid HTTP"), 1);
     assert_eq!(check(to(307, "file:///etc/passwd"), "is not an http or https URL"), 1);
-    assert_eq!(check(to(307, format!("/{}", "x".repeat(65_000))), "404"), 2);
+    assert_eq!(check(to(307, format!("/{}", "x".repeat(65_000))), "no such"), 3);
 }
