@@ -112,10 +112,7 @@ fn sources<'a>(
     ];
     Ok(Sources {
         explicit: explicit(network, references)?,
-        docker_config_json: env::var("DOCKER_AUTH_CONFIG")
-            .ok()
-            .filter(|text| !text.is_empty())
-            .map(Secret::new),
+        docker_config_json: docker_auth_config()?,
         auth_file: set("REGISTRY_AUTH_FILE").map(PathBuf::from),
         docker_config_dir: set("DOCKER_CONFIG")
             .map(PathBuf::from)
@@ -124,6 +121,14 @@ fn sources<'a>(
         helper_path: env::var_os("PATH"),
         helper_timeout: if io::stderr().is_terminal() { ATTENDED } else { UNATTENDED },
     })
+}
+
+fn docker_auth_config() -> Result<Option<Secret>, Error> {
+    let text = set("DOCKER_AUTH_CONFIG").map(OsString::into_string).transpose();
+    // What cannot be read must not be taken for nothing.
+    let text = text
+        .map_err(|_| Error::new(ErrorKind::Auth, "credentials in DOCKER_AUTH_CONFIG: not UTF-8"))?;
+    Ok(text.map(Secret::new))
 }
 
 fn explicit<'a>(
@@ -137,8 +142,12 @@ fn explicit<'a>(
         return Err(usage("--username is for one registry, but the images are in several"));
     };
     let mut password = String::new();
-    let read = io::stdin().take(MAX_PASSWORD).read_to_string(&mut password);
-    read.map_err(|error| usage("the password cannot be read from stdin").because(error))?;
+    let read = io::stdin().take(MAX_PASSWORD + 1).read_to_string(&mut password);
+    let length =
+        read.map_err(|error| usage("the password cannot be read from stdin").because(error))?;
+    if length as u64 > MAX_PASSWORD {
+        return Err(usage("the password on stdin is longer than 64 KiB"));
+    }
     let password = password.trim_end_matches(['\r', '\n']).to_owned();
     Ok(Some(Explicit { registry: registry.to_owned(), username, password: Secret::new(password) }))
 }

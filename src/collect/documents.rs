@@ -62,8 +62,9 @@ impl<'a> Documents<'a> {
             }
             Err(error) => return Err(error),
         };
+        let root = self.parse(&fetched.digest, &fetched.bytes, fetched.media_type.as_ref())?;
         self.keep(&fetched);
-        self.parse(&fetched.digest, &fetched.bytes, fetched.media_type.as_ref())
+        Ok(root)
     }
 
     async fn root_from_cache(&self) -> Result<Option<Root>, Error> {
@@ -78,6 +79,9 @@ impl<'a> Documents<'a> {
         else {
             return Ok(None);
         };
+        if self.reference.digest().is_some_and(|asked| *asked != digest) {
+            return Ok(None);
+        }
         let bytes = if let Some(bytes) = self.cached(&digest) {
             bytes
         } else {

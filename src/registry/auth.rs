@@ -24,6 +24,7 @@ use super::policy::{self, Origin, RealmDecision};
 use super::secret::Secret;
 use super::token::{self, Token};
 use super::transport::{Answer, Call, Read, Transport, lock};
+use super::trial::{Standing, Trial, Trials};
 
 /// Token answers are small.
 const TOKEN_BODY: u64 = 256 << 10;
@@ -38,6 +39,7 @@ pub(super) struct Auth {
     /// Pairs of registry and token server that the user allows.
     pub(super) allowed_realms: Vec<(String, String)>,
     pub(super) slots: SyncMutex<HashMap<String, Arc<Mutex<Slot>>>>,
+    pub(super) trials: Trials,
 }
 
 /// What is known about authorizing requests for one repository.
@@ -62,10 +64,13 @@ enum Account {
 }
 
 /// The authorization of one request.
-#[derive(Clone)]
 pub(super) struct Ticket {
     generation: u64,
     pub(super) header: Option<HeaderValue>,
+    /// Whether it is a token that a server has just made.
+    pub(super) issued: bool,
+    /// The password in it, if this request is the first to carry it.
+    pub(super) trial: Option<Trial>,
 }
 
 /// What a registry asks for.
@@ -87,7 +92,7 @@ impl Auth {
         if slot.expires.is_some_and(|expires| expires <= transport.timer.now()) {
             self.obtain(&mut slot, repository, transport).await?;
         }
-        Ok(slot.ticket())
+        self.hand_out(&slot).await
     }
 
     /// Another authorization after a request with `refused` was answered with a challenge.
@@ -112,7 +117,29 @@ impl Auth {
             }
             self.obtain(&mut slot, repository, transport).await?;
         }
-        Ok(slot.ticket())
+        self.hand_out(&slot).await
+    }
+
+    /// The ticket of a slot; a password is on trial until the registry has accepted it.
+    async fn hand_out(&self, slot: &Slot) -> Result<Ticket, Error> {
+        let sends_password = slot.header.is_some() && slot.challenge == Some(Challenge::Basic);
+        let trial = if sends_password { self.stand_trial(slot, &self.origin).await? } else { None };
+        Ok(Ticket {
+            generation: slot.generation,
+            header: slot.header.clone(),
+            issued: slot.expires.is_some(),
+            trial,
+        })
+    }
+
+    /// Waits until the slot's login may be sent.
+    async fn stand_trial(&self, slot: &Slot, by: &Origin) -> Result<Option<Trial>, Error> {
+        let Account::Known(found) = &slot.account else { return Ok(None) };
+        match self.trials.standing(found).await {
+            Standing::Accepted => Ok(None),
+            Standing::OnTrial(trial) => Ok(Some(trial)),
+            Standing::Refused => Err(self.rejected(slot, by)),
+        }
     }
 
     /// The error for a request that stays refused although it was authorized.
@@ -122,7 +149,7 @@ impl Auth {
         let said = answer.excerpt();
         let said = if said.is_empty() { String::new() } else { format!(" ({said})") };
         let error = match &slot.account {
-            Account::Known(found) => Error::new(
+            Account::Known(found) if slot.withheld.is_none() => Error::new(
                 ErrorKind::Auth,
                 format!(
                     "the account from {} has no access to this repository, or there is no such repository{said}",
@@ -230,8 +257,15 @@ impl Auth {
         if let Some(Credential::Bearer(token)) = credential {
             return Token::given(token);
         }
+        let trial = match credential {
+            Some(_) => self.stand_trial(slot, &realm_origin).await?,
+            None => None,
+        };
         let request = token::Request { realm, service, scopes, credential };
         let answer = request_token(&request, transport).await?;
+        if let Some(trial) = trial {
+            trial.settle(answer.status);
+        }
         match answer.status.as_u16() {
             200..=299 => Token::parse(&answer.body).map_err(|error| error.during(answer.request)),
             401 | 403 => Err(self.rejected(slot, &realm_origin).during(answer.request)),
@@ -267,12 +301,6 @@ impl Auth {
 
     fn log_in_hint(&self) -> String {
         format!("if it is private, log in: docker login {}", self.host)
-    }
-}
-
-impl Slot {
-    fn ticket(&self) -> Ticket {
-        Ticket { generation: self.generation, header: self.header.clone() }
     }
 }
 
@@ -369,11 +397,6 @@ pub(super) fn wants_authorization(answer: &Answer, ticket: &Ticket) -> bool {
 /// How long to wait before a token that was just issued is tried a second time: registries whose
 /// clock is a little behind refuse it as not yet valid.
 pub(super) const CLOCK_SKEW: Duration = Duration::from_secs(1);
-
-/// Whether a request was sent with an authorization.
-pub(super) fn is_authorized(ticket: &Ticket) -> bool {
-    ticket.header.is_some()
-}
 
 #[cfg(test)]
 mod tests {

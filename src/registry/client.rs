@@ -15,6 +15,7 @@ use super::guard::Guard;
 use super::options::{Options, Proxies};
 use super::policy::Origin;
 use super::transport::{Transport, lock};
+use super::trial::Trials;
 use crate::reference::Reference;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -80,6 +81,7 @@ impl Registries {
             sources: Arc::clone(&options.credentials),
             allowed_realms: options.allowed_realms.clone(),
             slots: Mutex::default(),
+            trials: Trials::default(),
         };
         Ok(Registry::new(base, transport, auth, options.limits))
     }

@@ -57,10 +57,11 @@ impl Guard {
         }
     }
 
+    /// Behind a proxy the registry's own address is not known; it may be a private one, but it is
+    /// not this machine.
     fn allows(&self, address: IpAddr) -> bool {
-        self.registry_class
-            .get()
-            .is_none_or(|class| address::may_reach(*class, address::class(address)))
+        let registry = self.registry_class.get().copied().unwrap_or(AddressClass::Private);
+        address::may_reach(registry, address::class(address))
     }
 
     fn refusal(&self, host: &str) -> String {

@@ -9,6 +9,7 @@
 //! specification 1.1.
 
 // What is said: secrets, errors, headers, settings.
+mod confidence;
 mod error;
 mod headers;
 mod options;
@@ -30,6 +31,7 @@ mod failure;
 mod retry;
 mod token;
 mod transport;
+mod trial;
 // What can be asked.
 mod api;
 mod client;

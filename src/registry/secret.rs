@@ -48,7 +48,11 @@ impl<'de> Deserialize<'de> for Secret {
 #[derive(Clone, PartialEq, Eq)]
 pub struct SafeUrl(pub Url);
 
-const HIDDEN: &str = "***";
+/// What stands in the place of a secret.
+pub(super) const HIDDEN: &str = "***";
+
+/// Paths and queries of registries are shorter; a server may send a client to longer ones.
+const LONGEST_PART: usize = 1000;
 
 /// Query keys of the distribution protocol whose values are not secret.
 const SHOWN_KEYS: [&str; 9] =
@@ -70,14 +74,27 @@ impl fmt::Display for SafeUrl {
         if let Some(port) = url.port() {
             write!(f, ":{port}")?;
         }
-        f.write_str(url.path())?;
-        url.query().map_or(Ok(()), |query| write_query(f, query))
+        write_path(f, url.path())?;
+        let query = url.query().filter(|query| query.len() <= LONGEST_PART);
+        match (query, url.query()) {
+            (Some(query), _) => write_query(f, query),
+            (None, Some(_)) => write!(f, "?{HIDDEN}"),
+            (None, None) => Ok(()),
+        }
     }
 }
 
 impl fmt::Debug for SafeUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
+    }
+}
+
+/// The path is ASCII, as in every URL.
+fn write_path(f: &mut fmt::Formatter<'_>, path: &str) -> fmt::Result {
+    match path.get(..LONGEST_PART) {
+        Some(start) if start.len() < path.len() => write!(f, "{start}…"),
+        _ => f.write_str(path),
     }
 }
 
@@ -96,7 +113,7 @@ fn write_query(f: &mut fmt::Formatter<'_>, query: &str) -> fmt::Result {
 }
 
 /// Some servers also split a query at semicolons, so what follows one may be another value.
-fn is_shown(key: &str, value: &str) -> bool {
+pub(super) fn is_shown(key: &str, value: &str) -> bool {
     SHOWN_KEYS.contains(&key) && !value.contains(';') && !value.to_ascii_lowercase().contains("%3b")
 }
 
@@ -145,6 +162,10 @@ mod tests {
         check("https://s.example/?a=b=canary&&n=1", "https://s.example/?a=***&***&n=1");
         check("data:text/plain,canary", "data:***");
         check("https://[::1]:5000/x", "https://[::1]:5000/x");
+        let long = "x".repeat(70_000);
+        let shown = SafeUrl(Url::parse(&format!("https://r.example/{long}?n={long}")).unwrap());
+        let shown = shown.to_string();
+        assert!(shown.len() < 1100 && shown.ends_with("x…?***"), "{shown}");
     }
 
     proptest! {

@@ -17,6 +17,7 @@ use reqwest::{Method, Response, StatusCode};
 use tokio::sync::Semaphore;
 use url::Url;
 
+use super::confidence::Confidence;
 use super::error::{Effort, Error, ErrorKind, excerpt};
 use super::failure::{Failure, classify};
 use super::guard::Guard;
@@ -206,13 +207,15 @@ impl Transport {
         let mut url = call.url.clone();
         let start = Origin::of(&url).map_err(refused)?;
         let mut redirect = Redirect::START;
+        let mut told = Confidence::of(call, authorization);
         for _ in 0..=MAX_REDIRECTS {
             self.guard.check_literal(&url).map_err(Failure::permanent)?;
             let origin = Origin::of(&url).map_err(refused)?;
             let authorization = authorization.filter(|_| redirect.keep_authorization);
-            let response = self.send(call, &url, authorization).await?;
+            told.follow(&url);
+            let response = self.send(call, &url, authorization, &told).await?;
             if !is_redirect(response.status()) {
-                return self.read(call, origin, response).await;
+                return self.read(call, origin, response, &told).await;
             }
             let target = redirect_target(call, &url, &response).map_err(Failure::permanent)?;
             redirect = policy::redirect(&url, &target, &start, redirect).map_err(refused)?;
@@ -229,6 +232,7 @@ impl Transport {
         call: &Call,
         url: &Url,
         authorization: Option<&HeaderValue>,
+        told: &Confidence,
     ) -> Result<Response, Failure> {
         let started = Instant::now();
         let mut request =
@@ -243,21 +247,21 @@ impl Transport {
         }
         lock(&self.traffic).requests += 1;
         let response = request.send().await.map_err(|error| classify(error, url, 0))?;
-        self.observe(&response);
+        self.observe(&told.headers(response.headers()));
         (self.observer)(&Event::Answered {
-            request: format!("{} {}", call.method, SafeUrl(url.clone())),
+            request: format!("{} {}", call.method, told.url(url)),
             status: response.status().as_u16(),
             elapsed: started.elapsed(),
         });
         Ok(response)
     }
 
-    fn observe(&self, response: &Response) {
+    fn observe(&self, headers: &HeaderMap) {
         let mut traffic = lock(&self.traffic);
-        if let Some(limit) = rate_limit(response.headers()) {
+        if let Some(limit) = rate_limit(headers) {
             traffic.rate_limit = Some(limit);
         }
-        for warning in warnings(response.headers()) {
+        for warning in warnings(headers) {
             if traffic.warnings.len() < MAX_WARNINGS && !traffic.warnings.contains(&warning) {
                 traffic.warnings.push(warning);
             }
@@ -269,18 +273,19 @@ impl Transport {
         call: &Call,
         origin: Origin,
         response: Response,
+        told: &Confidence,
     ) -> Result<Answer, Failure> {
         let status = response.status();
         let answer = Answer {
             status,
-            headers: response.headers().clone(),
+            headers: told.headers(response.headers()),
             body: Bytes::new(),
             unread: false,
             origin,
-            request: format!("{} {}", call.method, SafeUrl(response.url().clone())),
+            request: format!("{} {}", call.method, told.url(response.url())),
         };
         if !status.is_success() {
-            return self.read_error(answer, response).await;
+            return self.read_error(answer, response, told).await;
         }
         let (limit, what) = match call.read {
             Read::Nothing => return Ok(answer),
@@ -324,7 +329,12 @@ impl Transport {
     }
 
     /// Reads what can be had of an error's body; a status that may pass is a failure.
-    async fn read_error(&self, answer: Answer, response: Response) -> Result<Answer, Failure> {
+    async fn read_error(
+        &self,
+        answer: Answer,
+        response: Response,
+        told: &Confidence,
+    ) -> Result<Answer, Failure> {
         let wanted = answer.status != StatusCode::RANGE_NOT_SATISFIABLE;
         let body = async {
             match self.body(response, ERROR_BODY).await {
@@ -337,7 +347,7 @@ impl Transport {
         } else {
             Bytes::new()
         };
-        let answer = Answer { body, ..answer };
+        let answer = Answer { body: told.body(body), ..answer };
         if !is_transient(answer.status) {
             return Ok(answer);
         }

@@ -3,7 +3,12 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod architecture;
+mod auth;
+mod credentials;
+mod origins;
+mod owners;
 mod rig;
 mod rig_images;
 mod rig_registry;
+mod secrets;
 mod support;

@@ -20,6 +20,7 @@ pub mod http;
 pub mod image;
 pub mod index;
 pub mod layer;
+pub mod login;
 pub mod provenance;
 pub mod real;
 pub mod registry;

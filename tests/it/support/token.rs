@@ -25,6 +25,7 @@ pub struct Tokens(Arc<Mutex<Ledger>>);
 #[derive(Default)]
 struct Ledger {
     uses_per_token: Option<usize>,
+    uses_of_first: Option<usize>,
     issued: BTreeMap<String, Issued>,
     grants: Vec<Grant>,
 }
@@ -56,6 +57,7 @@ pub struct TokenServer {
     post: bool,
     service: String,
     uses_per_token: Option<usize>,
+    uses_of_first: Option<usize>,
     changes: Value,
 }
 
@@ -93,7 +95,8 @@ impl Tokens {
     fn grant(&self, kind: &str, user: Option<&str>, scopes: Vec<String>) -> String {
         let mut ledger = lock(&self.0);
         let token = format!("token-{}", ledger.grants.len() + 1);
-        let issued = Issued { scopes: scopes.clone(), uses_left: ledger.uses_per_token };
+        let uses_left = ledger.uses_of_first.take().or(ledger.uses_per_token);
+        let issued = Issued { scopes: scopes.clone(), uses_left };
         ledger.issued.insert(token.clone(), issued);
         let user = user.map(str::to_owned);
         ledger.grants.push(Grant { kind: kind.to_owned(), user, scopes, token: token.clone() });
@@ -111,6 +114,7 @@ impl TokenServer {
             post: true,
             service: "test.service".to_owned(),
             uses_per_token: None,
+            uses_of_first: None,
             changes: json!({}),
         }
     }
@@ -147,6 +151,11 @@ impl TokenServer {
         Self { uses_per_token: Some(uses), ..self }
     }
 
+    /// Hands out a first token that is good for this many requests, whatever the others are.
+    pub fn uses_of_first_token(self, uses: usize) -> Self {
+        Self { uses_of_first: Some(uses), ..self }
+    }
+
     /// Changes answers: sets these fields, and leaves out those that are null. Fields `token` and
     /// `access_token` with the text `$token` hold the token.
     pub fn change_answer(self, changes: Value) -> Self {
@@ -162,6 +171,7 @@ impl TokenServer {
     pub fn start_on(self, origin: Origin) -> RunningTokenServer {
         let tokens = Tokens::default();
         lock(&tokens.0).uses_per_token = self.uses_per_token;
+        lock(&tokens.0).uses_of_first = self.uses_of_first;
         let service = self.service.clone();
         let shared = tokens.clone();
         let server = Server::start(origin, move |request| self.answer(request, &shared));
