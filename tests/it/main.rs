@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod architecture;
+mod inspect;
 mod rig;
 mod rig_images;
 mod rig_registry;
