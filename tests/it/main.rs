@@ -3,8 +3,10 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod architecture;
+mod images;
 mod inspect;
 mod rig;
 mod rig_images;
 mod rig_registry;
+mod sizes;
 mod support;
