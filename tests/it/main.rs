@@ -3,8 +3,10 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod architecture;
+mod base_image;
 mod images;
 mod inspect;
+mod provenance;
 mod rig;
 mod rig_images;
 mod rig_registry;
