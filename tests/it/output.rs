@@ -1,5 +1,7 @@
 //! What the reports, the help and the generated pages look like.
 
+use std::sync::LazyLock;
+
 use serde_json::json;
 
 use crate::support::real::run;
@@ -32,7 +34,10 @@ fn statement(image: &Image) -> serde_json::Value {
         .statement(image)
 }
 
-fn registry() -> RunningRegistry {
+/// One registry for all tests: making its layers takes longer than any of them.
+static REGISTRY: LazyLock<RunningRegistry> = LazyLock::new(started);
+
+fn started() -> RunningRegistry {
     let (amd64, arm64) = (image("linux/amd64", 240_000), image("linux/arm64/v8", 210_000));
     let index = Index::new()
         .image(&amd64)
@@ -76,24 +81,24 @@ fn several(registry: &RunningRegistry, options: &[&str]) -> String {
 
 #[test]
 fn one_image_in_all_formats() {
-    let registry = registry();
+    let registry = &*REGISTRY;
     for format in ["terminal", "markdown", "json", "csv"] {
-        assert_shown(&format!("one_{format}"), &one(&registry, &["--format", format]));
+        assert_shown(&format!("one_{format}"), &one(registry, &["--format", format]));
     }
 }
 
 #[test]
 fn several_images_in_all_formats() {
-    let registry = registry();
+    let registry = &*REGISTRY;
     for format in ["terminal", "markdown", "csv"] {
-        assert_shown(&format!("several_{format}"), &several(&registry, &["--format", format]));
+        assert_shown(&format!("several_{format}"), &several(registry, &["--format", format]));
     }
 }
 
 #[test]
 fn json_decodes_by_the_schema_and_names_the_reference_that_failed() {
-    let registry = registry();
-    let text = several(&registry, &["--format", "json"]);
+    let registry = &*REGISTRY;
+    let text = several(registry, &["--format", "json"]);
     let all: Vec<serde_json::Value> = serde_json::from_str(&text).unwrap();
     let schema = json!("regsize.inspect/1");
     for (value, name) in all.iter().zip(NAMES) {
@@ -112,8 +117,8 @@ fn json_decodes_by_the_schema_and_names_the_reference_that_failed() {
 
 #[test]
 fn options_change_what_is_shown_and_how() {
-    let registry = registry();
-    let check = |name: &str, options: &[&str]| assert_shown(name, &one(&registry, options));
+    let registry = &*REGISTRY;
+    let check = |name: &str, options: &[&str]| assert_shown(name, &one(registry, options));
     check("history", &["--history"]);
     check("by_size", &["--sort", "size", "--iec"]);
     check("all_platforms", &["--all-platforms"]);
@@ -123,7 +128,7 @@ fn options_change_what_is_shown_and_how() {
 
 #[test]
 fn colours_are_for_terminals_and_can_be_refused() {
-    let registry = registry();
+    let registry = &*REGISTRY;
     let reference = registry.reference(NAMES[0]);
     let coloured = |variable: Option<(&str, &str)>, options: &[&str]| {
         let mut sandbox = Sandbox::new();
@@ -144,10 +149,10 @@ fn colours_are_for_terminals_and_can_be_refused() {
 
 #[test]
 fn no_line_is_wider_than_asked_for() {
-    let registry = registry();
+    let registry = &*REGISTRY;
     for width in ["60", "80", "132"] {
         for options in [&["--width", width][..], &["--width", width, "--history"]] {
-            let text = one(&registry, options);
+            let text = one(registry, options);
             let longest = text.lines().filter(|line| !line.starts_with("digest"));
             let longest = longest.map(|line| line.chars().count()).max().unwrap();
             assert!(longest <= width.parse().unwrap(), "{longest} in\n{text}");
