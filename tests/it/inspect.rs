@@ -255,14 +255,17 @@ fn without_a_cache_nothing_is_kept() {
 fn files_in(directory: &Path) -> Vec<PathBuf> {
     let mut files = Vec::new();
     for entry in fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path()) {
-        match entry.is_dir() {
-            true => files.extend(files_in(&entry)),
-            false => files.push(entry),
+        if entry.is_dir() {
+            files.extend(files_in(&entry));
+        } else {
+            files.push(entry);
         }
     }
     files.sort();
     files
 }
+
+type Damage = fn(Vec<u8>) -> Vec<u8>;
 
 #[test]
 fn damaged_cache_entries_change_nothing_but_the_time_and_are_replaced() {
@@ -273,7 +276,7 @@ fn damaged_cache_entries_change_nothing_but_the_time_and_are_replaced() {
     let files = files_in(&sandbox.path("cache"));
     // The manifest, the config, the layer's end and the tag.
     assert_eq!(files.len(), 4, "{files:?}");
-    let damages: [(&str, fn(Vec<u8>) -> Vec<u8>); 4] = [
+    let damages: [(&str, Damage); 4] = [
         ("flipped", |mut bytes| {
             bytes[3] ^= 0x20;
             bytes

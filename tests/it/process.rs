@@ -50,7 +50,7 @@ fn signals_end_a_run_that_waits_at_once_and_nothing_is_left() {
         sandbox.set("TMPDIR", &sandbox.path("tmp").display().to_string());
         let run = sandbox.spawn(&["inspect", &registry.reference("team/app")]);
         let started = Instant::now();
-        while registry.lines().is_empty() && started.elapsed() < Duration::from_secs(60) {
+        while registry.lines().is_empty() && started.elapsed() < Duration::from_mins(1) {
             std::thread::yield_now();
         }
         let sent = Instant::now();

@@ -112,7 +112,7 @@ fn zstd_chunked(tar: &[u8], content: std::ops::Range<usize>) -> (Vec<u8>, String
     let file =
         json!({"type": 1, "name": "a", "size": content.len(), "payload": "x", "position": 1});
     let lines = [piece(&tar[..content.start], 0), file, piece(&tar[content.end..], 2)];
-    let split: String = lines.iter().map(|line| format!("{line}\n")).collect();
+    let split = lines.map(|line| line.to_string()).join("\n") + "\n";
     let packed = zstd::bulk::compress(split.as_bytes(), 3).unwrap();
     let mut blob = zstd::bulk::compress(tar, 3).unwrap();
     blob.extend(0x184d_2a50_u32.to_le_bytes());

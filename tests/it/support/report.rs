@@ -91,7 +91,8 @@ pub struct Source {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Step {
-    pub step: Option<usize>,
+    #[serde(rename = "step")]
+    pub number: Option<usize>,
     pub created: Option<String>,
     pub instruction: String,
     pub created_by: String,
