@@ -16,7 +16,7 @@ use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-use rustix::fs::OFlags;
+use rustix::fs::{Access, OFlags};
 use sha2::{Digest as _, Sha256};
 
 use crate::oci::Digest;
@@ -80,6 +80,13 @@ impl Cache {
             return refuse("it belongs to another user");
         }
         Ok(Self { root: Some(directory.join(VERSION)) })
+    }
+
+    /// Whether entries can be added; one that cannot is still read.
+    pub fn is_writable(&self) -> bool {
+        let Some(root) = &self.root else { return false };
+        let place = if root.exists() { root } else { root.parent().unwrap_or(root) };
+        rustix::fs::access(place, Access::WRITE_OK | Access::EXEC_OK).is_ok()
     }
 
     /// The entry of `key`, if there is a sound one.

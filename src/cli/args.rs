@@ -13,7 +13,7 @@ Examples:
   regsize inspect debian:12 alpine:3 ubuntu:24.04 base images side by side
   regsize inspect ghcr.io/owner/name --format json | jq '.images[].sizes'
 
-Exit codes: 0 fine, 2 could not tell (usage, network, bad data), 130 interrupted.";
+Exit codes: 0 fine, 2 could not tell (usage, network, bad data), 130 interrupted, 143 terminated.";
 
 const INSPECT_EXAMPLES: &str = "\
 Examples:
@@ -161,7 +161,13 @@ pub(super) struct NetworkArgs {
     #[arg(long, global = true, value_name = "NAME=VALUE", value_parser = pair)]
     pub(super) limit: Vec<(String, String)>,
     /// Where documents are kept between runs
-    #[arg(long, global = true, value_name = "DIRECTORY", env = "REGSIZE_CACHE_DIR")]
+    #[arg(
+        long,
+        global = true,
+        value_name = "DIRECTORY",
+        env = "REGSIZE_CACHE_DIR",
+        hide_env_values = true
+    )]
     pub(super) cache_dir: Option<PathBuf>,
     /// Keep nothing between runs
     #[arg(long, global = true)]

@@ -56,7 +56,7 @@ pub(super) fn options<'a>(
     })
 }
 
-/// The cache, and the reason if there should be one but cannot.
+/// The cache, and the reason if it does not do all that it should.
 pub(super) fn cache(network: &NetworkArgs) -> (Cache, Option<String>) {
     if network.no_cache {
         return (Cache::disabled(), None);
@@ -67,7 +67,13 @@ pub(super) fn cache(network: &NetworkArgs) -> (Cache, Option<String>) {
         return (Cache::disabled(), None);
     };
     match Cache::open(&directory) {
-        Ok(cache) => (cache, None),
+        Ok(cache) => {
+            let notice = (!cache.is_writable()).then(|| {
+                let place = directory.display();
+                format!("the cache directory {place} cannot be written to: nothing new is kept")
+            });
+            (cache, notice)
+        }
         Err(reason) => (Cache::disabled(), Some(reason)),
     }
 }

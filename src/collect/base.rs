@@ -146,13 +146,13 @@ async fn confirm_any(
             Ok(None) => {
                 reason = format!(
                     "the layers of {reference} are not the image's lowest, so they do not show where the base image ends"
-                )
+                );
             }
             Err(error) if reason.is_empty() => {
                 reason = format!(
                     "the base image {reference} could not be asked about: {}",
                     error.message()
-                )
+                );
             }
             Err(_) => {}
         }

@@ -8,13 +8,14 @@ use super::{Session, missing};
 use crate::cache::{Bucket, Cache};
 use crate::oci::{Decoded, Descriptor, Digest, Document, ImageConfig, MediaType, decode};
 use crate::reference::Reference;
-use crate::registry::{Error, ErrorKind, Fetched, Limits, Registry};
+use crate::registry::{Error, ErrorKind, Fetched, Limits, Registry, Timer};
 
 /// Access to one repository's documents, and the warnings that came up while reading them.
 pub(super) struct Documents<'a> {
     pub(super) registry: Arc<Registry>,
     pub(super) reference: &'a Reference,
     pub(super) cache: &'a Cache,
+    pub(super) timer: &'a dyn Timer,
     limits: Limits,
     warnings: Mutex<Vec<String>>,
 }
@@ -45,8 +46,15 @@ impl Root {
 impl<'a> Documents<'a> {
     pub(super) fn new(session: &'a Session, reference: &'a Reference) -> Result<Self, Error> {
         let registry = session.registries.get(reference)?;
-        let limits = session.registries.options().limits;
-        Ok(Self { registry, reference, cache: &session.cache, limits, warnings: Mutex::default() })
+        let options = session.registries.options();
+        Ok(Self {
+            registry,
+            reference,
+            cache: &session.cache,
+            timer: options.timer.as_ref(),
+            limits: options.limits,
+            warnings: Mutex::default(),
+        })
     }
 
     /// Resolves the reference. A document that was read before costs one HEAD.

@@ -191,7 +191,9 @@ fn image(
         config,
         lengths,
     });
-    for warning in warnings {
+    // That an artifact has no history and no uncompressed layers goes without saying.
+    let is_image = found.manifest.config.media_type.kind() == Kind::Config;
+    for warning in warnings.into_iter().filter(|_| is_image) {
         documents.warn(warning);
     }
     image

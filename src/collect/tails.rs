@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::ops::Range;
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures::future::join_all;
@@ -58,19 +59,23 @@ fn ambiguous(layer: &Descriptor, candidates: &[u64]) -> String {
 
 type Wanted<'a> = (&'a Descriptor, Range<u64>);
 
-/// Reads the ranges. A cache in front of another registry may ignore the first range of a blob it
-/// does not have yet, so one that was ignored is tried once more, if the registry does ranges.
+/// Waits before the ranges that were ignored are asked for again.
+const WAITS: [Duration; 2] = [Duration::from_millis(250), Duration::from_secs(1)];
+
+/// Reads the ranges. A cache in front of another registry ignores ranges of a blob until it has
+/// stored it, so after a while one that was ignored is asked for again, and if it comes, the rest.
 async fn tails<'a>(
     documents: &Documents<'_>,
     wanted: Vec<Wanted<'a>>,
 ) -> Vec<(&'a Descriptor, Bytes)> {
     let (mut read, mut ignored) = pass(documents, wanted).await;
-    if let Some(probe) = ignored.pop() {
+    for wait in WAITS {
+        let Some(probe) = ignored.pop() else { break };
+        documents.timer.sleep(wait).await;
         let (first, still_ignored) = pass(documents, vec![probe]).await;
         if still_ignored.is_empty() {
-            read.extend(first);
             let (rest, still_ignored) = pass(documents, ignored).await;
-            read.extend(rest);
+            read.extend(first.into_iter().chain(rest));
             ignored = still_ignored;
         } else {
             ignored.extend(still_ignored);

@@ -46,7 +46,7 @@ pub(crate) struct ProvenanceBase {
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum ProvenanceError {
     /// The bytes are no statement.
-    #[error("not a provenance statement")]
+    #[error("not a provenance statement: {0}")]
     Malformed(#[from] JsonError),
     /// The statement says something else than where the image comes from.
     #[error(

@@ -32,6 +32,8 @@ const MAX_DEFLATE_RATIO: u128 = 1032;
 /// Layers of files do not compress better than this, so a longer candidate is not a rival.
 const PLAUSIBLE_RATIO: u128 = 8;
 const TAR_BLOCK: u128 = 512;
+/// How a gzip member starts: magic number and deflate.
+const MEMBER: &[u8] = b"\x1f\x8b\x08";
 
 /// What is known about the length of a layer's tar stream before reading from its blob.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -97,6 +99,11 @@ fn from_gzip_tail(size: u64, tail: &[u8]) -> Inferred {
     let Some((_, trailer)) = tail.split_last_chunk::<8>() else { return Inferred::Unknown };
     // An empty last member: the footer of eStargz, the end mark of BGZF.
     if trailer == &[0; 8] || tail.windows(6).any(|window| window == b"STARGZ") {
+        return Inferred::Unknown;
+    }
+    // A member that starts behind the blob's first byte is not the only one.
+    let first = usize::from(tail.len() as u64 == size);
+    if tail.windows(MEMBER.len()).skip(first).any(|window| window == MEMBER) {
         return Inferred::Unknown;
     }
     let low = u128::from(u32::from_le_bytes([trailer[4], trailer[5], trailer[6], trailer[7]]));

@@ -4,11 +4,19 @@
 
 mod architecture;
 mod auth;
+mod base_image;
 mod credentials;
+mod images;
+mod inspect;
 mod origins;
+mod output;
 mod owners;
+mod process;
+mod provenance;
+mod real_registry;
 mod rig;
 mod rig_images;
 mod rig_registry;
 mod secrets;
+mod sizes;
 mod support;

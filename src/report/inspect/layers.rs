@@ -13,9 +13,9 @@ const COLUMNS: [Column; 9] = [
     Column::right("compressed"),
     Column::right("uncompressed"),
     Column::right("share").ranked(1),
-    Column::bar().ranked(3),
+    Column::bar().ranked(4),
     Column::left("from").ranked(2),
-    Column::left("lines").ranked(4),
+    Column::left("lines").ranked(3),
     Column::rest("instruction", Overflow::Cut),
 ];
 

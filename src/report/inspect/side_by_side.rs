@@ -75,7 +75,10 @@ fn found(outcome: &Outcome, inspection: &Inspection, most: u128, least: Option<u
 }
 
 fn failed(outcome: &Outcome, failure: &Failure) -> Row {
-    let message = Text::sentence(&failure.message).styled(Style::Warn);
+    // The reference stands in the first column already.
+    let message = failure.message.strip_prefix(&outcome.reference);
+    let message = message.and_then(|rest| rest.strip_prefix(": ")).unwrap_or(&failure.message);
+    let message = Text::sentence(message).styled(Style::Warn);
     vec![Text::name(&*outcome.reference), message]
 }
 

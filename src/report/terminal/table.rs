@@ -13,6 +13,9 @@ const BAR_MAX: usize = 12;
 /// Columns below which text that is cut says too little.
 const CUT_MIN: usize = 18;
 
+/// Columns that text that is cut gets before any column that can be left out.
+const CUT_GOOD: usize = 24;
+
 /// Columns below which text that goes on in the next line makes too many lines.
 const WRAP_MIN: usize = 32;
 
@@ -56,7 +59,8 @@ impl Sheet {
         for index in wanted {
             let column = &table.columns[index];
             places.push(Place { index, width: least(column, natural[index]) });
-            if total(&places) > self.width {
+            let spare = if column.rank > 0 { missing(table, &natural, &places) } else { 0 };
+            if total(&places) + spare > self.width {
                 places.pop().filter(|_| column.rank > 0)?;
             }
         }
@@ -177,6 +181,13 @@ impl Sheet {
 /// The place of the text that takes the rest of the line, in a row that has one.
 fn spanning(columns: &[Column], row: &Row) -> Option<usize> {
     if row.len() < columns.len() { row.len().checked_sub(1) } else { None }
+}
+
+/// What text that is cut misses to tell enough.
+fn missing(table: &Table, natural: &[usize], places: &[Place]) -> usize {
+    let is_cut = |place: &&Place| table.columns[place.index].fit == Fit::Rest(Overflow::Cut);
+    let missing = |place: &Place| natural[place.index].min(CUT_GOOD).saturating_sub(place.width);
+    places.iter().filter(is_cut).map(missing).sum()
 }
 
 fn least(column: &Column, natural: usize) -> usize {
