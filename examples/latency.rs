@@ -39,15 +39,19 @@ async fn main() -> io::Result<()> {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     writeln!(io::stdout(), "{}", listener.local_addr()?.port())?;
     let reported = Arc::clone(&counts);
-    std::thread::spawn(move || report(&reported));
+    let end = tokio::task::spawn_blocking(move || report(&reported));
+    tokio::pin!(end);
     loop {
-        let (client, _) = listener.accept().await?;
+        let (client, _) = tokio::select! {
+            accepted = listener.accept() => accepted?,
+            _ = &mut end => return Ok(()),
+        };
         counts.connections.fetch_add(1, Ordering::Relaxed);
         tokio::spawn(serve(client, format!("127.0.0.1:{port}"), round_trip, Arc::clone(&counts)));
     }
 }
 
-/// Answers lines until there are no more, which ends the program.
+/// Answers lines until there are no more.
 fn report(counts: &Counts) {
     for _ in io::stdin().lock().lines() {
         let (connections, requests) = (&counts.connections, &counts.requests);
@@ -60,7 +64,6 @@ fn report(counts: &Counts) {
             break;
         }
     }
-    std::process::exit(0);
 }
 
 async fn serve(

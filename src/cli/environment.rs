@@ -30,6 +30,7 @@ const OTHER_FILES: u64 = 24;
 const CONNECTIONS_PER_REQUEST: u64 = 3;
 const MAX_PASSWORD: u64 = 64 << 10;
 const MAX_CA_FILE: u64 = 4 << 20;
+const PEM_CERTIFICATE: &[u8] = b"-----BEGIN CERTIFICATE-----";
 
 /// The registry options that arguments and environment make.
 pub(super) fn options<'a>(
@@ -167,6 +168,11 @@ fn ca_certificates(network: &NetworkArgs) -> Result<Vec<Vec<u8>>, Error> {
         let mut bytes = Vec::new();
         let file = std::fs::File::open(path).map_err(error)?;
         file.take(MAX_CA_FILE).read_to_end(&mut bytes).map_err(error)?;
+        if !bytes.windows(PEM_CERTIFICATE.len()).any(|window| window == PEM_CERTIFICATE) {
+            let path = path.display();
+            let text = format!("the CA file {path} holds no certificate in PEM form");
+            return Err(Error::new(ErrorKind::Usage, text));
+        }
         Ok(bytes)
     };
     network.ca_file.iter().map(read).collect()

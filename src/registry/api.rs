@@ -78,7 +78,14 @@ impl Registry {
         }
         let mut call = self.manifest_call(repository, version, Read::Nothing)?;
         call.method = Method::HEAD;
-        let answer = self.call(repository, &call).await?;
+        let answer = match self.call(repository, &call).await {
+            // What HEAD may not, GET may; if it may not either, its error is the better one.
+            Err(error) if error.kind() == ErrorKind::Auth => {
+                self.head_is_useless.store(true, Ordering::Relaxed);
+                return Ok(None);
+            }
+            result => result?,
+        };
         let digest = answer.text("docker-content-digest").and_then(|value| value.parse().ok());
         if !answer.status.is_success() || digest.is_none() {
             self.head_is_useless.store(true, Ordering::Relaxed);
@@ -87,7 +94,24 @@ impl Registry {
     }
 
     /// Reads a manifest or index by tag or digest; with `size`, it must be of that size.
+    ///
+    /// One that is wrong is asked for once more: without a `Content-Length`, one that was cut off
+    /// looks whole.
     pub async fn manifest(
+        &self,
+        repository: &str,
+        version: &str,
+        size: Option<u64>,
+    ) -> Result<Fetched, Error> {
+        match self.manifest_once(repository, version, size).await {
+            Err(error) if error.kind() == ErrorKind::BadData => {
+                self.manifest_once(repository, version, size).await
+            }
+            result => result,
+        }
+    }
+
+    async fn manifest_once(
         &self,
         repository: &str,
         version: &str,
@@ -117,7 +141,8 @@ impl Registry {
         Ok(Fetched { digest, media_type, bytes: answer.body })
     }
 
-    /// Reads a small blob whole and verifies its size and digest.
+    /// Reads a small blob whole and verifies its size and digest; a wrong one is asked for once
+    /// more.
     pub async fn small_blob(
         &self,
         repository: &str,
@@ -134,7 +159,22 @@ impl Registry {
         }
         let url = self.url(&[repository, "blobs", descriptor.digest.as_str()])?;
         let call = Call::get(url, Read::Whole { ceiling, what });
-        let answer = self.call(repository, &call).await?;
+        match self.small_blob_once(repository, descriptor, &call, what).await {
+            Err(error) if error.kind() == ErrorKind::BadData => {
+                self.small_blob_once(repository, descriptor, &call, what).await
+            }
+            result => result,
+        }
+    }
+
+    async fn small_blob_once(
+        &self,
+        repository: &str,
+        descriptor: &Descriptor,
+        call: &Call,
+        what: &str,
+    ) -> Result<Bytes, Error> {
+        let answer = self.call(repository, call).await?;
         let error = |kind, text: String| Err(Error::new(kind, text).during(answer.request.clone()));
         if answer.status == StatusCode::NOT_FOUND {
             return error(
@@ -260,6 +300,21 @@ impl Registry {
 
     /// Sends a call with the repository's authorization, renewing it once if it is refused.
     pub(super) async fn call(&self, repository: &str, call: &Call) -> Result<Answer, Error> {
+        match self.authorized_call(repository, call).await {
+            Err(error)
+                if error.kind() == ErrorKind::RateLimited
+                    && self.auth.is_anonymous(repository).await =>
+            {
+                let advice = error.what_to_do().map_or(String::new(), |hint| format!("{hint}; "));
+                Err(error.hint(format!(
+                    "{advice}this was asked without a login, and registries allow more to users they know"
+                )))
+            }
+            result => result,
+        }
+    }
+
+    async fn authorized_call(&self, repository: &str, call: &Call) -> Result<Answer, Error> {
         let mut ticket = self.auth.ticket(repository, &self.transport).await?;
         let answer = self.send(call, &mut ticket).await?;
         if answer.origin != self.auth.origin

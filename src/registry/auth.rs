@@ -169,6 +169,11 @@ impl Auth {
         }
     }
 
+    /// Whether the registry was asked without an account.
+    pub(super) async fn is_anonymous(&self, repository: &str) -> bool {
+        !matches!(self.slot(repository).lock().await.account, Account::Known(_))
+    }
+
     fn slot(&self, repository: &str) -> Arc<Mutex<Slot>> {
         Arc::clone(lock(&self.slots).entry(repository.to_owned()).or_default())
     }

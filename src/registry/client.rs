@@ -59,7 +59,7 @@ impl Registries {
     fn open(&self, reference: &Reference) -> Result<Registry, Error> {
         let options = &self.options;
         let base = base_url(reference.api_host(), options)?;
-        let proxies = proxies(&options.proxies)?;
+        let proxies = proxies(&options.proxies, &base)?;
         let proxy_hosts = proxy_hosts(&options.proxies);
         let guard = Guard::new(&base, proxy_hosts, options.address_floor);
         let client = client(&guard, &proxies, &options.ca_certificates)?;
@@ -73,6 +73,7 @@ impl Registries {
             timer: Arc::clone(&options.timer),
             observer: Arc::clone(&options.observer),
             pauses: Mutex::default(),
+            answered: Mutex::default(),
             traffic: Mutex::default(),
         };
         let auth = Auth {
@@ -153,8 +154,10 @@ fn bundled_roots() -> impl Iterator<Item = Certificate> {
         .filter_map(|root| Certificate::from_der(root).ok())
 }
 
-fn proxies(settings: &Proxies) -> Result<Vec<Proxy>, Error> {
-    let exceptions = settings.exceptions.as_deref().unwrap_or_default();
+fn proxies(settings: &Proxies, registry: &Url) -> Result<Vec<Proxy>, Error> {
+    let Some(exceptions) = exceptions(settings.exceptions.as_deref(), registry) else {
+        return Ok(Vec::new());
+    };
     let exceptions = NoProxy::from_string(&format!("{NEVER_PROXIED},{exceptions}"));
     let make = |url: &Option<String>, build: fn(Url) -> reqwest::Result<Proxy>| {
         let Some(url) = url.as_deref().filter(|url| !url.is_empty()) else { return Ok(None) };
@@ -170,6 +173,27 @@ fn proxies(settings: &Proxies) -> Result<Vec<Proxy>, Error> {
         make(&settings.all, Proxy::all)?,
     ];
     Ok(all.into_iter().flatten().collect())
+}
+
+/// The exceptions in the form that the HTTP library knows; `None` if everything is one.
+///
+/// An entry with a port counts if it is the registry's port.
+fn exceptions(given: Option<&str>, registry: &Url) -> Option<String> {
+    let mut known = Vec::new();
+    for entry in given.unwrap_or_default().split(',').map(str::trim) {
+        let entry = entry.strip_prefix("*.").unwrap_or(entry);
+        let port = |text: &str| text.parse::<u16>().ok();
+        match entry.rsplit_once(':') {
+            _ if entry == "*" => return None,
+            Some((host, text)) if !host.contains(':') || host.ends_with(']') => {
+                if port(text).is_some_and(|port| registry.port_or_known_default() == Some(port)) {
+                    known.push(host.trim_matches(['[', ']']));
+                }
+            }
+            _ => known.push(entry),
+        }
+    }
+    Some(known.join(","))
 }
 
 fn proxy_hosts(settings: &Proxies) -> Vec<String> {

@@ -18,6 +18,8 @@ use super::policy::Origin;
 pub(super) struct Failure {
     pub(super) error: Error,
     pub(super) transient: bool,
+    /// Whether the connection ended before the first byte of an answer.
+    pub(super) unanswered: bool,
     /// Bytes of a body that arrived and are of no use.
     pub(super) received: u64,
     /// How long the server asks to wait.
@@ -28,7 +30,14 @@ pub(super) struct Failure {
 
 impl Failure {
     pub(super) fn permanent(error: Error) -> Self {
-        Self { error, transient: false, received: 0, asked_wait: None, pauses_host: None }
+        Self {
+            error,
+            transient: false,
+            unanswered: false,
+            received: 0,
+            asked_wait: None,
+            pauses_host: None,
+        }
     }
 
     fn transient(error: Error, received: u64) -> Self {
@@ -69,25 +78,33 @@ pub(super) fn classify(error: reqwest::Error, url: &Url, received: u64) -> Failu
     if let Some(hyper) = cause::<hyper::Error>(&error)
         && (hyper.is_parse())
     {
-        return Failure::permanent(not_http(hyper, &server));
+        return Failure::permanent(not_http(hyper, url, &server));
     }
-    if cause_text(&error).contains("proxy auth") {
-        let problem = Error::new(
-            ErrorKind::Auth,
-            format!("the proxy on the way to {server} wants a user name and password"),
-        )
-        .hint("put them into the proxy's URL: HTTPS_PROXY=http://user:password@host:port");
-        return Failure::permanent(problem);
+    let causes = cause_text(&error);
+    if causes.contains("proxy auth") {
+        return proxy_wants_login(url);
     }
     let what = match () {
         () if error.is_timeout() && error.is_connect() => {
             format!("connecting to {server} took too long")
         }
         () if error.is_timeout() => format!("{server} stopped answering"),
+        () if causes.contains("tunnel error") => {
+            format!("the proxy on the way to {server} does not help: {}", innermost(&error))
+        }
         () if error.is_connect() => format!("cannot connect to {server}: {}", innermost(&error)),
         () => format!("the connection to {server} broke: {}", innermost(&error)),
     };
-    Failure::transient(Error::new(ErrorKind::Network, what), received)
+    let unanswered = error.is_request() && !error.is_connect() && !error.is_timeout();
+    Failure { unanswered, ..Failure::transient(Error::new(ErrorKind::Network, what), received) }
+}
+
+/// What a proxy's status 407 means.
+pub(super) fn proxy_wants_login(url: &Url) -> Failure {
+    let text = format!("the proxy on the way to {} wants a user name and password", authority(url));
+    let error = Error::new(ErrorKind::Auth, text)
+        .hint("put them into the proxy's URL: HTTPS_PROXY=http://user:password@host:port");
+    Failure::permanent(error)
 }
 
 fn authority(url: &Url) -> String {
@@ -109,14 +126,21 @@ fn tls_error(error: &rustls::Error, server: &str) -> Error {
     }
 }
 
-fn not_http(error: &hyper::Error, server: &str) -> Error {
+fn not_http(error: &hyper::Error, url: &Url, server: &str) -> Error {
     if error.to_string().contains("too large") {
         return Error::new(
             ErrorKind::Ceiling,
             format!("the head of {server}'s answer is too large"),
         );
     }
-    Error::new(ErrorKind::Network, format!("the answer of {server} is not valid HTTP: {error}"))
+    let text = format!("the answer of {server} is not valid HTTP: {error}");
+    let error = Error::new(ErrorKind::Network, text);
+    if url.scheme() == "https" {
+        return error;
+    }
+    error.hint(format!(
+        "if it speaks https, leave out --plain-http; for a loopback registry, add --https {server}"
+    ))
 }
 
 /// The first error of type `T` among an error's causes, also inside I/O errors.

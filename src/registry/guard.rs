@@ -75,7 +75,10 @@ impl Guard {
         let found =
             tokio::net::lookup_host((name.as_str(), 0)).await.map_err(|error| ResolveError {
                 message: format!("host {name} was not found: {error}"),
-                transient: error.to_string().contains("Temporary failure"),
+                // The words of glibc and of musl; the number behind them is not given.
+                transient: ["Temporary failure", "Try again"]
+                    .iter()
+                    .any(|words| error.to_string().contains(words)),
             })?;
         let found: Vec<SocketAddr> = found.collect();
         if self.trusted_hosts.contains(&name) {

@@ -57,6 +57,9 @@ pub enum Refused {
     },
 }
 
+/// How much is repeated of a URL that is refused.
+const SHOWN: usize = 200;
+
 /// Domains with a subdomain for each customer that the Public Suffix List has not, or not whole.
 const RENTED_DOMAINS: [&str; 31] = [
     "aliyuncs.com",
@@ -95,7 +98,8 @@ const RENTED_DOMAINS: [&str; 31] = [
 impl Origin {
     /// The origin of `url`, which must be an http or https URL without user and password.
     pub fn of(url: &Url) -> Result<Self, Refused> {
-        let not_web = || Refused::NotWeb(SafeUrl(url.clone()).to_string());
+        let not_web =
+            || Refused::NotWeb(SafeUrl(url.clone()).to_string().chars().take(SHOWN).collect());
         let scheme = match url.scheme() {
             "http" => Scheme::Http,
             "https" => Scheme::Https,

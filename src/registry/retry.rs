@@ -49,6 +49,9 @@ impl Default for RetryPolicy {
     }
 }
 
+/// No deadline is longer, so that times in it can be reckoned with.
+const LONGEST_DEADLINE: Duration = Duration::from_hours(24 * 365);
+
 /// Which budget was used up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Exhausted {
@@ -75,6 +78,8 @@ impl Budget {
             .without_max_times()
             .with_jitter()
             .build();
+        let deadline = policy.deadline.min(LONGEST_DEADLINE);
+        let policy = RetryPolicy { deadline, ..policy };
         Self { policy, started: now, attempts: 1, repeated: 0, backoff }
     }
 
@@ -84,6 +89,11 @@ impl Budget {
 
     pub(super) fn elapsed(&self, now: Instant) -> Duration {
         now.saturating_duration_since(self.started)
+    }
+
+    /// The time that is left of the deadline.
+    pub(super) fn left(&self, now: Instant) -> Duration {
+        self.policy.deadline.saturating_sub(self.elapsed(now))
     }
 
     /// Spends one failed attempt that had delivered `received` bytes; says how long to wait.
@@ -102,7 +112,7 @@ impl Budget {
         }
         let own = self.backoff.next().unwrap_or(Duration::from_secs(30));
         let wait = asked.unwrap_or(own);
-        if self.elapsed(now).saturating_add(wait) > self.policy.deadline {
+        if self.elapsed(now).saturating_add(wait) >= self.policy.deadline {
             return Err(Exhausted::Deadline { wait });
         }
         self.attempts += 1;

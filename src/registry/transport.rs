@@ -5,7 +5,7 @@
 //! are followed by hand: `Authorization` leaves with the registry's own origin and never returns,
 //! `Referer` and cookies are never sent. What may be reached at all is decided by [`super::guard`].
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -14,12 +14,12 @@ use reqwest::header::{
     ACCEPT_ENCODING, AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderValue, LOCATION,
 };
 use reqwest::{Method, Response, StatusCode};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, SemaphorePermit};
 use url::Url;
 
 use super::confidence::Confidence;
 use super::error::{Effort, Error, ErrorKind, excerpt};
-use super::failure::{Failure, classify};
+use super::failure::{Failure, classify, proxy_wants_login};
 use super::guard::Guard;
 use super::headers::{RateLimit, rate_limit, retry_after, warnings};
 use super::policy::{self, Origin, Redirect};
@@ -139,6 +139,7 @@ pub(super) struct Transport {
     pub(super) timer: Arc<dyn Timer>,
     pub(super) observer: Observer,
     pub(super) pauses: Mutex<HashMap<Origin, Instant>>,
+    pub(super) answered: Mutex<HashSet<Origin>>,
     pub(super) traffic: Mutex<Traffic>,
 }
 
@@ -151,12 +152,37 @@ impl Transport {
     ) -> Result<Answer, Error> {
         let mut budget = Budget::new(self.policy, self.timer.now());
         loop {
-            self.wait_for_pause(call).await;
-            let failure = match self.once(call, authorization).await {
-                Ok(answer) => return Ok(answer),
-                Err(failure) => failure,
+            let permit = self.admission(call, &budget).await?;
+            let left = budget.left(self.timer.now());
+            let attempt = tokio::time::timeout(left, self.once(call, authorization));
+            let failure = match attempt.await {
+                Ok(Ok(answer)) => return Ok(answer),
+                Ok(Err(failure)) => failure,
+                Err(_) => Failure::permanent(too_slow(call, self.policy)),
             };
+            // The pause begins before another request can have this one's place.
             let wait = self.spend(&mut budget, failure, call)?;
+            drop(permit);
+            self.timer.sleep(wait).await;
+        }
+    }
+
+    /// Waits for a place among the requests in flight, at a time when the server is not paused.
+    async fn admission(&self, call: &Call, budget: &Budget) -> Result<SemaphorePermit<'_>, Error> {
+        let origin = Origin::of(&call.url)
+            .map_err(|refused| Error::new(ErrorKind::Network, refused.to_string()))?;
+        loop {
+            let permit = self.permits.acquire().await.map_err(|error| {
+                Error::new(ErrorKind::Local, "the program is shutting down").because(error)
+            })?;
+            let Some(wait) = self.pause(&origin) else { return Ok(permit) };
+            drop(permit);
+            if wait > budget.left(self.timer.now()) {
+                let error =
+                    Error::new(ErrorKind::RateLimited, "the server allows no requests for now")
+                        .during(call.describe());
+                return Err(explain(error, Exhausted::Deadline { wait }, self.policy));
+            }
             self.timer.sleep(wait).await;
         }
     }
@@ -165,7 +191,7 @@ impl Transport {
     fn spend(&self, budget: &mut Budget, failure: Failure, call: &Call) -> Result<Duration, Error> {
         let now = self.timer.now();
         let effort = Effort { attempts: budget.attempts(), elapsed: budget.elapsed(now) };
-        let Failure { error, transient, received, asked_wait, pauses_host } = failure;
+        let Failure { error, transient, received, asked_wait, pauses_host, .. } = failure;
         let error = error.during(call.describe()).after(effort);
         if !transient {
             return Err(error);
@@ -174,22 +200,19 @@ impl Transport {
             .spend(received, asked_wait, now)
             .map_err(|exhausted| explain(error, exhausted, self.policy))?;
         if let Some(origin) = pauses_host {
-            lock(&self.pauses).insert(origin, now + wait);
+            let mut pauses = lock(&self.pauses);
+            let until = pauses.entry(origin).or_insert(now);
+            *until = (*until).max(now + wait);
         }
         lock(&self.traffic).retries += 1;
         (self.observer)(&Event::Retrying { reason: call.describe(), wait });
         Ok(wait)
     }
 
-    async fn wait_for_pause(&self, call: &Call) {
-        let until =
-            Origin::of(&call.url).ok().and_then(|origin| lock(&self.pauses).get(&origin).copied());
-        if let Some(wait) = until
-            .map(|until| until.saturating_duration_since(self.timer.now()))
-            .filter(|wait| !wait.is_zero())
-        {
-            self.timer.sleep(wait).await;
-        }
+    /// How long requests to a server have to wait, if they have to.
+    fn pause(&self, origin: &Origin) -> Option<Duration> {
+        let until = lock(&self.pauses).get(origin).copied()?;
+        Some(until.saturating_duration_since(self.timer.now())).filter(|wait| !wait.is_zero())
     }
 
     /// Sends a call once, following redirects.
@@ -198,12 +221,6 @@ impl Transport {
         call: &Call,
         authorization: Option<&HeaderValue>,
     ) -> Result<Answer, Failure> {
-        let Ok(_permit) = self.permits.acquire().await else {
-            return Err(Failure::permanent(Error::new(
-                ErrorKind::Local,
-                "the program is shutting down",
-            )));
-        };
         let mut url = call.url.clone();
         let start = Origin::of(&url).map_err(refused)?;
         let mut redirect = Redirect::START;
@@ -211,9 +228,19 @@ impl Transport {
         for _ in 0..=MAX_REDIRECTS {
             self.guard.check_literal(&url).map_err(Failure::permanent)?;
             let origin = Origin::of(&url).map_err(refused)?;
+            while let Some(wait) = self.pause(&origin) {
+                self.timer.sleep(wait).await;
+            }
             let authorization = authorization.filter(|_| redirect.keep_authorization);
             told.follow(&url);
-            let response = self.send(call, &url, authorization, &told).await?;
+            let response = match self.send(call, &url, authorization, &told).await {
+                // A connection that was kept open may be closed in the moment it is used again.
+                Err(failure) if failure.unanswered && self.may_be_reused(call, &origin) => {
+                    self.send(call, &url, authorization, &told).await?
+                }
+                result => result?,
+            };
+            lock(&self.answered).insert(origin.clone());
             if !is_redirect(response.status()) {
                 return self.read(call, origin, response, &told).await;
             }
@@ -225,6 +252,10 @@ impl Transport {
             ErrorKind::Network,
             format!("more than {MAX_REDIRECTS} redirects"),
         )))
+    }
+
+    fn may_be_reused(&self, call: &Call, origin: &Origin) -> bool {
+        call.method != Method::POST && lock(&self.answered).contains(origin)
     }
 
     async fn send(
@@ -247,6 +278,9 @@ impl Transport {
         }
         lock(&self.traffic).requests += 1;
         let response = request.send().await.map_err(|error| classify(error, url, 0))?;
+        if response.status() == StatusCode::PROXY_AUTHENTICATION_REQUIRED {
+            return Err(proxy_wants_login(url));
+        }
         self.observe(&told.headers(response.headers()));
         (self.observer)(&Event::Answered {
             request: format!("{} {}", call.method, told.url(url)),
@@ -354,6 +388,7 @@ impl Transport {
         Err(Failure {
             error: status_error(&answer, &self.traffic),
             transient: true,
+            unanswered: false,
             received: 0,
             asked_wait: retry_after(&answer.headers),
             pauses_host: matches!(answer.status.as_u16(), 429 | 503).then(|| answer.origin.clone()),
@@ -413,15 +448,32 @@ fn status_error(answer: &Answer, traffic: &Mutex<Traffic>) -> Error {
             limit.limit,
             limit.window_seconds.map_or(String::new(), |window| format!(" in a window of {} minutes", window / 60)),
         )),
-        None => error.hint("wait a while, or log in: registries allow more to users they know"),
+        None => error.hint("wait a while"),
     }
 }
 
-fn too_large(what: &str, limit: u64) -> Error {
+fn too_slow(call: &Call, policy: RetryPolicy) -> Error {
+    let host = call.url.host_str().unwrap_or_default();
+    let allowed = policy.deadline.as_secs();
     Error::new(
+        ErrorKind::Network,
+        format!("no whole answer of {host} in the {allowed} s allowed for a request"),
+    )
+    .hint("allow more: --deadline SECONDS")
+}
+
+fn too_large(what: &str, limit: u64) -> Error {
+    let error = Error::new(
         ErrorKind::Ceiling,
         format!("{what} is larger than {limit} bytes, the ceiling for it"),
-    )
+    );
+    let name = match what {
+        "the manifest" => "manifest",
+        "the image config" => "config",
+        "a page of the listing" => "page",
+        _ => return error,
+    };
+    error.hint(format!("allow more: --limit {name}=SIZE"))
 }
 
 fn explain(error: Error, exhausted: Exhausted, policy: RetryPolicy) -> Error {
@@ -433,7 +485,7 @@ fn explain(error: Error, exhausted: Exhausted, policy: RetryPolicy) -> Error {
                 wait.as_secs(),
                 policy.deadline.as_secs()
             );
-            Error::new(error.kind(), text).because(error)
+            Error::new(error.kind(), text).hint("allow more: --deadline SECONDS").because(error)
         }
         Exhausted::ExtraBytes => {
             let text = format!("more than {} bytes had to be asked for again", policy.extra_bytes);

@@ -13,6 +13,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::io::{self, Read, Write};
 use std::net::{IpAddr, Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -45,6 +46,7 @@ struct Shared {
     refusals: Mutex<VecDeque<End>>,
     open: Mutex<HashMap<usize, Arc<TcpStream>>>,
     gate: Gate,
+    connections: AtomicUsize,
 }
 
 /// Replies to successive requests of one method and path.
@@ -107,6 +109,7 @@ impl Server {
             refusals: Mutex::new(origin.refusals.into()),
             open: Mutex::default(),
             gate: Gate::default(),
+            connections: AtomicUsize::new(0),
         });
         let acceptor = std::thread::spawn({
             let shared = Arc::clone(&shared);
@@ -158,6 +161,11 @@ impl Server {
     /// The requests so far as `METHOD target`, for comparison with an expected list.
     pub fn lines(&self) -> Vec<String> {
         self.requests().iter().map(|r| format!("{} {}", r.method, r.target)).collect()
+    }
+
+    /// How many connections were made, with or without requests.
+    pub fn connections(&self) -> usize {
+        self.shared.connections.load(Ordering::Relaxed)
     }
 
     /// How many requests of `method` (`*`: any) came whose path contains `part`.
@@ -238,6 +246,7 @@ fn accept(listener: &TcpListener, shared: &Arc<Shared>) {
             break;
         }
         let Ok(stream) = stream.map(Arc::new) else { continue };
+        shared.connections.fetch_add(1, Ordering::Relaxed);
         lock(&shared.open).insert(number, Arc::clone(&stream));
         let shared = Arc::clone(shared);
         threads.push(std::thread::spawn(move || connection(&shared, number, &stream)));
