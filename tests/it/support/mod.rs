@@ -28,6 +28,7 @@ pub mod request;
 pub mod sandbox;
 pub mod tls;
 pub mod token;
+pub mod verdict;
 
 pub use canary::Canary;
 pub use client::{BodyEnd, Connection};
@@ -42,3 +43,4 @@ pub use reply::{End, Reply};
 pub use sandbox::{Sandbox, auths};
 pub use tls::{Flaw, TestCa};
 pub use token::TokenServer;
+pub use verdict::{accepted, check_text, refused};
