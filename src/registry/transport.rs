@@ -408,10 +408,8 @@ fn status_error(answer: &Answer, traffic: &Mutex<Traffic>) -> Error {
 }
 
 fn too_large(what: &str, limit: u64) -> Error {
-    Error::new(
-        ErrorKind::Ceiling,
-        format!("{what} is larger than {limit} bytes, the ceiling for it"),
-    )
+    let text = format!("{what} is larger than {limit} bytes, the ceiling for it");
+    Error::new(ErrorKind::Ceiling, text).raised_by(what)
 }
 
 fn explain(error: Error, exhausted: Exhausted, policy: RetryPolicy) -> Error {
