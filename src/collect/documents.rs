@@ -62,8 +62,10 @@ impl<'a> Documents<'a> {
             }
             Err(error) => return Err(error),
         };
+        // A document that is refused is not kept: the reason may be in its answer's headers.
+        let root = self.parse(&fetched.digest, &fetched.bytes, fetched.media_type.as_ref())?;
         self.keep(&fetched);
-        self.parse(&fetched.digest, &fetched.bytes, fetched.media_type.as_ref())
+        Ok(root)
     }
 
     async fn root_from_cache(&self) -> Result<Option<Root>, Error> {
@@ -78,14 +80,13 @@ impl<'a> Documents<'a> {
         else {
             return Ok(None);
         };
-        let bytes = if let Some(bytes) = self.cached(&digest) {
-            bytes
-        } else {
-            let fetched = self.registry.manifest(self.repository(), digest.as_str(), None).await?;
-            self.keep(&fetched);
-            fetched.bytes
-        };
-        self.parse(&digest, &bytes, None).map(Some)
+        if let Some(bytes) = self.cached(&digest) {
+            return self.parse(&digest, &bytes, None).map(Some);
+        }
+        let fetched = self.registry.manifest(self.repository(), digest.as_str(), None).await?;
+        let root = self.parse(&digest, &fetched.bytes, fetched.media_type.as_ref())?;
+        self.keep(&fetched);
+        Ok(Some(root))
     }
 
     fn parse(
@@ -109,8 +110,10 @@ impl<'a> Documents<'a> {
             .registry
             .manifest(self.repository(), descriptor.digest.as_str(), Some(descriptor.size))
             .await?;
+        let media_type = fetched.media_type.as_ref();
+        let document = self.document(&fetched.digest, &fetched.bytes, media_type)?;
         self.cache.put(Bucket::Documents, &fetched.digest, &fetched.bytes);
-        self.document(&fetched.digest, &fetched.bytes, fetched.media_type.as_ref())
+        Ok(document)
     }
 
     /// The image config that a descriptor stands for.
