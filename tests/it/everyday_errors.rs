@@ -4,9 +4,7 @@ use serde_json::Value;
 
 use crate::support::image::{OCI_CONFIG, OCI_MANIFEST, descriptor};
 use crate::support::registry::RunningRegistry;
-use crate::support::{
-    Image, Index, Layer, Registry, Reply, Sandbox, TokenServer, auths, refused,
-};
+use crate::support::{Image, Index, Layer, Registry, Reply, Sandbox, TokenServer, auths, refused};
 
 fn image() -> Image {
     Image::new("linux/amd64").layer(Layer::gzip("etc/motd 100"), "COPY motd /etc/")
@@ -14,11 +12,9 @@ fn image() -> Image {
 
 fn content() -> Registry {
     let tags = ["24.04", "24.10", "22.04", "noble", "rolling", "devel"];
-    Registry::new().put_image("team/app", "latest", &image().bundle()).put_tags(
-        "team/app",
-        "latest",
-        &tags,
-    )
+    Registry::new()
+        .put_image("team/app", "latest", &image().bundle())
+        .put_tags("team/app", "latest", &tags)
 }
 
 /// Checks kind and exit code, and shows what was printed for the test named `name`.
@@ -106,7 +102,8 @@ fn a_document_with_another_digest_is_refused() {
     let digest = image().digest();
     let registry = content().put_manifest("team/app", digest.as_str(), other, OCI_MANIFEST).start();
     inspect("other_digest", &registry, &format!("team/app@{digest}"), "bad_data");
-    let head = Reply::pass().header("Docker-Content-Digest", regsize::oci::Digest::of(b"x").as_str());
+    let head =
+        Reply::pass().header("Docker-Content-Digest", regsize::oci::Digest::of(b"x").as_str());
     let registry = content().script("GET", "/v2/team/app/manifests/latest", vec![head]).forever();
     inspect("other_digest_of_tag", &registry.start(), "team/app:latest", "bad_data");
 }
@@ -144,7 +141,10 @@ fn one_failure_among_several_images_leaves_the_others_in_the_report() {
     let output = Sandbox::new().run(&["inspect", &bad, &good, "--format", "json"]);
     let report = output.json();
     assert_eq!(report[0]["error"]["kind"], "not_found");
-    assert_eq!((&report[1]["error"], report[1]["images"][0]["layers"][0]["index"].as_u64()), (&Value::Null, Some(0)));
+    assert_eq!(
+        (&report[1]["error"], report[1]["images"][0]["layers"][0]["index"].as_u64()),
+        (&Value::Null, Some(0))
+    );
 }
 
 #[test]

@@ -12,8 +12,12 @@ enum Holds {
     Text,
     Digest,
     Size,
+    /// The size of a document that is read, so that no other size fits.
+    ExactSize,
     Truth,
     List,
+    /// A list that must not be empty.
+    Images,
     Map,
     /// An object without required fields.
     Object,
@@ -23,7 +27,9 @@ enum Holds {
     Anything,
 }
 
-use Holds::{Anything, Digest, FullObject, List, Map, Object, Size, Text, Truth};
+use Holds::{
+    Anything, Digest, ExactSize, FullObject, Images, List, Map, Object, Size, Text, Truth,
+};
 
 /// A field by its path, what it holds and whether it may be null.
 type Field = (&'static str, Holds, bool);
@@ -35,7 +41,7 @@ const MANIFEST: &[Field] = &[
     ("config", FullObject, false),
     ("config.mediaType", Text, false),
     ("config.digest", Digest, false),
-    ("config.size", Size, false),
+    ("config.size", ExactSize, false),
     ("config.annotations", Map, true),
     ("config.annotations.key", Text, false),
     ("layers", List, true),
@@ -65,11 +71,11 @@ const INDEX: &[Field] = &[
     ("schemaVersion", Anything, true),
     ("mediaType", Text, true),
     ("artifactType", Text, true),
-    ("manifests", List, false),
+    ("manifests", Images, false),
     ("manifests[0]", FullObject, false),
     ("manifests[0].mediaType", Text, false),
     ("manifests[0].digest", Digest, false),
-    ("manifests[0].size", Size, false),
+    ("manifests[0].size", ExactSize, false),
     ("manifests[0].annotations", Map, true),
     ("manifests[0].annotations.key", Text, false),
     ("manifests[0].artifactType", Text, true),
@@ -204,8 +210,9 @@ fn check(example: &Example, put: impl Fn(Registry, &str, &str) -> Registry) {
         content = put(content, &format!("case-{number}"), &case.document);
     }
     let registry = content.start();
-    let references: Vec<String> =
-        (0..cases.len()).map(|number| registry.reference(&format!("team/app:case-{number}"))).collect();
+    let references: Vec<String> = (0..cases.len())
+        .map(|number| registry.reference(&format!("team/app:case-{number}")))
+        .collect();
     let mut arguments = vec!["inspect", "--format", "json"];
     arguments.extend(references.iter().map(String::as_str));
     let output = Sandbox::new().run(&arguments);
@@ -229,6 +236,8 @@ fn problem(case: &Case, report: &Value) -> Option<String> {
     let path_in_message = path_in_message.trim_start_matches('.');
     let right = match usable {
         true => error.is_null() && !report["images"].as_array()?.is_empty(),
+        false if message.contains("its descriptor says 7") => *value == "7",
+        false if message.contains("the index lists no image") => *value == "[]",
         false => error["kind"] == "bad_data" && message.contains(path_in_message),
     };
     (!right).then(|| format!("{path} = {value}: usable is {usable}, but {error}"))
@@ -282,9 +291,12 @@ fn every_field_of_an_index_is_checked() {
     // A size that is right as a number and wrong for the manifest is another test's.
     example.document["manifests"][0]["size"] = image.manifest().bytes.len().into();
     check(&example, |content, tag, text| {
-        content
-            .put_image("team/app", "parts", &parts)
-            .put_manifest("team/app", tag, text.to_owned(), "text/plain")
+        content.put_image("team/app", "parts", &parts).put_manifest(
+            "team/app",
+            tag,
+            text.to_owned(),
+            "text/plain",
+        )
     });
 }
 
@@ -340,6 +352,7 @@ fn required_fields_that_are_missing_are_named() {
     let registry = content.start();
     for (number, shown) in expected.into_iter().enumerate() {
         let reference = registry.reference(&format!("team/app:case-{number}"));
-        crate::support::refused(&Sandbox::new(), &["inspect", &reference], "bad_data").says(&[shown]);
+        crate::support::refused(&Sandbox::new(), &["inspect", &reference], "bad_data")
+            .says(&[shown]);
     }
 }

@@ -68,7 +68,8 @@ pub fn check_text(text: &str) {
             || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
     };
     assert!(!text.contains(unseen), "{:?} in {text}", text.chars().find(|c| unseen(*c)));
-    let from_start = format!("\n{text}").replace("\n ", "\n").replace('|', "\n").replace("\n ", "\n");
+    let from_start =
+        format!("\n{text}").replace("\n ", "\n").replace('|', "\n").replace("\n ", "\n");
     for command in COMMANDS {
         assert!(!from_start.contains(command), "{command:?} in {text}");
     }
