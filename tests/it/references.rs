@@ -221,8 +221,8 @@ fn one_column_and_dumb_terminals_get_a_plain_report() {
     sandbox.set("TERM", "dumb");
     for (locale, ascii) in [("C", true), ("C.UTF-8", false), ("", true)] {
         sandbox.set("LC_ALL", locale);
-        for width in ["1", "2", "7", "20", "80"] {
-            for options in [&[][..], &["--history"], &["--all-platforms", "--iec"]] {
+        for width in ["1", "7"] {
+            for options in [&["--iec"][..], &["--history"]] {
                 let arguments = [&["inspect", &reference, "--width", width], options].concat();
                 let output = sandbox.run(&arguments);
                 assert_eq!((output.code, output.stderr.as_str()), (Some(0), ""), "{output}");
