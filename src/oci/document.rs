@@ -8,6 +8,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::descriptor::{null_as_default, object, objects, objects_or_default, optional_object};
+use super::json::shortened;
 use super::{Annotations, Decoded, Descriptor, JsonError, Kind, MediaType, decode};
 
 /// A document found under a repository's `manifests`.
@@ -130,14 +131,19 @@ fn check_media_types(
     for named in [field, answered].into_iter().flatten().filter(is_document) {
         if named.kind() != shape {
             return Err(DocumentError::MediaType(format!(
-                "it is named {named} but is not of that shape"
+                "it is named {} but is not of that shape",
+                shortened(named.as_str())
             )));
         }
     }
     match (field, answered.filter(is_document)) {
-        (Some(field), Some(answered)) if field != answered => Err(DocumentError::MediaType(
-            format!("it names itself {field} but the registry answered {answered}"),
-        )),
+        (Some(field), Some(answered)) if field != answered => {
+            Err(DocumentError::MediaType(format!(
+                "it names itself {} but the registry answered {}",
+                shortened(field.as_str()),
+                shortened(answered.as_str())
+            )))
+        }
         _ => Ok(()),
     }
 }
