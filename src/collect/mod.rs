@@ -194,7 +194,9 @@ fn image(
     });
     // What is no image has no history to miss.
     if found.manifest.config.media_type.kind() == Kind::Config {
-        warnings.into_iter().for_each(|warning| documents.warn(warning));
+        for warning in warnings {
+            documents.warn(warning);
+        }
     }
     image
 }

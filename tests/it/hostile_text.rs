@@ -246,6 +246,8 @@ fn documents_cannot_speak_through_their_errors() {
             .put_image("team/app", "parts", &good.bundle())
             .put_manifest("team/app", "latest", repeated, OCI_MANIFEST)
             .start();
-        check(&Sandbox::new(), &registry.reference("team/app:latest"), &[]);
+        let output = Sandbox::new().run(&["inspect", &registry.reference("team/app:latest")]);
+        assert_eq!(output.code, Some(0), "{output}");
+        check_text(&output.stdout);
     }
 }
