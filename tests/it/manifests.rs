@@ -55,7 +55,7 @@ fn warnings(registry: &RunningRegistry) -> String {
     let strict = Sandbox::new().run(&strict);
     assert_eq!(strict.code, Some(if warnings.is_empty() { 0 } else { 2 }), "{strict}");
     assert!(!strict.stdout.is_empty(), "{strict}");
-    warnings.iter().map(|text| format!("{}\n", text.as_str().unwrap())).collect()
+    warnings.iter().flat_map(|text| [text.as_str().unwrap(), "\n"]).collect()
 }
 
 #[test]
@@ -155,7 +155,8 @@ fn deep_and_wide_documents_neither_crash_nor_hang() {
     refuse(&serving(nested(200), OCI_MANIFEST), "bad_data", &["recursion limit"]);
     refuse(&serving(nested(1_000_000), OCI_MANIFEST), "bad_data", &["recursion limit"]);
     let annotations = |count: usize| {
-        let pairs = (0..count).map(|n| format!("\"{n:x}\":\"\",")).collect::<String>();
+        let pairs: Vec<String> = (0..count).map(|n| format!("\"{n:x}\":\"\",")).collect();
+        let pairs = pairs.concat();
         let all = format!("{{\"annotations\":{{{pairs}\"last\":\"\"}},");
         manifest().to_string().replacen('{', &all, 1)
     };
