@@ -6,6 +6,7 @@
 //! would refuse are refused here, with the character that is wrong. See distribution-spec,
 //! "Pulling manifests", for the grammar of names and tags.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::net::Ipv6Addr;
 use std::str::FromStr;
@@ -187,7 +188,11 @@ impl Typed<'_> {
 
     fn split_digest(&self) -> Result<(&str, Option<Digest>), ReferenceError> {
         let Some((name, digest)) = self.0.split_once('@') else { return Ok((self.0, None)) };
-        if digest.contains(['/', '@']) && !digest.starts_with("sha") {
+        let no_algorithm = !digest.contains(':') && !digest.is_empty();
+        if digest.contains('@')
+            || !names_algorithm(digest)
+                && (digest.contains('/') || (no_algorithm && holds_password(name)))
+        {
             return Err(ReferenceError::UserInfo);
         }
         match digest.parse() {
@@ -273,12 +278,31 @@ impl Typed<'_> {
 
     fn shortened(self) -> String {
         const SHOWN: usize = 300;
-        let mut shown: String = self.0.chars().take(SHOWN).collect();
-        if shown.len() < self.0.len() {
+        let typed = without_password(self.0);
+        let mut shown: String = typed.chars().take(SHOWN).collect();
+        if shown.len() < typed.len() {
             shown.push('…');
         }
         shown
     }
+}
+
+/// What was typed, with `***` for what may be a user name and password.
+pub fn without_password(typed: &str) -> Cow<'_, str> {
+    let Some((name, digest)) = typed.split_once('@') else { return typed.into() };
+    if !holds_password(name) || (names_algorithm(digest) && !digest.contains('@')) {
+        return typed.into();
+    }
+    let host = digest.rsplit('@').next().unwrap_or_default();
+    format!("***@{host}").into()
+}
+
+fn holds_password(name: &str) -> bool {
+    name.split_once("://").map_or(name, |(_, name)| name).contains(':')
+}
+
+fn names_algorithm(digest: &str) -> bool {
+    digest.starts_with("sha256:") || digest.starts_with("sha512:")
 }
 
 /// The first separator that does not stand between letters or digits as the grammar wants.
@@ -424,10 +448,20 @@ mod tests {
             "user:s3cret@host/x",
             "https://user:s3cret@host/x",
             "user:s3cret@host:5000/x@sha256:00",
+            "user:s3cret@sha.example/x",
+            "user:s3cret@host",
+            "user:p@s3cret@host/x",
+            "user:s3cret@sha256:0@host/x",
         ] {
             let error = typed.parse::<Reference>().unwrap_err();
             assert_eq!(error, ReferenceError::UserInfo, "{typed}");
             assert!(!format!("{error:?} {error}").contains("s3cret"));
+            assert!(!without_password(typed).contains("s3cret"), "{typed}");
+        }
+        let error = "user:s3cret@host:5000".parse::<Reference>().unwrap_err();
+        assert!(!format!("{error:?} {error}").contains("s3cret"), "{error}");
+        for typed in ["debian:12", "host:5000/x:1@sha256:abc", "debian@md5:00"] {
+            assert_eq!(without_password(typed), typed);
         }
     }
 

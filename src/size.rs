@@ -73,7 +73,8 @@ pub fn parse(text: &str) -> Result<u64, ParseError> {
     let scale = 10_u128.pow(u32::try_from(fraction.len()).map_err(|_| error())?);
     let whole: u128 = whole.parse().map_err(|_| error())?;
     let fraction: u128 = fraction.parse().map_err(|_| error())?;
-    let bytes = whole.checked_mul(factor).ok_or_else(error)? + fraction * factor / scale;
+    let whole = whole.checked_mul(factor).ok_or_else(error)?;
+    let bytes = whole.checked_add(fraction * factor / scale).ok_or_else(error)?;
     u64::try_from(bytes).map_err(|_| error())
 }
 
@@ -142,6 +143,7 @@ mod tests {
             "1e3",
             "1ib",
             "17EiB",
+            "340282366920938463463374607431768211.9kB",
         ] {
             check(bad, None);
         }

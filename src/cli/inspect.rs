@@ -11,7 +11,7 @@ use super::{complain, environment, failed, write_out};
 use crate::collect::{BaseSource, Request, Session};
 use crate::image::Inspection;
 use crate::oci::Platform;
-use crate::reference::Reference;
+use crate::reference::{Reference, without_password};
 use crate::registry::{Error, ErrorKind, Registries};
 use crate::report::{
     Failure, Format, InspectOptions, Outcome, RenderOptions, Sort, TerminalOptions, render,
@@ -120,7 +120,8 @@ fn parse(typed: &str) -> Result<Reference, Error> {
 }
 
 fn outcome(typed: &str, result: Result<Inspection, &Error>) -> Outcome {
-    Outcome { reference: typed.to_owned(), result: result.map_err(failure) }
+    let reference = without_password(typed).into_owned();
+    Outcome { reference, result: result.map_err(failure) }
 }
 
 fn failure(error: &Error) -> Failure {

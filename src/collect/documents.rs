@@ -70,6 +70,7 @@ impl<'a> Documents<'a> {
             }
             Err(error) => return Err(error),
         };
+        // A document that is refused is not kept: the reason may be in its answer's headers.
         let root = self.parse(&fetched.digest, &fetched.bytes, fetched.media_type.as_ref())?;
         self.keep(&fetched);
         Ok(root)
@@ -90,14 +91,13 @@ impl<'a> Documents<'a> {
         if self.reference.digest().is_some_and(|asked| *asked != digest) {
             return Ok(None);
         }
-        let bytes = if let Some(bytes) = self.cached(&digest) {
-            bytes
-        } else {
-            let fetched = self.registry.manifest(self.repository(), digest.as_str(), None).await?;
-            self.keep(&fetched);
-            fetched.bytes
-        };
-        self.parse(&digest, &bytes, None).map(Some)
+        if let Some(bytes) = self.cached(&digest) {
+            return self.parse(&digest, &bytes, None).map(Some);
+        }
+        let fetched = self.registry.manifest(self.repository(), digest.as_str(), None).await?;
+        let root = self.parse(&digest, &fetched.bytes, fetched.media_type.as_ref())?;
+        self.keep(&fetched);
+        Ok(Some(root))
     }
 
     fn parse(
@@ -121,8 +121,10 @@ impl<'a> Documents<'a> {
             .registry
             .manifest(self.repository(), descriptor.digest.as_str(), Some(descriptor.size))
             .await?;
+        let media_type = fetched.media_type.as_ref();
+        let document = self.document(&fetched.digest, &fetched.bytes, media_type)?;
         self.cache.put(Bucket::Documents, &fetched.digest, &fetched.bytes);
-        self.document(&fetched.digest, &fetched.bytes, fetched.media_type.as_ref())
+        Ok(document)
     }
 
     /// The image config that a descriptor stands for.

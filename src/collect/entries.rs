@@ -58,11 +58,11 @@ impl Entries {
             Document::Manifest(_) => Self::single(root),
             Document::Index(index) => Self::walk(documents, &root.digest, index).await?,
         };
-        if let (Some(wanted), Document::Index(_)) = (&request.platform, &root.document) {
-            entries.keep(wanted, documents)?;
-        }
         if entries.images.is_empty() {
             return Err(Error::new(ErrorKind::BadData, "the index lists no image"));
+        }
+        if let (Some(wanted), Document::Index(_)) = (&request.platform, &root.document) {
+            entries.keep(wanted, documents)?;
         }
         entries.shown =
             choose(&entries.images.iter().map(|entry| entry.platform.as_ref()), &request.preferred);
@@ -174,7 +174,13 @@ impl Entries {
         };
         let count = self.images.iter().filter(|entry| fits(entry)).count();
         let exact = self.images.iter().position(|entry| entry.platform.as_ref() == Some(wanted));
-        let Some(at) = exact.or_else(|| self.images.iter().position(fits)) else {
+        let nameless = || {
+            // An image without a platform may be for any; its config will tell.
+            let mut nameless =
+                (0..self.images.len()).filter(|at| self.images[*at].platform.is_none());
+            nameless.next().filter(|_| nameless.next().is_none())
+        };
+        let Some(at) = exact.or_else(|| self.images.iter().position(fits)).or_else(nameless) else {
             return Err(no_such_platform(wanted, &self.listed));
         };
         if count > 1 {
@@ -190,8 +196,12 @@ impl Entries {
 /// The error for a platform that is not published.
 pub(super) fn no_such_platform(wanted: &Platform, published: &[Platform]) -> Error {
     let names: Vec<String> = published.iter().map(ToString::to_string).collect();
-    Error::new(ErrorKind::NotFound, format!("there is no image for {wanted}"))
-        .hint(format!("it is published for {}", names.join(", ")))
+    let error = Error::new(ErrorKind::NotFound, format!("there is no image for {wanted}"));
+    if names.is_empty() {
+        return error
+            .hint("its images do not say which platforms they are for: leave out --platform");
+    }
+    error.hint(format!("it is published for {}", names.join(", ")))
 }
 
 /// Picks the platform to show: the preferred one, else linux/amd64, else the first.

@@ -166,8 +166,9 @@ async fn manifest<'a>(
 async fn config(documents: &Documents<'_>, found: &Found<'_>) -> Result<ImageConfig, Error> {
     let descriptor = &found.manifest.config;
     if descriptor.media_type.kind() != Kind::Config {
-        let what =
-            found.manifest.artifact_type.as_deref().unwrap_or(descriptor.media_type.as_str());
+        let types = [found.manifest.artifact_type.as_deref(), Some(descriptor.media_type.as_str())];
+        let named = types.into_iter().flatten().find(|name| !name.is_empty());
+        let what = named.unwrap_or("something without a type");
         documents.warn(format!(
             "{} is not an image but {what}: only sizes are known",
             found.entry.descriptor.digest
@@ -191,10 +192,11 @@ fn image(
         config,
         lengths,
     });
-    // That an artifact has no history and no uncompressed layers goes without saying.
-    let is_image = found.manifest.config.media_type.kind() == Kind::Config;
-    for warning in warnings.into_iter().filter(|_| is_image) {
-        documents.warn(warning);
+    // What is no image has no history to miss.
+    if found.manifest.config.media_type.kind() == Kind::Config {
+        for warning in warnings {
+            documents.warn(warning);
+        }
     }
     image
 }

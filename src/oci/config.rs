@@ -4,27 +4,56 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use super::descriptor::null_as_default;
+use super::descriptor::{Object, null_as_default, object_or_default, objects_or_default};
 use super::{DiffId, Platform};
 
 /// An image config. Real configs leave out what the specification requires, so all is optional.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(from = "Object<Written>")]
 pub struct ImageConfig {
     /// When the image was made, as written.
-    #[serde(default)]
     pub created: Option<String>,
     /// The platform that the image is for.
-    #[serde(flatten)]
     pub platform: Platform,
     /// How a container of the image runs.
-    #[serde(default, deserialize_with = "null_as_default")]
     pub config: Execution,
     /// The layers' uncompressed digests.
-    #[serde(default, deserialize_with = "null_as_default")]
     pub rootfs: RootFs,
     /// The build steps, oldest first.
-    #[serde(default, deserialize_with = "null_as_default")]
     pub history: Vec<HistoryEntry>,
+}
+
+/// A config as it is written: the platform's fields stand among the others. Flattening them would
+/// lose their names in errors.
+#[derive(Deserialize)]
+struct Written {
+    #[serde(default)]
+    created: Option<String>,
+    #[serde(default, deserialize_with = "null_as_default")]
+    os: String,
+    #[serde(default, deserialize_with = "null_as_default")]
+    architecture: String,
+    #[serde(default)]
+    variant: Option<String>,
+    #[serde(default, rename = "os.version")]
+    os_version: Option<String>,
+    #[serde(default, rename = "os.features", deserialize_with = "null_as_default")]
+    os_features: Vec<String>,
+    #[serde(default, deserialize_with = "object_or_default")]
+    config: Execution,
+    #[serde(default, deserialize_with = "object_or_default")]
+    rootfs: RootFs,
+    #[serde(default, deserialize_with = "objects_or_default")]
+    history: Vec<HistoryEntry>,
+}
+
+impl From<Object<Written>> for ImageConfig {
+    fn from(Object(written): Object<Written>) -> Self {
+        let Written { created, os, architecture, variant, os_version, os_features, .. } = written;
+        let platform = Platform { os, architecture, variant, os_version, os_features };
+        let Written { config, rootfs, history, .. } = written;
+        Self { created, platform, config, rootfs, history }
+    }
 }
 
 /// The execution part of an image config, as far as it says something about the build.

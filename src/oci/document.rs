@@ -7,7 +7,8 @@
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::descriptor::null_as_default;
+use super::descriptor::{null_as_default, object, objects, objects_or_default, optional_object};
+use super::json::shortened;
 use super::{Annotations, Decoded, Descriptor, JsonError, Kind, MediaType, decode};
 
 /// A document found under a repository's `manifests`.
@@ -30,6 +31,7 @@ pub struct Index {
     #[serde(default)]
     pub artifact_type: Option<String>,
     /// The manifests, in the order of the document.
+    #[serde(deserialize_with = "objects")]
     pub manifests: Vec<Descriptor>,
     /// Annotations, empty when absent.
     #[serde(default, deserialize_with = "null_as_default")]
@@ -47,12 +49,13 @@ pub struct Manifest {
     #[serde(default)]
     pub artifact_type: Option<String>,
     /// The image config.
+    #[serde(deserialize_with = "object")]
     pub config: Descriptor,
     /// The layers, base first.
-    #[serde(default, deserialize_with = "null_as_default")]
+    #[serde(default, deserialize_with = "objects_or_default")]
     pub layers: Vec<Descriptor>,
     /// The manifest that this one is attached to.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "optional_object")]
     pub subject: Option<Descriptor>,
     /// Annotations, empty when absent.
     #[serde(default, deserialize_with = "null_as_default")]
@@ -122,19 +125,25 @@ fn check_media_types(
     field: Option<&MediaType>,
     answered: Option<&MediaType>,
 ) -> Result<(), DocumentError> {
-    // Types that are no document's (`text/plain`, `application/json`) say nothing.
+    // An empty type is none, and types that are no document's (`text/plain`) say nothing.
+    let field = field.filter(|field| !field.as_str().is_empty());
     let is_document = |media_type: &&MediaType| !matches!(media_type.kind(), Kind::Other);
     for named in [field, answered].into_iter().flatten().filter(is_document) {
         if named.kind() != shape {
             return Err(DocumentError::MediaType(format!(
-                "it is named {named} but is not of that shape"
+                "it is named {} but is not of that shape",
+                shortened(named.as_str())
             )));
         }
     }
     match (field, answered.filter(is_document)) {
-        (Some(field), Some(answered)) if field != answered => Err(DocumentError::MediaType(
-            format!("it names itself {field} but the registry answered {answered}"),
-        )),
+        (Some(field), Some(answered)) if field != answered => {
+            Err(DocumentError::MediaType(format!(
+                "it names itself {} but the registry answered {}",
+                shortened(field.as_str()),
+                shortened(answered.as_str())
+            )))
+        }
         _ => Ok(()),
     }
 }

@@ -38,10 +38,19 @@ pub fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<Decoded<T>, JsonError
     let mut tree: serde_json::Value =
         serde_json::from_slice(bytes).map_err(|error| at_document(&error))?;
     let value = serde_path_to_error::deserialize(tree.take()).map_err(|error| JsonError {
-        path: error.path().to_string(),
-        message: error.into_inner().to_string(),
+        path: shortened(&error.path().to_string()),
+        message: shortened(&error.into_inner().to_string()),
     })?;
     Ok(Decoded { value, repeated_keys })
+}
+
+/// Keys and values that an error repeats are as long as their writer likes.
+pub(super) fn shortened(text: &str) -> String {
+    const SHOWN: usize = 300;
+    match text.char_indices().nth(SHOWN) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
 }
 
 fn at_document(error: &serde_json::Error) -> JsonError {
@@ -84,7 +93,7 @@ impl<'de> Visitor<'de> for Walk<'_> {
             let path =
                 if self.path.is_empty() { key.clone() } else { format!("{}.{key}", self.path) };
             if !seen.insert(key) && self.found.len() < MAX_REPORTED {
-                self.found.push(path.clone());
+                self.found.push(shortened(&path));
             }
             map.next_value_seed(Walk { path, found: self.found })?;
         }
@@ -166,5 +175,7 @@ mod tests {
         check("[]", "invalid length 0");
         check("\u{feff}{}", "expected value");
         check(&"[".repeat(4000), "recursion limit");
+        let long = format!(r#"{{"size":"{}"}}"#, "x".repeat(9000));
+        assert!(decode::<Sample>(long.as_bytes()).unwrap_err().to_string().len() < 400);
     }
 }

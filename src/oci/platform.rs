@@ -32,6 +32,9 @@ pub struct Platform {
     pub os_features: Vec<String>,
 }
 
+/// The longest part of a platform that is taken from a command line or shown whole.
+const LONGEST: usize = 64;
+
 /// Why a text is not a platform.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0:?} is not a platform: expected os/architecture[/variant], as in linux/arm64")]
@@ -93,7 +96,7 @@ impl FromStr for Platform {
         let parts: Vec<&str> = text.split('/').collect();
         let valid = |part: &&str| {
             !part.is_empty()
-                && part.len() <= 64
+                && part.len() <= LONGEST
                 && part
                     .bytes()
                     .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'))
@@ -114,10 +117,14 @@ impl FromStr for Platform {
 
 impl fmt::Display for Platform {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let or_unknown =
-            |text: &str| if text.is_empty() { "unknown".to_owned() } else { text.to_owned() };
-        write!(f, "{}/{}", or_unknown(&self.os), or_unknown(&self.architecture))?;
-        self.variant.as_ref().map_or(Ok(()), |variant| write!(f, "/{variant}"))
+        // A config's platform is as long as its writer likes.
+        let shown = |text: &str| match text.char_indices().nth(LONGEST) {
+            _ if text.is_empty() => "unknown".to_owned(),
+            Some((end, _)) => format!("{}…", &text[..end]),
+            None => text.to_owned(),
+        };
+        write!(f, "{}/{}", shown(&self.os), shown(&self.architecture))?;
+        self.variant.as_ref().map_or(Ok(()), |variant| write!(f, "/{}", shown(variant)))
     }
 }
 

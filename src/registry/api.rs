@@ -155,7 +155,7 @@ impl Registry {
                 "{what} is {} bytes long by its descriptor; the ceiling is {ceiling}",
                 descriptor.size
             );
-            return Err(Error::new(ErrorKind::Ceiling, text));
+            return Err(Error::new(ErrorKind::Ceiling, text).raised_by(what));
         }
         let url = self.url(&[repository, "blobs", descriptor.digest.as_str()])?;
         let call = Call::get(url, Read::Whole { ceiling, what });
@@ -186,7 +186,7 @@ impl Registry {
             );
         }
         success(&answer)?;
-        if answer.body.len() as u64 != descriptor.size || !descriptor.digest.matches(&answer.body) {
+        if !descriptor.digest.matches(&answer.body) {
             let page = if looks_like_html(&answer.body, answer.text(CONTENT_TYPE)) {
                 " but an HTML page"
             } else {
@@ -199,6 +199,14 @@ impl Registry {
                     descriptor.digest
                 ),
             );
+        }
+        if answer.body.len() as u64 != descriptor.size {
+            let text = format!(
+                "{what} is {} bytes long, its descriptor says {}",
+                answer.body.len(),
+                descriptor.size
+            );
+            return error(ErrorKind::BadData, text);
         }
         Ok(answer.body)
     }

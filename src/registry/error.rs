@@ -100,6 +100,18 @@ impl Error {
         self
     }
 
+    /// Says which option raises the ceiling for `what`, if there is one.
+    #[must_use]
+    pub(super) fn raised_by(self, what: &str) -> Self {
+        match what {
+            "the manifest" => self.hint("allow more: --limit manifest=SIZE"),
+            "the image config" => self.hint("allow more: --limit config=SIZE"),
+            "the provenance" => self.hint("allow more: --limit statement=SIZE"),
+            "a page of the listing" => self.hint("allow more: --limit page=SIZE"),
+            _ => self,
+        }
+    }
+
     /// Keeps the cause.
     #[must_use]
     pub fn because(mut self, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {

@@ -463,17 +463,8 @@ fn too_slow(call: &Call, policy: RetryPolicy) -> Error {
 }
 
 fn too_large(what: &str, limit: u64) -> Error {
-    let error = Error::new(
-        ErrorKind::Ceiling,
-        format!("{what} is larger than {limit} bytes, the ceiling for it"),
-    );
-    let name = match what {
-        "the manifest" => "manifest",
-        "the image config" => "config",
-        "a page of the listing" => "page",
-        _ => return error,
-    };
-    error.hint(format!("allow more: --limit {name}=SIZE"))
+    let text = format!("{what} is larger than {limit} bytes, the ceiling for it");
+    Error::new(ErrorKind::Ceiling, text).raised_by(what)
 }
 
 fn explain(error: Error, exhausted: Exhausted, policy: RetryPolicy) -> Error {

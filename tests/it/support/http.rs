@@ -13,7 +13,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::io::{self, Read, Write};
 use std::net::{IpAddr, Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -45,6 +45,7 @@ struct Shared {
     scripts: Mutex<Vec<Script>>,
     refusals: Mutex<VecDeque<End>>,
     open: Mutex<HashMap<usize, Arc<TcpStream>>>,
+    sent: AtomicU64,
     gate: Gate,
     connections: AtomicUsize,
 }
@@ -108,6 +109,7 @@ impl Server {
             scripts: Mutex::default(),
             refusals: Mutex::new(origin.refusals.into()),
             open: Mutex::default(),
+            sent: AtomicU64::new(0),
             gate: Gate::default(),
             connections: AtomicUsize::new(0),
         });
@@ -174,6 +176,11 @@ impl Server {
             .iter()
             .filter(|r| (method == "*" || r.method == method) && r.path().contains(part))
             .count()
+    }
+
+    /// Bytes that were sent, or at least handed to the system for sending, heads included.
+    pub fn sent(&self) -> u64 {
+        self.shared.sent.load(Ordering::Relaxed)
     }
 
     /// Whether any request held `text` in its target, headers or body, plain or encoded.
@@ -322,7 +329,8 @@ fn exchange(shared: &Shared, number: usize, stream: &mut (impl Read + Write)) ->
         lock(&shared.log).push(request.clone());
         let scripted = lock(&shared.scripts).iter_mut().find_map(|script| script.next(&request));
         let reply = scripted.unwrap_or_else(Reply::pass).over(|| (shared.handler)(&request));
-        match reply.write(stream, &request.method, &shared.gate)? {
+        let mut out = Counted { stream, sent: &shared.sent };
+        match reply.write(&mut out, &request.method, &shared.gate)? {
             End::KeepAlive if request.header("connection") == Some("close") => {
                 return Ok(End::Close);
             }
@@ -331,4 +339,22 @@ fn exchange(shared: &Shared, number: usize, stream: &mut (impl Read + Write)) ->
         }
     }
     Ok(End::KeepAlive)
+}
+
+/// Counts what is written.
+struct Counted<'a, S> {
+    stream: &'a mut S,
+    sent: &'a AtomicU64,
+}
+
+impl<S: Write> Write for Counted<'_, S> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = self.stream.write(bytes)?;
+        self.sent.fetch_add(written as u64, Ordering::Relaxed);
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.stream.flush()
+    }
 }

@@ -31,6 +31,7 @@ pub mod request;
 pub mod sandbox;
 pub mod tls;
 pub mod token;
+pub mod verdict;
 
 pub use canary::Canary;
 pub use client::{BodyEnd, Connection};
@@ -47,3 +48,4 @@ pub use report::Report;
 pub use sandbox::{Sandbox, auths};
 pub use tls::{Flaw, TestCa};
 pub use token::TokenServer;
+pub use verdict::{accepted, check_text, refused};
