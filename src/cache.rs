@@ -113,10 +113,7 @@ impl Cache {
     }
 
     fn path(&self, bucket: Bucket, key: &Digest) -> Option<PathBuf> {
-        let hex = key.hex();
-        Some(
-            self.root.as_ref()?.join(bucket.name()).join(key.algorithm()).join(&hex[..2]).join(hex),
-        )
+        Some(self.root.as_ref()?.join(bucket.name()).join(key.algorithm()).join(key.hex()))
     }
 }
 
@@ -235,7 +232,7 @@ mod tests {
     #[test]
     fn a_cache_that_cannot_be_written_to_forgets() {
         let (_directory, cache, key, path) = stored(b"content");
-        let bucket = path.ancestors().nth(3).unwrap();
+        let bucket = path.ancestors().nth(2).unwrap();
         fs::remove_dir_all(bucket).unwrap();
         fs::write(bucket, b"in the way").unwrap();
         cache.put(Bucket::Documents, &key, b"content");
