@@ -75,7 +75,8 @@ fn the_lines_stand_in_the_report() {
     let reference = registry.reference("team/app");
     let text = Sandbox::new().run(&["inspect", &reference, "--no-base", "--width", "120"]);
     let row = text.stdout.lines().rfind(|line| line.contains("RUN make")).unwrap();
-    assert!(row.contains("Dockerfile:2-3"), "{text}");
+    assert!(row.contains("  2-3  "), "{text}");
+    assert!(text.stdout.contains("of Dockerfile, by the build's provenance"), "{text}");
     let table = Sandbox::new().run(&["inspect", &reference, "--no-base", "--format", "csv"]);
     assert!(table.stdout.contains("\"Dockerfile:4\""), "{table}");
 }

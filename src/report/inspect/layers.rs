@@ -3,7 +3,9 @@
 use std::cmp::Reverse;
 
 use super::Sort;
-use super::words::{footnotes, instruction, layer_uncompressed, source, step, uncompressed};
+use super::words::{
+    footnotes, instruction, layer_uncompressed, lines, only_file, source, step, uncompressed,
+};
 use crate::image::{Image, Layer, Origin};
 use crate::report::document::{Block, Column, Overflow, Piece, Row, Share, Style, Table, Text};
 
@@ -73,10 +75,19 @@ fn row(image: &Image, layer: &Layer, whole: u128, is_largest: bool) -> Row {
         Piece::Share(share).into(),
         Text::from(Piece::Bar(share)).styled(origin_style(layer.origin)),
         origin(layer.origin),
-        layer.source.as_ref().map(source).unwrap_or_default(),
+        place(image, layer),
         instruction(image, layer),
     ];
     texts.into_iter().map(|text| text.styled(style)).collect()
+}
+
+/// The lines that made a layer; the file's name stands above the table if there is just one.
+fn place(image: &Image, layer: &Layer) -> Text {
+    match &layer.source {
+        Some(known) if only_file(image).is_some() => Text::name(lines(known)),
+        Some(known) => source(known),
+        None => Text::default(),
+    }
 }
 
 fn origin(origin: Origin) -> Text {

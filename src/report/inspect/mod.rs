@@ -17,7 +17,7 @@ pub use self::rows::{layer_rows, side_by_side_rows};
 pub use self::side_by_side::compose_side_by_side;
 pub(super) use self::words::is_foreign;
 
-use self::words::{describe_type, instruction, uncompressed};
+use self::words::{describe_type, instruction, only_file, uncompressed};
 use super::document::{Block, Document, Fact, Piece, Section, Share, Style, Text};
 use crate::image::{Image, Inspection, Layer, RateLimit};
 
@@ -144,6 +144,12 @@ fn image_section(image: &Image, options: InspectOptions) -> Section {
         image.created.as_deref().map(|created| Fact::new("created", Text::sentence(created))),
     );
     facts.push(Fact::new("base", base::describe(image.base.as_ref())));
+    facts.extend(only_file(image).filter(|_| !options.history).map(|file| {
+        Fact::new(
+            "lines",
+            Text::from("of ").with(Text::name(file)).with(", by the build's provenance"),
+        )
+    }));
     let mut blocks = vec![Block::Facts(facts)];
     blocks.extend(if options.history {
         history::blocks(image)

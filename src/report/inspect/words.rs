@@ -83,14 +83,22 @@ pub(in crate::report) fn is_foreign(layer: &Layer) -> bool {
 }
 
 /// File and lines, as in `Dockerfile:12-15`.
-pub(super) fn source(lines: &SourceLines) -> Text {
-    let SourceLines { file, start_line, end_line } = lines;
-    let place = if start_line == end_line {
-        format!("{file}:{start_line}")
-    } else {
-        format!("{file}:{start_line}-{end_line}")
-    };
-    Piece::Name(Untrusted::folded(&place)).into()
+pub(super) fn source(source: &SourceLines) -> Text {
+    Piece::Name(Untrusted::folded(&format!("{}:{}", source.file, lines(source)))).into()
+}
+
+/// Lines alone, as in `12-15`.
+pub(super) fn lines(source: &SourceLines) -> String {
+    let SourceLines { start_line, end_line, .. } = source;
+    if start_line == end_line { start_line.to_string() } else { format!("{start_line}-{end_line}") }
+}
+
+/// The file that all known lines are of, if it is one.
+pub(super) fn only_file(image: &Image) -> Option<&str> {
+    let mut files =
+        image.layers.iter().filter_map(|layer| Some(layer.source.as_ref()?.file.as_str()));
+    let first = files.next()?;
+    files.all(|file| file == first).then_some(first)
 }
 
 /// What the reference stands for, in words.
