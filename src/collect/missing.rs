@@ -12,7 +12,8 @@ pub(super) async fn explain(documents: &Documents<'_>, error: Error) -> Error {
     let new = |text: String| Error::new(ErrorKind::NotFound, text).during(request.clone());
     let reference = documents.reference;
     if let Some(digest) = reference.digest() {
-        return new(format!("the repository has no manifest or index {digest}"));
+        return new(format!("the repository has no manifest or index {digest}"))
+            .hint("it may have been replaced and removed: ask for a tag");
     }
     let tag = reference.tag().unwrap_or_default();
     match documents.registry.tags(documents.repository()).await {
@@ -21,7 +22,10 @@ pub(super) async fn explain(documents: &Documents<'_>, error: Error) -> Error {
             new(format!("the repository has no tag {tag}")).hint(suggestion(tag, &list.tags))
         }
         Err(error) if error.kind() == ErrorKind::NotFound => {
-            new("the registry has no such repository".to_owned())
+            let host = reference.registry();
+            new("the registry has no such repository".to_owned()).hint(format!(
+                "check the spelling; some registries hide private repositories: docker login {host}"
+            ))
         }
         Err(_) => error,
     }

@@ -25,6 +25,12 @@ const MANIFEST_TYPES: &str = "application/vnd.oci.image.index.v1+json, \
     application/vnd.docker.distribution.manifest.v2+json";
 const INDEX_TYPE: &str = "application/vnd.oci.image.index.v1+json";
 
+/// What to do about an image whose parts are not all there.
+const INCOMPLETE: &str = "the image is not complete in the registry: push it again";
+/// What to do about content that does not have its digest.
+const CHANGED: &str =
+    "it was changed on the way or in the registry's storage: go around proxies, or push it again";
+
 /// One registry, ready to be asked.
 pub struct Registry {
     base: Url,
@@ -124,8 +130,9 @@ impl Registry {
             let said = answer.excerpt();
             return Err(Error::new(
                 ErrorKind::NotFound,
-                format!("the registry has no such image: {said}"),
+                format!("the registry has no such manifest: {said}"),
             )
+            .hint(INCOMPLETE)
             .during(answer.request));
         }
         success(&answer)?;
@@ -175,7 +182,9 @@ impl Registry {
         what: &str,
     ) -> Result<Bytes, Error> {
         let answer = self.call(repository, call).await?;
-        let error = |kind, text: String| Err(Error::new(kind, text).during(answer.request.clone()));
+        let error = |kind, text: String, hint: &str| {
+            Err(Error::new(kind, text).hint(hint).during(answer.request.clone()))
+        };
         if answer.status == StatusCode::NOT_FOUND {
             return error(
                 ErrorKind::NotFound,
@@ -183,6 +192,7 @@ impl Registry {
                     "{what} is missing from the registry: the manifest refers to blob {}",
                     descriptor.digest
                 ),
+                INCOMPLETE,
             );
         }
         success(&answer)?;
@@ -198,6 +208,7 @@ impl Registry {
                     "{what} that the registry sent is not the content of {}{page}",
                     descriptor.digest
                 ),
+                CHANGED,
             );
         }
         if answer.body.len() as u64 != descriptor.size {
@@ -206,7 +217,7 @@ impl Registry {
                 answer.body.len(),
                 descriptor.size
             );
-            return error(ErrorKind::BadData, text);
+            return error(ErrorKind::BadData, text, CHANGED);
         }
         Ok(answer.body)
     }
@@ -396,7 +407,8 @@ impl Registry {
                 .collect::<String>();
             return Err(error(format!(
                 "the server answered with an HTML page ({what}): it is not a registry, or something stands before it"
-            )));
+            ))
+            .hint("check host and repository; a login page or a proxy may answer in the registry's place"));
         }
         let asked: Option<Digest> = version.parse().ok();
         // One made by another hash function is no name for the document unless it is right.
@@ -408,7 +420,8 @@ impl Registry {
             Some(expected) if expected.matches(&answer.body) => Ok(expected),
             Some(expected) => Err(error(format!(
                 "the document that the registry sent is not the content of {expected}"
-            ))),
+            ))
+            .hint(CHANGED)),
             None => Ok(Digest::of(&answer.body)),
         }
     }

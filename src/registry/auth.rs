@@ -13,8 +13,9 @@ use std::time::{Duration, Instant};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use reqwest::Method;
 use reqwest::header::{HeaderMap, HeaderValue, WWW_AUTHENTICATE};
+use reqwest::{Method, StatusCode};
+
 use tokio::sync::Mutex;
 use url::Url;
 
@@ -148,6 +149,10 @@ impl Auth {
         let slot = slot.lock().await;
         let said = answer.excerpt();
         let said = if said.is_empty() { String::new() } else { format!(" ({said})") };
+        let by_password = matches!(slot.challenge, Some(Challenge::Basic));
+        if by_password && answer.status == StatusCode::UNAUTHORIZED {
+            return self.rejected(&slot, &self.origin).during(answer.request.clone());
+        }
         let error = match &slot.account {
             Account::Known(found) if slot.withheld.is_none() => Error::new(
                 ErrorKind::Auth,
@@ -283,14 +288,15 @@ impl Auth {
     }
 
     fn rejected(&self, slot: &Slot, by: &Origin) -> Error {
-        let error = match &slot.account {
+        match &slot.account {
             Account::Known(found) if slot.withheld.is_none() => Error::new(
                 ErrorKind::Auth,
                 format!("{by} rejects the credentials from {}", found.origin_description),
-            ),
-            _ => Error::new(ErrorKind::Auth, format!("{by} gives nothing to anonymous users")),
-        };
-        error.hint(slot.withheld.clone().unwrap_or_else(|| self.log_in_hint()))
+            )
+            .hint(format!("log in again: docker login {}", self.host)),
+            _ => Error::new(ErrorKind::Auth, format!("{by} gives nothing to anonymous users"))
+                .hint(slot.withheld.clone().unwrap_or_else(|| self.log_in_hint())),
+        }
     }
 
     fn not_contacted(&self, reason: &policy::Refused) -> Error {

@@ -96,7 +96,14 @@ pub(super) fn classify(error: reqwest::Error, url: &Url, received: u64) -> Failu
         () => format!("the connection to {server} broke: {}", innermost(&error)),
     };
     let unanswered = error.is_request() && !error.is_connect() && !error.is_timeout();
-    Failure { unanswered, ..Failure::transient(Error::new(ErrorKind::Network, what), received) }
+    let problem = Error::new(ErrorKind::Network, what);
+    let problem = if error.is_connect() {
+        problem
+            .hint("check host and port, and whether the registry runs and can be reached from here")
+    } else {
+        problem
+    };
+    Failure { unanswered, ..Failure::transient(problem, received) }
 }
 
 /// What a proxy's status 407 means.
