@@ -273,15 +273,7 @@ mod tests {
     const OTHER: &str = r#"{"auth":"b3RoZXI6Y2FuYXJ5"}"#;
 
     fn sources() -> Sources {
-        Sources {
-            explicit: None,
-            docker_config_json: None,
-            auth_file: None,
-            docker_config_dir: None,
-            podman_files: Vec::new(),
-            helper_path: None,
-            helper_timeout: Duration::from_secs(20),
-        }
+        Sources { helper_timeout: Duration::from_secs(20), ..Sources::default() }
     }
 
     fn with_text(text: String) -> Sources {
