@@ -130,7 +130,17 @@ fn references(claim: &Base) -> Vec<Reference> {
         .as_ref()
         .filter(|_| !name.contains('@'))
         .map(|digest| format!("{name}@{digest}"));
-    by_digest.into_iter().chain([name.to_owned()]).filter_map(|text| text.parse().ok()).collect()
+    by_digest
+        .into_iter()
+        .chain([name.to_owned()])
+        .filter_map(|text| text.parse().ok())
+        .filter(|reference| claim.evidence == Evidence::Given || !is_of_builder(reference))
+        .collect()
+}
+
+/// Whether this is what buildah and podman call an image that no registry has.
+fn is_of_builder(reference: &Reference) -> bool {
+    reference.registry().eq_ignore_ascii_case("localhost")
 }
 
 /// Tries the references in turn; gives the reason why none confirms the claim.
@@ -153,6 +163,9 @@ async fn confirm_any(
                     "the base image {reference} could not be asked about: {}",
                     error.message()
                 );
+                if error.kind() == ErrorKind::Network {
+                    break;
+                }
             }
             Err(_) => {}
         }

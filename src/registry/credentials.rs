@@ -184,7 +184,7 @@ impl Sources {
         }
         let credential = Credential::basic(&explicit.username, explicit.password.clone())
             .map_err(|flaw| CredentialsError::Explicit { registry: wanted.to_string(), flaw })?;
-        Ok(Some(Found { credential, origin_description: "explicit credentials".to_owned() }))
+        Ok(Some(Found { credential, origin_description: "--username".to_owned() }))
     }
 
     fn files(&self) -> Vec<PathBuf> {
@@ -324,7 +324,7 @@ mod tests {
             ..with_text(format!(r#"{{"auths":{{"a.example":{OTHER}}}}}"#))
         };
         let file = |user: &str, name: &str| format!("{user} of {}", path(name).display());
-        assert_eq!(ask(&sources, "a.example").await, "me of explicit credentials");
+        assert_eq!(ask(&sources, "a.example").await, "me of --username");
         assert_eq!(ask(&sources, "a.example:5000").await, "nobody");
         assert_eq!(ask(&sources, "b.example").await, file("user", "auth"));
         assert_eq!(ask(&sources, "c.example").await, file("other", "config.json"));

@@ -172,6 +172,15 @@ fn a_base_that_cannot_be_asked_about_costs_a_warning() {
     }
 }
 
+#[test]
+fn a_name_of_the_builders_own_images_is_shown_but_not_asked_about() {
+    let report = inspect(&image().annotations(&json!({NAME: "localhost/base:latest"})), &[]);
+    assert_eq!(report.base(), Some((None, "annotation", false)));
+    assert_eq!(report.warnings, Vec::<String>::new());
+    let report = inspect(&image(), &["--base", "localhost/base:latest"]);
+    assert_eq!(report.warnings.len(), 1, "{:?}", report.warnings);
+}
+
 fn entry(created_by: &str, comment: &str) -> serde_json::Value {
     json!({"created_by": created_by, "comment": comment})
 }
