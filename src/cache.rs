@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! <directory>/v1/documents/sha256/ab/<digest>   manifests, indexes, configs, statements
-//!               /tails/sha256/cd/<digest>       the bytes read from the end of a layer's blob
+//!               /tails/sha256/cd/<digest>       the bytes read from the end of a layer's blob; the key is the
+//!                                     registry's, the blob's and the place's
 //!               /tags/sha256/ef/<digest>        which digest a tag had; the key is the name's
 //! ```
 //!
@@ -32,7 +33,7 @@ const MAX_ENTRY: u64 = 64 << 20;
 pub enum Bucket {
     /// Documents by their digest.
     Documents,
-    /// The end of a blob by the blob's digest.
+    /// The end of a blob by the digest of the registry's name, the blob's digest and the place.
     Tails,
     /// The digest that a tag had last, by the digest of the tag's full name.
     Tags,

@@ -22,7 +22,9 @@ pub(super) struct Read {
 
 struct Manifest {
     attachment: Attachment,
-    /// The provenance statement, if it has one that could be read.
+    /// Its provenance statement, if it has one.
+    provenance: Option<Descriptor>,
+    /// The statement's bytes, if they were read.
     statement: Option<bytes::Bytes>,
 }
 
@@ -55,7 +57,28 @@ async fn of_image(
             .iter()
             .any(|attached| attached.descriptor.digest == referrer.descriptor.digest)
     });
-    join_all(listed.chain(distinct).map(|attached| of_attachment(documents, attached))).await
+    let attached = listed.chain(distinct).map(|attached| of_attachment(documents, attached));
+    let mut manifests = join_all(attached).await;
+    read_statement(documents, &mut manifests).await;
+    manifests
+}
+
+/// Reads the first statement that can be read. There may be hundreds and only one is used.
+async fn read_statement(documents: &Documents<'_>, manifests: &mut [Manifest]) {
+    for manifest in manifests {
+        let Some(layer) = &manifest.provenance else { continue };
+        match documents.blob(layer, documents.limits().statement, "the provenance").await {
+            Ok(bytes) => {
+                manifest.statement = Some(bytes);
+                return;
+            }
+            Err(error) => documents.warn(unreadable(&manifest.attachment.digest, &error)),
+        }
+    }
+}
+
+fn unreadable(digest: &Digest, error: &Error) -> String {
+    format!("the attestation {} could not be read: {error}", digest.short())
 }
 
 async fn referrers(documents: &Documents<'_>, subject: &Digest) -> Vec<Attached> {
@@ -74,17 +97,14 @@ async fn referrers(documents: &Documents<'_>, subject: &Digest) -> Vec<Attached>
 }
 
 async fn of_attachment(documents: &Documents<'_>, attached: &Attached) -> Manifest {
-    let listed = Manifest { attachment: attached.listed(), statement: None };
+    let listed = Manifest { attachment: attached.listed(), provenance: None, statement: None };
     if attached.kind != AttachmentKind::Attestation {
         return listed;
     }
     match statements(documents, attached).await {
         Ok(manifest) => manifest,
         Err(error) => {
-            documents.warn(format!(
-                "the attestation {} could not be read: {error}",
-                attached.descriptor.digest.short()
-            ));
+            documents.warn(unreadable(&attached.descriptor.digest, &error));
             listed
         }
     }
@@ -93,7 +113,7 @@ async fn of_attachment(documents: &Documents<'_>, attached: &Attached) -> Manife
 async fn statements(documents: &Documents<'_>, attached: &Attached) -> Result<Manifest, Error> {
     let mut attachment = attached.listed();
     let Document::Manifest(manifest) = documents.manifest(&attached.descriptor).await? else {
-        return Ok(Manifest { attachment, statement: None });
+        return Ok(Manifest { attachment, provenance: None, statement: None });
     };
     let predicate = |layer: &Descriptor| layer.annotation(PREDICATE_TYPE).map(str::to_owned);
     attachment.predicates = manifest.layers.iter().filter_map(predicate).collect();
@@ -103,13 +123,8 @@ async fn statements(documents: &Documents<'_>, attached: &Attached) -> Result<Ma
         layer.media_type.kind() == Kind::Statement
             && predicate(layer).is_some_and(|kind| kind.starts_with(PROVENANCE))
     });
-    let statement = match provenance {
-        Some(layer) => {
-            Some(documents.blob(layer, documents.limits().statement, "the provenance").await?)
-        }
-        None => None,
-    };
-    Ok(Manifest { attachment, statement })
+    let provenance = provenance.cloned();
+    Ok(Manifest { attachment, provenance, statement: None })
 }
 
 impl Read {

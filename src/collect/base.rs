@@ -91,7 +91,8 @@ async fn best(
         let references = references(&claim);
         if request.base != BaseSource::Claims && asked < MAX_ASKED && !references.is_empty() {
             asked += 1;
-            match confirm_any(session, &references, image).await {
+            let by = (claim.evidence != Evidence::Given).then_some(documents);
+            match confirm_any(session, by, &references, image).await {
                 Ok((layers, digest)) => {
                     return Some(Base {
                         layers: Some(layers),
@@ -143,15 +144,17 @@ fn is_of_builder(reference: &Reference) -> bool {
     reference.registry().eq_ignore_ascii_case("localhost")
 }
 
-/// Tries the references in turn; gives the reason why none confirms the claim.
+/// Tries the references in turn; gives the reason why none confirms the claim. An image's author
+/// does not send the program to where the image's registry may not.
 async fn confirm_any(
     session: &Session,
+    by: Option<&Documents<'_>>,
     references: &[Reference],
     image: &Image,
 ) -> Result<(usize, Digest), String> {
     let mut reason = String::new();
     for reference in references {
-        match confirm(session, reference, image).await {
+        match confirm(session, by, reference, image).await {
             Ok(Some(found)) => return Ok(found),
             Ok(None) => {
                 reason = format!(
@@ -176,10 +179,14 @@ async fn confirm_any(
 /// How many layers of the image are the base's, and the digest that the base resolved to.
 async fn confirm(
     session: &Session,
+    by: Option<&Documents<'_>>,
     reference: &Reference,
     image: &Image,
 ) -> Result<Option<(usize, Digest)>, Error> {
     let documents = Documents::new(session, reference)?;
+    if let Some(by) = by {
+        by.registry.may_lead_to(&documents.registry)?;
+    }
     let root = documents.root().await?;
     let manifest = match &root.document {
         Document::Manifest(manifest) => manifest.clone(),

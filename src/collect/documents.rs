@@ -1,5 +1,6 @@
 //! Documents of one repository, from the cache or the registry, decoded.
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
@@ -17,7 +18,7 @@ pub(super) struct Documents<'a> {
     pub(super) cache: &'a Cache,
     pub(super) timer: &'a dyn Timer,
     limits: Limits,
-    warnings: Mutex<Vec<String>>,
+    warnings: Mutex<BTreeSet<String>>,
 }
 
 /// The document that a reference resolved to.
@@ -166,16 +167,13 @@ impl<'a> Documents<'a> {
     }
 
     pub(super) fn warn(&self, warning: String) {
-        let mut warnings = self.warnings.lock().unwrap_or_else(PoisonError::into_inner);
-        if !warnings.contains(&warning) {
-            warnings.push(warning);
-        }
+        self.warnings.lock().unwrap_or_else(PoisonError::into_inner).insert(warning);
     }
 
     /// All warnings, in an order that does not depend on which answer came first.
     pub(super) fn into_warnings(self, more: Vec<String>) -> Vec<String> {
-        let mut warnings = self.warnings.into_inner().unwrap_or_else(PoisonError::into_inner);
-        warnings.sort();
+        let warnings = self.warnings.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let mut warnings: Vec<String> = warnings.into_iter().collect();
         let said = more.into_iter().map(|warning| format!("the registry says: {warning}"));
         warnings.extend(said);
         warnings

@@ -1,7 +1,7 @@
 //! What to say when a registry does not have what was asked for.
 
 use super::documents::Documents;
-use crate::registry::{Error, ErrorKind};
+use crate::registry::{Error, ErrorKind, TagList};
 
 /// Tags that are named in a hint.
 const SUGGESTED: usize = 5;
@@ -17,9 +17,15 @@ pub(super) async fn explain(documents: &Documents<'_>, error: Error) -> Error {
     }
     let tag = reference.tag().unwrap_or_default();
     match documents.registry.tags(documents.repository()).await {
-        Ok(list) if list.tags.is_empty() => new("the repository has no tags".to_owned()),
+        Ok(list) if list.tags.is_empty() && list.invalid == 0 && list.incomplete.is_none() => {
+            new("the repository has no tags".to_owned())
+        }
         Ok(list) => {
-            new(format!("the repository has no tag {tag}")).hint(suggestion(tag, &list.tags))
+            let error = new(format!("the repository has no tag {tag}"));
+            match suggestion(tag, &list) {
+                Some(hint) => error.hint(hint),
+                None => error,
+            }
         }
         Err(error) if error.kind() == ErrorKind::NotFound => {
             let host = reference.registry();
@@ -31,16 +37,21 @@ pub(super) async fn explain(documents: &Documents<'_>, error: Error) -> Error {
     }
 }
 
-fn suggestion(tag: &str, tags: &[String]) -> String {
+fn suggestion(tag: &str, list: &TagList) -> Option<String> {
     let distance = |other: &&String| strsim::damerau_levenshtein(tag, other);
     let mut similar: Vec<&String> =
-        tags.iter().filter(|other| other.len() <= 128).take(10_000).collect();
+        list.tags.iter().filter(|other| other.len() <= 128).take(10_000).collect();
     similar.sort_by_cached_key(|other| (distance(other), (*other).clone()));
     similar.truncate(SUGGESTED);
     let names: Vec<&str> = similar.into_iter().map(String::as_str).collect();
-    match tags.len() {
-        1 => format!("its only tag is {}", names.join("")),
-        count => format!("among its {count} tags are {}", names.join(", ")),
+    let names = names.join(", ");
+    match list.tags.len() {
+        0 => None,
+        count if list.incomplete.is_some() => {
+            Some(format!("among the first {count} of its tags are {names}"))
+        }
+        1 => Some(format!("its only tag is {names}")),
+        count => Some(format!("among its {count} tags are {names}")),
     }
 }
 
@@ -50,12 +61,18 @@ mod tests {
 
     #[test]
     fn the_tags_that_look_most_alike_are_named() {
-        let tags =
-            ["latest", "24.04", "22.04", "noble", "24.10", "23.10", "rolling"].map(str::to_owned);
-        assert_eq!(
-            suggestion("24.4", &tags),
-            "among its 7 tags are 24.04, 22.04, 24.10, 23.10, noble"
-        );
-        assert_eq!(suggestion("x", &tags[..1]), "its only tag is latest");
+        let check = |tags: &[&str], incomplete: Option<&str>, expected: Option<&str>| {
+            let list = TagList {
+                tags: tags.iter().map(|tag| (*tag).to_owned()).collect(),
+                incomplete: incomplete.map(str::to_owned),
+                ..TagList::default()
+            };
+            assert_eq!(suggestion("24.4", &list).as_deref(), expected, "{tags:?}");
+        };
+        let tags = ["latest", "24.04", "22.04", "noble", "24.10", "23.10", "rolling"];
+        check(&tags, None, Some("among its 7 tags are 24.04, 22.04, 24.10, 23.10, noble"));
+        check(&tags[..1], None, Some("its only tag is latest"));
+        check(&tags[..1], Some("a circle"), Some("among the first 1 of its tags are latest"));
+        check(&[], None, None);
     }
 }

@@ -26,6 +26,11 @@ use crate::registry::{Error, ErrorKind, Registries};
 use documents::{Documents, Root};
 use entries::{Entries, Entry};
 
+/// Build steps of one image. The images with the most layers have a few hundred.
+const MAX_HISTORY: usize = 10_000;
+/// Bytes of the configs of all images that are read together.
+const MAX_CONFIGS: u128 = 64 << 20;
+
 /// The registries and the cache of one run.
 pub struct Session {
     registries: Registries,
@@ -121,6 +126,9 @@ impl Session {
     ) -> Result<Vec<Image>, Error> {
         let manifests = entries.images.iter().map(|entry| manifest(documents, root, entry));
         let found = try_join_all(manifests).await?;
+        if found.len() > 1 {
+            check_configs(&found)?;
+        }
         let configs = try_join_all(found.iter().map(|found| config(documents, found)));
         let lengths = async {
             if request.tails { tails::read(documents, &found).await } else { BTreeMap::new() }
@@ -175,7 +183,30 @@ async fn config(documents: &Documents<'_>, found: &Found<'_>) -> Result<ImageCon
         ));
         return Ok(ImageConfig::default());
     }
-    documents.config(descriptor).await
+    let config = documents.config(descriptor).await?;
+    let rows = config.history.len();
+    if rows > MAX_HISTORY {
+        let digest = &descriptor.digest;
+        let text = format!(
+            "the image config {digest} has {rows} build steps; the ceiling is {MAX_HISTORY}"
+        );
+        return Err(Error::new(ErrorKind::Ceiling, text));
+    }
+    Ok(config)
+}
+
+/// Refuses configs that are small one by one but not together: an index may name one config for
+/// all its images, and each image keeps its own copy of what was in it.
+fn check_configs(found: &[Found<'_>]) -> Result<(), Error> {
+    let total: u128 = found.iter().map(|found| u128::from(found.manifest.config.size)).sum();
+    if total <= MAX_CONFIGS {
+        return Ok(());
+    }
+    let text = format!(
+        "the configs of {} images are {total} bytes long together; the ceiling is {MAX_CONFIGS}",
+        found.len()
+    );
+    Err(Error::new(ErrorKind::Ceiling, text).hint("read one of them: --platform OS/ARCH"))
 }
 
 fn image(

@@ -33,8 +33,8 @@ pub(super) async fn read(
             Plan::Unknown => {}
         }
     }
-    for (layer, tail) in tails(documents, wanted).await {
-        match infer(&layer.media_type, layer.size, &tail) {
+    for (layer, inferred) in tails(documents, wanted).await {
+        match inferred {
             Inferred::Length(bytes) => keep(&mut lengths, layer, bytes),
             Inferred::Ambiguous(candidates) => documents.warn(ambiguous(layer, &candidates)),
             Inferred::Unknown => {}
@@ -58,16 +58,14 @@ fn ambiguous(layer: &Descriptor, candidates: &[u64]) -> String {
 }
 
 type Wanted<'a> = (&'a Descriptor, Range<u64>);
+type Read<'a> = (&'a Descriptor, Inferred);
 
 /// Waits before the ranges that were ignored are asked for again.
 const WAITS: [Duration; 2] = [Duration::from_millis(250), Duration::from_secs(1)];
 
 /// Reads the ranges. A cache in front of another registry ignores ranges of a blob until it has
 /// stored it, so after a while one that was ignored is asked for again, and if it comes, the rest.
-async fn tails<'a>(
-    documents: &Documents<'_>,
-    wanted: Vec<Wanted<'a>>,
-) -> Vec<(&'a Descriptor, Bytes)> {
+async fn tails<'a>(documents: &Documents<'_>, wanted: Vec<Wanted<'a>>) -> Vec<Read<'a>> {
     let (mut read, mut ignored) = pass(documents, wanted).await;
     for wait in WAITS {
         let Some(probe) = ignored.pop() else { break };
@@ -93,12 +91,17 @@ async fn tails<'a>(
 async fn pass<'a>(
     documents: &Documents<'_>,
     wanted: Vec<Wanted<'a>>,
-) -> (Vec<(&'a Descriptor, Bytes)>, Vec<Wanted<'a>>) {
-    let answers = join_all(wanted.iter().map(|(layer, range)| tail(documents, layer, range))).await;
+) -> (Vec<Read<'a>>, Vec<Wanted<'a>>) {
+    let answers = join_all(wanted.iter().map(|(layer, range)| async move {
+        // Inferred at once, so that the tails of all layers are never in memory together.
+        let bytes = tail(documents, layer, range).await?;
+        Ok(bytes.map(|bytes| infer(&layer.media_type, layer.size, &bytes)))
+    }))
+    .await;
     let (mut read, mut ignored) = (Vec::new(), Vec::new());
     for ((layer, range), answer) in wanted.into_iter().zip(answers) {
         match answer {
-            Ok(Some(bytes)) => read.push((layer, bytes)),
+            Ok(Some(inferred)) => read.push((layer, inferred)),
             Ok(None) => ignored.push((layer, range)),
             Err(error) => documents.warn(failed(layer, &error)),
         }
@@ -129,7 +132,8 @@ async fn tail(
     range: &Range<u64>,
 ) -> Result<Option<Bytes>, Error> {
     let length = range.end - range.start;
-    let cached = documents.cache.get(Bucket::Tails, &layer.digest);
+    let key = key(documents, layer, range);
+    let cached = documents.cache.get(Bucket::Tails, &key);
     if let Some(bytes) = cached.filter(|bytes| bytes.len() as u64 == length) {
         return Ok(Some(bytes.into()));
     }
@@ -139,7 +143,15 @@ async fn tail(
         .blob_range(repository, &layer.digest, layer.size, range.start, length)
         .await?;
     if let Some(bytes) = &bytes {
-        documents.cache.put(Bucket::Tails, &layer.digest, bytes);
+        documents.cache.put(Bucket::Tails, &key, bytes);
     }
     Ok(bytes)
+}
+
+/// What a tail is kept under. No digest covers it, so what one registry says about a blob is no
+/// answer for another registry's blob of the same digest.
+fn key(documents: &Documents<'_>, layer: &Descriptor, range: &Range<u64>) -> Digest {
+    let Range { start, end } = range;
+    let (registry, digest, size) = (documents.reference.registry(), &layer.digest, layer.size);
+    Digest::of(format!("{registry} {digest} {start}-{end}/{size}").as_bytes())
 }

@@ -310,6 +310,17 @@ impl Registry {
         }
     }
 
+    /// Whether something that this registry serves may send the program to another registry.
+    pub fn may_lead_to(&self, other: &Self) -> Result<(), Error> {
+        self.transport.guard.check_literal(&other.base)?;
+        let (from, to) = (&self.auth.origin, &other.auth.origin);
+        if to.address().is_none() && from.looks_public() && !to.looks_public() {
+            let text = format!("{to} is this machine, which {from} does not lead to");
+            return Err(Error::new(ErrorKind::Network, text));
+        }
+        Ok(())
+    }
+
     /// What was seen of the registry so far.
     pub fn traffic(&self) -> Traffic {
         let mut traffic = lock(&self.transport.traffic).clone();
@@ -334,7 +345,7 @@ impl Registry {
     }
 
     async fn authorized_call(&self, repository: &str, call: &Call) -> Result<Answer, Error> {
-        let mut ticket = self.auth.ticket(repository, &self.transport).await?;
+        let mut ticket = self.in_time(self.auth.ticket(repository, &self.transport)).await?;
         let answer = self.send(call, &mut ticket).await?;
         if answer.origin != self.auth.origin
             && matches!(answer.status.as_u16(), 400 | 401 | 403 | 404 | 410)
@@ -345,11 +356,9 @@ impl Registry {
         if !wants_authorization(&answer, &ticket) {
             return self.permitted(repository, answer).await;
         }
-        let mut renewed = self
-            .auth
-            .renew(repository, &ticket, &answer, &self.transport)
-            .await
-            .map_err(|error| error.during(answer.request.clone()))?;
+        let renewed = self.auth.renew(repository, &ticket, &answer, &self.transport);
+        let renewed = self.in_time(renewed).await;
+        let mut renewed = renewed.map_err(|error| error.during(answer.request.clone()))?;
         let mut answer = self.send(call, &mut renewed).await?;
         if answer.status == StatusCode::UNAUTHORIZED
             && answer.origin == self.auth.origin
@@ -359,6 +368,19 @@ impl Registry {
             answer = self.transport.exchange(call, renewed.header.as_ref()).await?;
         }
         self.permitted(repository, answer).await
+    }
+
+    /// Requests wait in line for a token; if each of those before one is used up a deadline, that
+    /// one would wait for as many.
+    async fn in_time(
+        &self,
+        ticket: impl Future<Output = Result<Ticket, Error>>,
+    ) -> Result<Ticket, Error> {
+        let allowed = self.transport.policy.deadline;
+        tokio::time::timeout(allowed, ticket).await.unwrap_or_else(|_| {
+            let text = format!("no authorization in the {} s allowed for it", allowed.as_secs());
+            Err(Error::new(ErrorKind::Network, text).hint("allow more: --deadline SECONDS"))
+        })
     }
 
     async fn send(&self, call: &Call, ticket: &mut Ticket) -> Result<Answer, Error> {
@@ -446,7 +468,15 @@ impl Registry {
         let mut seen = HashSet::new();
         let mut next = Some(first);
         let mut listed = 0;
+        let allowed = self.transport.policy.deadline;
+        let started = self.transport.timer.now();
         while let Some(url) = next {
+            if self.transport.timer.now().saturating_duration_since(started) >= allowed {
+                let seconds = allowed.as_secs();
+                return Ok(Some(format!(
+                    "the listing did not end in the {seconds} s allowed for it"
+                )));
+            }
             if Origin::of(&url).as_ref() != Ok(&self.auth.origin) {
                 let text = format!(
                     "the next page of the listing is on another server, {}, which is not asked",

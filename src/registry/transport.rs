@@ -32,6 +32,8 @@ const MAX_REDIRECTS: usize = 10;
 const ERROR_BODY: u64 = 64 << 10;
 /// Time for an error body; some servers announce more than they send.
 const ERROR_BODY_TIME: Duration = Duration::from_secs(5);
+/// Bytes of a URL that is asked; servers allow no longer ones.
+const MAX_URL: usize = 16 << 10;
 /// Distinct warnings of a registry that are kept.
 const MAX_WARNINGS: usize = 10;
 
@@ -227,6 +229,9 @@ impl Transport {
         let mut told = Confidence::of(call, authorization);
         for _ in 0..=MAX_REDIRECTS {
             self.guard.check_literal(&url).map_err(Failure::permanent)?;
+            if url.as_str().len() > MAX_URL {
+                return Err(Failure::permanent(too_long(&url)));
+            }
             let origin = Origin::of(&url).map_err(refused)?;
             while let Some(wait) = self.pause(&origin) {
                 self.timer.sleep(wait).await;
@@ -450,6 +455,12 @@ fn status_error(answer: &Answer, traffic: &Mutex<Traffic>) -> Error {
         )),
         None => error.hint("wait a while"),
     }
+}
+
+fn too_long(url: &Url) -> Error {
+    let (length, host) = (url.as_str().len(), url.host_str().unwrap_or_default());
+    let text = format!("the URL at {host} is {length} bytes long; the ceiling is {MAX_URL}");
+    Error::new(ErrorKind::Ceiling, text)
 }
 
 fn too_slow(call: &Call, policy: RetryPolicy) -> Error {

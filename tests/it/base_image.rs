@@ -1,11 +1,12 @@
 //! Which layers are the base image's, and how that is known.
 
 use regsize::oci::Digest;
+use regsize::registry::address::AddressClass;
 use serde_json::json;
 
 use crate::support::layer::gzip;
 use crate::support::registry::RunningRegistry;
-use crate::support::{Image, Index, Layer, Origin, Provenance, Registry, Report, Sandbox};
+use crate::support::{Image, Index, Layer, Library, Origin, Provenance, Registry, Report, Sandbox};
 
 const NAME: &str = "org.opencontainers.image.base.name";
 const DIGEST: &str = "org.opencontainers.image.base.digest";
@@ -236,4 +237,17 @@ fn an_image_is_not_its_own_base_beyond_its_layers() {
     bases.update(|content| content.put_image("library/larger", "1", &larger.bundle()));
     let report = inspect(&image(), &["--base", &bases.reference("library/larger:1")]);
     assert_eq!(report.base(), Some((None, "given", false)));
+}
+
+#[test]
+fn an_image_does_not_lead_to_a_registry_less_public_than_its_own() {
+    let inside = Registry::new().start_on(Origin::loopback(2));
+    let name = inside.reference("team/base:1");
+    let image = Image::new("linux/amd64").label("org.opencontainers.image.base.name", &name);
+    let registry = Registry::new().put_image("team/app", "latest", &image.bundle()).start();
+    let mut library = Library::new();
+    library.options.address_floor = Some(AddressClass::Public);
+    let inspection = library.inspect(&registry.reference("team/app:latest")).unwrap();
+    assert!(inspection.warnings.iter().any(|text| text.contains("less public")), "{inspection:?}");
+    assert_eq!(inside.requests().len(), 0);
 }

@@ -423,5 +423,6 @@ fn redirects_without_end_or_aim_are_an_error() {
     assert_eq!(check(to(307, "/h\u{e9}"), "something that is not a URL"), 1);
     assert_eq!(check(to(307, "/\u{1}"), "not valid HTTP"), 1);
     assert_eq!(check(to(307, "file:///etc/passwd"), "is not an http or https URL"), 1);
-    assert_eq!(check(to(307, format!("/{}", "x".repeat(65_000))), "no such"), 3);
+    assert_eq!(check(to(307, format!("/{}", "x".repeat(16_000))), "no such"), 3);
+    assert_eq!(check(to(307, format!("/{}", "x".repeat(65_000))), "the ceiling is 16384"), 1);
 }

@@ -196,3 +196,28 @@ fn lengths_of_more_than_4_gib_are_told_only_if_no_other_is_possible() {
     // Stored data alone would be longer than 1 GiB, and 9 GiB would be more than files shrink.
     assert_eq!(large(1_100_000_000, GIB).uncompressed(), [Some(5 << 30)]);
 }
+
+#[test]
+fn what_one_registry_says_about_a_blob_is_not_said_of_anothers() {
+    let sandbox = Sandbox::new();
+    let layer = Layer::gzip("a 600");
+    let mut other = layer.blob.to_vec();
+    let end = other.len();
+    other[end - 4..].copy_from_slice(&51_200_u32.to_le_bytes());
+    let image = Image::new("linux/amd64").layer(layer.clone(), "RUN a");
+    let honest = Registry::new().put_image("team/app", "latest", &image.bundle());
+    let digest = regsize::oci::Digest::of(&layer.blob);
+    let hostile = Registry::new().put_image("team/app", "latest", &image.bundle()).put_blob_as(
+        "team/app",
+        digest.as_str(),
+        other,
+    );
+    let (honest, hostile) = (honest.start(), hostile.start());
+    let length = |registry: &crate::support::registry::RunningRegistry| {
+        let reference = registry.reference("team/app:latest");
+        let report = sandbox.run(&["inspect", &reference, "--format", "json"]).json();
+        report["images"][0]["layers"][0]["uncompressed"].clone()
+    };
+    let told = length(&hostile);
+    assert_ne!(length(&honest), told);
+}
