@@ -1,10 +1,10 @@
 //! Small immutable things on disk, so that they are asked for once.
 //!
 //! ```text
-//! <directory>/v1/documents/sha256/ab/<digest>   manifests, indexes, configs, statements
-//!               /tails/sha256/cd/<digest>       the bytes read from the end of a layer's blob; the key is the
-//!                                     registry's, the blob's and the place's
-//!               /tags/sha256/ef/<digest>        which digest a tag had; the key is the name's
+//! <directory>/v1/documents/sha256/<hex>  manifests, indexes, configs, statements
+//!               /tails/sha256/<hex>      bytes read from the end of a layer's blob; the key is of
+//!                                        the registry's name, the blob's digest and the place
+//!               /tags/sha256/<hex>       which digest a tag had; the key is of the tag's full name
 //! ```
 //!
 //! An entry is its content followed by the SHA-256 of bucket, key and content. One that is

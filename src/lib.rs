@@ -13,7 +13,7 @@
 //! |---|---|
 //! | [`size`] | amounts of bytes: printing and parsing |
 //! | [`oci`] | the documents of the image spec: digests, descriptors, manifests, configs |
-//! | [`reference`] | image references as users type them |
+//! | [`mod@reference`] | image references as users type them |
 //! | [`cache`] | small immutable things on disk, by digest |
 //! | [`registry`] | the registry client: the only code that speaks HTTP. Authentication is in `auth` and `token`, credentials in [`registry::credentials`], where they may go in [`registry::policy`], retries in `retry` and `transport`, ranges in `range`, pull limits in `headers` |
 //! | [`image`] | one platform's manifest and config, joined: layers, build steps (`history`, `instruction`), Dockerfile lines (`provenance`), base image (`base`) |

@@ -55,8 +55,12 @@ pub(super) enum Command {
 #[command(after_help = INSPECT_EXAMPLES)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag")]
 pub(super) struct InspectArgs {
-    /// Images: [host[:port]/]repository[:tag][@digest]; several make one table
-    #[arg(required = true, value_name = "IMAGE")]
+    /// The images
+    #[arg(
+        required = true,
+        value_name = "IMAGE",
+        help = "Images: [host[:port]/]repository[:tag][@digest]; several make one table"
+    )]
     pub(super) references: Vec<String>,
     /// Read just this platform, as in linux/arm64
     #[arg(long, value_name = "OS/ARCH")]
@@ -157,7 +161,8 @@ pub(super) struct NetworkArgs {
     /// Requests in flight
     #[arg(long, global = true, value_name = "NUMBER", default_value_t = 192)]
     pub(super) concurrency: usize,
-    /// Raise or lower a ceiling: manifest, config, statement or page (sizes), layers or manifests
+    /// Raise or lower a ceiling: manifest, config, configs, statement or page (sizes), layers,
+    /// manifests or steps (numbers)
     #[arg(long, global = true, value_name = "NAME=VALUE", value_parser = pair)]
     pub(super) limit: Vec<(String, String)>,
     /// Where documents are kept between runs

@@ -206,13 +206,15 @@ fn limits(pairs: &[(String, String)]) -> Result<Limits, Error> {
         match name.as_str() {
             "manifest" => limits.manifest = bytes()?,
             "config" => limits.config = bytes()?,
+            "configs" => limits.configs = bytes()?,
+            "steps" => limits.steps = number()?,
             "statement" => limits.statement = bytes()?,
             "page" => limits.page = bytes()?,
             "layers" => limits.layers = number()?,
             "manifests" => limits.manifests = number()?,
             _ => {
                 return Err(usage(
-                    "the ceilings are manifest, config, statement, page, layers and manifests"
+                    "the ceilings are manifest, config, configs, statement, page, layers, manifests and steps"
                         .to_owned(),
                 ));
             }

@@ -26,11 +26,6 @@ use crate::registry::{Error, ErrorKind, Registries};
 use documents::{Documents, Root};
 use entries::{Entries, Entry};
 
-/// Build steps of one image. The images with the most layers have a few hundred.
-const MAX_HISTORY: usize = 10_000;
-/// Bytes of the configs of all images that are read together.
-const MAX_CONFIGS: u128 = 64 << 20;
-
 /// The registries and the cache of one run.
 pub struct Session {
     registries: Registries,
@@ -127,7 +122,7 @@ impl Session {
         let manifests = entries.images.iter().map(|entry| manifest(documents, root, entry));
         let found = try_join_all(manifests).await?;
         if found.len() > 1 {
-            check_configs(&found)?;
+            check_configs(&found, documents.limits().configs)?;
         }
         let configs = try_join_all(found.iter().map(|found| config(documents, found)));
         let lengths = async {
@@ -184,29 +179,29 @@ async fn config(documents: &Documents<'_>, found: &Found<'_>) -> Result<ImageCon
         return Ok(ImageConfig::default());
     }
     let config = documents.config(descriptor).await?;
-    let rows = config.history.len();
-    if rows > MAX_HISTORY {
+    let (rows, limit) = (config.history.len(), documents.limits().steps);
+    if rows > limit {
         let digest = &descriptor.digest;
-        let text = format!(
-            "the image config {digest} has {rows} build steps; the ceiling is {MAX_HISTORY}"
-        );
-        return Err(Error::new(ErrorKind::Ceiling, text));
+        let text =
+            format!("the image config {digest} has {rows} build steps; the ceiling is {limit}");
+        return Err(Error::new(ErrorKind::Ceiling, text).hint("allow more: --limit steps=NUMBER"));
     }
     Ok(config)
 }
 
 /// Refuses configs that are small one by one but not together: an index may name one config for
 /// all its images, and each image keeps its own copy of what was in it.
-fn check_configs(found: &[Found<'_>]) -> Result<(), Error> {
+fn check_configs(found: &[Found<'_>], limit: u64) -> Result<(), Error> {
     let total: u128 = found.iter().map(|found| u128::from(found.manifest.config.size)).sum();
-    if total <= MAX_CONFIGS {
+    if total <= u128::from(limit) {
         return Ok(());
     }
     let text = format!(
-        "the configs of {} images are {total} bytes long together; the ceiling is {MAX_CONFIGS}",
+        "the configs of {} images are {total} bytes long together; the ceiling is {limit}",
         found.len()
     );
-    Err(Error::new(ErrorKind::Ceiling, text).hint("read one of them: --platform OS/ARCH"))
+    Err(Error::new(ErrorKind::Ceiling, text)
+        .hint("read one of them: --platform OS/ARCH, or allow more: --limit configs=SIZE"))
 }
 
 fn image(

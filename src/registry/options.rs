@@ -76,6 +76,10 @@ pub struct Limits {
     pub manifest: u64,
     /// Bytes of an image config.
     pub config: u64,
+    /// Bytes of the configs of all images that are read together.
+    pub configs: u64,
+    /// Build steps of an image.
+    pub steps: usize,
     /// Bytes of an attestation's statement.
     pub statement: u64,
     /// Bytes of one page of tags or referrers.
@@ -95,6 +99,8 @@ impl Default for Limits {
         Self {
             manifest: 4 << 20,
             config: 8 << 20,
+            configs: 64 << 20,
+            steps: 10_000,
             statement: 40 << 20,
             page: 4 << 20,
             pages: 10_000,
