@@ -183,10 +183,10 @@ async fn confirm(
     reference: &Reference,
     image: &Image,
 ) -> Result<Option<(usize, Digest)>, Error> {
-    let documents = Documents::new(session, reference)?;
-    if let Some(by) = by {
-        by.registry.may_lead_to(&documents.registry)?;
-    }
+    let documents = match by {
+        Some(by) => Documents::led(session, reference, &by.registry)?,
+        None => Documents::new(session, reference)?,
+    };
     let root = documents.root().await?;
     let manifest = match &root.document {
         Document::Manifest(manifest) => manifest.clone(),

@@ -45,17 +45,30 @@ impl Root {
 }
 
 impl<'a> Documents<'a> {
+    /// Documents of a repository that the user named.
     pub(super) fn new(session: &'a Session, reference: &'a Reference) -> Result<Self, Error> {
-        let registry = session.registries.get(reference)?;
+        Ok(Self::of(session, reference, session.registries.get(reference)?))
+    }
+
+    /// Documents of a repository that an image of another registry names.
+    pub(super) fn led(
+        session: &'a Session,
+        reference: &'a Reference,
+        leader: &Registry,
+    ) -> Result<Self, Error> {
+        Ok(Self::of(session, reference, session.registries.get_led(reference, leader)?))
+    }
+
+    fn of(session: &'a Session, reference: &'a Reference, registry: Arc<Registry>) -> Self {
         let options = session.registries.options();
-        Ok(Self {
+        Self {
             registry,
             reference,
             cache: &session.cache,
             timer: options.timer.as_ref(),
             limits: options.limits,
             warnings: Mutex::default(),
-        })
+        }
     }
 
     /// Resolves the reference. A document that was read before costs one HEAD.

@@ -12,6 +12,7 @@ use url::Url;
 
 use super::auth::{Auth, CLOCK_SKEW, Ticket, wants_authorization};
 use super::error::{Error, ErrorKind, looks_like_html};
+use super::guard::Guard;
 use super::headers::next_page;
 use super::options::Limits;
 use super::policy::Origin;
@@ -310,8 +311,17 @@ impl Registry {
         }
     }
 
+    /// The registry as references name it.
+    pub(super) fn host(&self) -> &str {
+        &self.auth.host
+    }
+
+    pub(super) fn guard(&self) -> &Guard {
+        &self.transport.guard
+    }
+
     /// Whether something that this registry serves may send the program to another registry.
-    pub fn may_lead_to(&self, other: &Self) -> Result<(), Error> {
+    pub(super) fn may_lead_to(&self, other: &Self) -> Result<(), Error> {
         self.transport.guard.check_literal(&other.base)?;
         let (from, to) = (&self.auth.origin, &other.auth.origin);
         if to.address().is_none() && from.looks_public() && !to.looks_public() {

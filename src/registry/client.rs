@@ -42,12 +42,36 @@ impl Registries {
 
     /// The client for the registry that a reference names.
     pub fn get(&self, reference: &Reference) -> Result<Arc<Registry>, Error> {
+        self.known(reference.registry().to_owned(), || self.open(reference, None))
+    }
+
+    /// The client for a registry that an image of `leader` names. It reaches no address less
+    /// public than the leader's own, whatever the name resolves to.
+    pub fn get_led(
+        &self,
+        reference: &Reference,
+        leader: &Registry,
+    ) -> Result<Arc<Registry>, Error> {
+        if leader.host() == reference.registry() {
+            return self.get(reference);
+        }
+        let key = format!("{} by {}", reference.registry(), leader.host());
+        let registry = self.known(key, || self.open(reference, Some(leader.guard())))?;
+        leader.may_lead_to(&registry)?;
+        Ok(registry)
+    }
+
+    fn known(
+        &self,
+        key: String,
+        open: impl FnOnce() -> Result<Registry, Error>,
+    ) -> Result<Arc<Registry>, Error> {
         let mut known = lock(&self.known);
-        if let Some(registry) = known.get(reference.registry()) {
+        if let Some(registry) = known.get(&key) {
             return Ok(Arc::clone(registry));
         }
-        let registry = Arc::new(self.open(reference)?);
-        known.insert(reference.registry().to_owned(), Arc::clone(&registry));
+        let registry = Arc::new(open()?);
+        known.insert(key, Arc::clone(&registry));
         Ok(registry)
     }
 
@@ -56,12 +80,13 @@ impl Registries {
         &self.options
     }
 
-    fn open(&self, reference: &Reference) -> Result<Registry, Error> {
+    fn open(&self, reference: &Reference, leader: Option<&Guard>) -> Result<Registry, Error> {
         let options = &self.options;
         let base = base_url(reference.api_host(), options)?;
         let proxies = proxies(&options.proxies, &base)?;
         let proxy_hosts = proxy_hosts(&options.proxies);
-        let guard = Guard::new(&base, proxy_hosts, options.address_floor);
+        let own = || Guard::new(&base, proxy_hosts, options.address_floor);
+        let guard = leader.cloned().unwrap_or_else(own);
         let client = client(&guard, &proxies, &options.ca_certificates)?;
         let origin = Origin::of(&base)
             .map_err(|refused| Error::new(ErrorKind::Usage, refused.to_string()))?;

@@ -1,5 +1,6 @@
 //! Which layers are the base image's, and how that is known.
 
+use regsize::collect::BaseSource;
 use regsize::oci::Digest;
 use regsize::registry::address::AddressClass;
 use serde_json::json;
@@ -242,12 +243,17 @@ fn an_image_is_not_its_own_base_beyond_its_layers() {
 #[test]
 fn an_image_does_not_lead_to_a_registry_less_public_than_its_own() {
     let inside = Registry::new().start_on(Origin::loopback(2));
-    let name = inside.reference("team/base:1");
-    let image = Image::new("linux/amd64").label("org.opencontainers.image.base.name", &name);
-    let registry = Registry::new().put_image("team/app", "latest", &image.bundle()).start();
-    let mut library = Library::new();
-    library.options.address_floor = Some(AddressClass::Public);
-    let inspection = library.inspect(&registry.reference("team/app:latest")).unwrap();
-    assert!(inspection.warnings.iter().any(|text| text.contains("less public")), "{inspection:?}");
-    assert_eq!(inside.requests().len(), 0);
+    let by_address = inside.reference("team/base:1");
+    let by_name = by_address.replace("127.0.0.2", "localhost");
+    for name in [by_address, by_name] {
+        let image = Image::new("linux/amd64").label("org.opencontainers.image.base.name", &name);
+        let registry = Registry::new().put_image("team/app", "latest", &image.bundle()).start();
+        let mut library = Library::new();
+        library.options.address_floor = Some(AddressClass::Public);
+        library.base = BaseSource::Evidence;
+        let inspection = library.inspect(&registry.reference("team/app:latest")).unwrap();
+        let warned = inspection.warnings.iter().any(|text| text.contains("less public"));
+        assert!(warned, "{name}: {inspection:?}");
+        assert_eq!(inside.requests().len(), 0);
+    }
 }

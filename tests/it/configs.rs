@@ -182,7 +182,8 @@ fn long_and_many_steps_are_shown_in_time() {
     let many = format!("{{\"history\":[{}{{}}]}}", "{},".repeat(100_000));
     let registry = serving(many);
     let reference = registry.reference("team/app:latest");
-    let output = Sandbox::new().run(&["inspect", &reference]);
+    refuse(&registry, "ceiling", &["100001 build steps", "--limit steps=NUMBER"]);
+    let output = Sandbox::new().run(&["inspect", &reference, "--limit", "steps=200000"]);
     assert_eq!(output.code, Some(0), "{}", output.stderr);
     let text = format!("{{\"history\":[{}{{}}]}}", "{},".repeat(3_000_000));
     refuse(&serving(text), "ceiling", &["--limit config=SIZE"]);

@@ -31,6 +31,8 @@ const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A runtime and the options of the registries in it.
 pub struct Library {
+    /// How base images are found.
+    pub base: BaseSource,
     /// The options.
     pub options: Options,
     /// The clock of the options.
@@ -109,7 +111,8 @@ impl Library {
         let clock = Arc::new(Clock::new());
         let timer: Arc<dyn Timer> = Arc::<Clock>::clone(&clock);
         let options = Options { timer, ..Options::default() };
-        Self { options, clock, runtime: Runtime::new().expect("a runtime") }
+        let runtime = Runtime::new().expect("a runtime");
+        Self { options, base: BaseSource::Claims, clock, runtime }
     }
 
     /// With a clock by which waits end when the test moves it on.
@@ -129,7 +132,7 @@ impl Library {
         Arc::new(Registries::new(self.options.clone()))
     }
 
-    /// Inspects an image, with the ends of its layers and without other repositories.
+    /// Inspects an image with the ends of its layers, and other repositories as `base` says.
     pub fn inspect(&self, reference: &str) -> Result<Inspection, Error> {
         let reference = reference.parse().expect("a reference");
         let session = Session::new(Registries::new(self.options.clone()), Cache::disabled());
@@ -138,7 +141,7 @@ impl Library {
             preferred: "linux/amd64".parse().expect("a platform"),
             detail_all: false,
             tails: true,
-            base: BaseSource::Claims,
+            base: self.base.clone(),
             referrers: false,
         };
         self.runtime.block_on(session.inspect(&reference, &request))
