@@ -15,7 +15,7 @@
 //! | [`oci`] | the documents of the image spec: digests, descriptors, manifests, configs |
 //! | [`mod@reference`] | image references as users type them |
 //! | [`cache`] | small immutable things on disk, by digest |
-//! | [`registry`] | the registry client: the only code that speaks HTTP. Authentication is in `auth` and `token`, credentials in [`registry::credentials`], where they may go in [`registry::policy`], retries in `retry` and `transport`, ranges in `range`, pull limits in `headers` |
+//! | [`registry`] | the registry client: the only code that speaks HTTP. Authentication is in `auth` and `token`, credentials in [`registry::credentials`], where they may go in [`registry::policy`], retries in `retry` and `transport`, ranges in `range`, tags and referrers in `listing`, pull limits in `headers` |
 //! | [`image`] | one platform's manifest and config, joined: layers, build steps (`history`, `instruction`), Dockerfile lines (`provenance`), base image (`base`) |
 //! | [`layer`] | what a layer's bytes tell; the uncompressed size from a blob's end (`tail`) |
 //! | [`collect`] | from a reference to an [`image::Inspection`]: the one place where fetching meets parsing |

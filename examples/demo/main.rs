@@ -16,6 +16,8 @@ use std::process::ExitCode;
 use support::registry::Registry;
 
 fn main() -> ExitCode {
+    // Nobody waits for a reader of this line.
+    let _ = writeln!(io::stderr().lock(), "building the example images …");
     let published = images::publish(Registry::new());
     let registry = published.start();
     let name = |image: &str| registry.reference(image);

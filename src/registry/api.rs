@@ -1,30 +1,25 @@
-//! The read side of the distribution protocol: manifests, blobs, tags and referrers.
+//! The read side of the distribution protocol: manifests and blobs.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::BTreeSet;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::Bytes;
-use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderValue};
+use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderValue};
 use reqwest::{Method, StatusCode};
-use serde::Deserialize;
 use url::Url;
 
 use super::auth::{Auth, CLOCK_SKEW, Ticket, wants_authorization};
 use super::error::{Error, ErrorKind, looks_like_html};
 use super::guard::Guard;
-use super::headers::next_page;
 use super::options::Limits;
-use super::policy::Origin;
-use super::secret::SafeUrl;
 use super::transport::{Answer, Call, Read, Traffic, Transport, lock};
-use crate::oci::{Descriptor, Digest, Document, Index, MediaType};
+use crate::oci::{Descriptor, Digest, MediaType};
 
 const MANIFEST_TYPES: &str = "application/vnd.oci.image.index.v1+json, \
     application/vnd.docker.distribution.manifest.list.v2+json, \
     application/vnd.oci.image.manifest.v1+json, \
     application/vnd.docker.distribution.manifest.v2+json";
-const INDEX_TYPE: &str = "application/vnd.oci.image.index.v1+json";
 
 /// What to do about an image whose parts are not all there.
 const INCOMPLETE: &str = "the image is not complete in the registry: push it again";
@@ -35,9 +30,9 @@ const CHANGED: &str =
 /// One registry, ready to be asked.
 pub struct Registry {
     base: Url,
-    transport: Transport,
-    auth: Auth,
-    limits: Limits,
+    pub(super) transport: Transport,
+    pub(super) auth: Auth,
+    pub(super) limits: Limits,
     head_is_useless: AtomicBool,
     notes: Mutex<BTreeSet<String>>,
 }
@@ -51,17 +46,6 @@ pub struct Fetched {
     pub bytes: Bytes,
     /// The media type that the registry answered with.
     pub media_type: Option<MediaType>,
-}
-
-/// Tags of a repository.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct TagList {
-    /// The tags, in the registry's order, each once.
-    pub tags: Vec<String>,
-    /// Names that are not valid tags and were left out.
-    pub invalid: usize,
-    /// Why the list may be incomplete, if it may.
-    pub incomplete: Option<String>,
 }
 
 impl Registry {
@@ -223,94 +207,6 @@ impl Registry {
         Ok(answer.body)
     }
 
-    /// Lists the tags of a repository, following pages until they end or a ceiling is reached.
-    pub async fn tags(&self, repository: &str) -> Result<TagList, Error> {
-        #[derive(Deserialize)]
-        struct Page {
-            #[serde(default)]
-            tags: Option<Vec<String>>,
-        }
-        let mut list = TagList::default();
-        let mut seen = HashSet::new();
-        let first = self.url(&[repository, "tags", "list"])?;
-        list.incomplete = self
-            .pages(repository, first, HeaderMap::new(), |answer| {
-                if answer.status == StatusCode::NOT_FOUND {
-                    return Err(Error::new(
-                        ErrorKind::NotFound,
-                        "the registry has no such repository",
-                    )
-                    .during(answer.request.clone()));
-                }
-                success(answer)?;
-                let page: Page = serde_json::from_slice(&answer.body)
-                    .map_err(|error| bad_listing(answer, &error))?;
-                let tags = page.tags.unwrap_or_default();
-                let count = tags.len();
-                for tag in tags {
-                    match is_tag(&tag) {
-                        false => list.invalid += 1,
-                        true if seen.insert(tag.clone()) => list.tags.push(tag),
-                        true => {}
-                    }
-                }
-                Ok(count)
-            })
-            .await?;
-        Ok(list)
-    }
-
-    /// Lists what is attached to a manifest, by the referrers API or else the fallback tag.
-    pub async fn referrers(
-        &self,
-        repository: &str,
-        digest: &Digest,
-    ) -> Result<Vec<Descriptor>, Error> {
-        let first = self.url(&[repository, "referrers", digest.as_str()])?;
-        let accept = HeaderMap::from_iter([(ACCEPT, HeaderValue::from_static(INDEX_TYPE))]);
-        let mut found = Vec::new();
-        let mut supported = true;
-        self.pages(repository, first, accept, |answer| {
-            let is_index = answer
-                .text(CONTENT_TYPE)
-                .is_some_and(|value| MediaType::from_header(value).as_str() == INDEX_TYPE);
-            supported = answer.status.is_success() && is_index;
-            if !supported {
-                return Ok(0);
-            }
-            let index: Index = serde_json::from_slice(&answer.body)
-                .map_err(|error| bad_listing(answer, &error))?;
-            let count = index.manifests.len();
-            found.extend(index.manifests);
-            Ok(count)
-        })
-        .await?;
-        if supported { Ok(found) } else { self.fallback_referrers(repository, digest).await }
-    }
-
-    async fn fallback_referrers(
-        &self,
-        repository: &str,
-        digest: &Digest,
-    ) -> Result<Vec<Descriptor>, Error> {
-        let tag: String = format!("{}-{}", digest.algorithm(), &digest.hex()[..64]);
-        let fetched = match self.manifest(repository, &tag, None).await {
-            Ok(fetched) => fetched,
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
-            Err(error) => return Err(error),
-        };
-        match Document::parse(&fetched.bytes, fetched.media_type.as_ref()) {
-            Ok(decoded) => match decoded.value {
-                Document::Index(index) => Ok(index.manifests),
-                Document::Manifest(_) => Ok(Vec::new()),
-            },
-            Err(error) => Err(Error::new(
-                ErrorKind::BadData,
-                format!("the tag {tag} does not list referrers: {error}"),
-            )),
-        }
-    }
-
     /// The registry as references name it.
     pub(super) fn host(&self) -> &str {
         &self.auth.host
@@ -466,56 +362,9 @@ impl Registry {
         }
         digest
     }
-
-    /// Reads a listing page by page. Gives the reason if it ends before its end.
-    async fn pages(
-        &self,
-        repository: &str,
-        first: Url,
-        headers: HeaderMap,
-        mut take: impl FnMut(&Answer) -> Result<usize, Error>,
-    ) -> Result<Option<String>, Error> {
-        let mut seen = HashSet::new();
-        let mut next = Some(first);
-        let mut listed = 0;
-        let allowed = self.transport.policy.deadline;
-        let started = self.transport.timer.now();
-        while let Some(url) = next {
-            if self.transport.timer.now().saturating_duration_since(started) >= allowed {
-                let seconds = allowed.as_secs();
-                return Ok(Some(format!(
-                    "the listing did not end in the {seconds} s allowed for it"
-                )));
-            }
-            if Origin::of(&url).as_ref() != Ok(&self.auth.origin) {
-                let text = format!(
-                    "the next page of the listing is on another server, {}, which is not asked",
-                    SafeUrl(url)
-                );
-                return Err(Error::new(ErrorKind::Network, text));
-            }
-            if !seen.insert(url.clone()) {
-                return Ok(Some("the registry's pages lead in a circle".to_owned()));
-            }
-            if seen.len() > self.limits.pages || listed > self.limits.listed {
-                return Ok(Some(format!(
-                    "the listing has more than {} pages or {} entries",
-                    self.limits.pages, self.limits.listed
-                )));
-            }
-            let read = Read::Whole { ceiling: self.limits.page, what: "a page of the listing" };
-            let mut call = Call::get(url.clone(), read);
-            call.headers.clone_from(&headers);
-            let answer = self.call(repository, &call).await?;
-            let count = take(&answer)?;
-            listed += count;
-            next = next_page(&answer.headers, &url).filter(|_| count > 0);
-        }
-        Ok(None)
-    }
 }
 
-fn success(answer: &Answer) -> Result<(), Error> {
+pub(super) fn success(answer: &Answer) -> Result<(), Error> {
     if answer.status.is_success() {
         return Ok(());
     }
@@ -523,17 +372,4 @@ fn success(answer: &Answer) -> Result<(), Error> {
     let said = if said.is_empty() { String::new() } else { format!(": {said}") };
     Err(Error::new(ErrorKind::Network, format!("the registry answered {}{said}", answer.status))
         .during(answer.request.clone()))
-}
-
-fn bad_listing(answer: &Answer, error: &serde_json::Error) -> Error {
-    Error::new(ErrorKind::BadData, format!("the registry's listing cannot be read: {error}"))
-        .during(answer.request.clone())
-}
-
-fn is_tag(text: &str) -> bool {
-    let mut bytes = text.bytes();
-    let first = bytes.next().is_some_and(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
-    first
-        && text.len() <= 128
-        && bytes.all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-'))
 }

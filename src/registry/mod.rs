@@ -35,12 +35,14 @@ mod trial;
 // What can be asked.
 mod api;
 mod client;
+mod listing;
 mod range;
 
-pub use api::{Fetched, Registry, TagList};
+pub use api::{Fetched, Registry};
 pub use client::Registries;
 pub use error::{Effort, Error, ErrorKind};
 pub use headers::RateLimit;
+pub use listing::TagList;
 pub use options::{Limits, Options, Proxies};
 pub use retry::{RetryPolicy, SystemTimer, Timer};
 pub use secret::{SafeUrl, Secret};

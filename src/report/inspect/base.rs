@@ -11,7 +11,7 @@ pub(super) fn describe(base: Option<&Base>) -> Text {
     let name = name(base);
     let named = match base.layers {
         Some(count) => Text::count(count, "layer", "layers").with(" of ").with(name),
-        None => name.with(", which ends at an unknown layer"),
+        None => name.with(", but which layers are its is unknown"),
     };
     let confirmed = if base.confirmed {
         Text::from("confirmed").styled(Style::Good)
