@@ -1,10 +1,13 @@
 //! The command line: types that clap fills in, and the help texts.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::cache::DEFAULT_LIMIT;
 use crate::oci::Platform;
+use crate::size;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -12,6 +15,8 @@ Examples:
   regsize inspect rocker/ml:4.4 --sort size       its layers, the largest first
   regsize inspect debian:12 alpine:3 ubuntu:24.04 base images side by side
   regsize inspect ghcr.io/owner/name --format json | jq '.images[].sizes'
+  regsize analyze rocker/ml:4.4                   what is in the layers, and what of it in vain
+  regsize files rocker/ml:4.4 /opt --depth 2      where the bytes under a directory are
 
 Exit codes: 0 fine, 2 could not tell (usage, network, bad data), 130 interrupted, 143 terminated.";
 
@@ -22,6 +27,40 @@ Examples:
   regsize inspect my/image:dev --base debian:12   own and base bytes apart
   regsize inspect localhost:5000/my/image --format csv > layers.csv
   regsize inspect debian:12 alpine:3 ubuntu:24.04 one table, side by side";
+
+const CACHE_EXAMPLES: &str = "\
+What is kept can be removed at any time: it is read again when it is needed. The entries that were
+not used for the longest time go by themselves when all of them exceed --cache-size.
+
+Examples:
+  regsize cache info                              where it is and what is in it
+  regsize cache prune                             bring it below --cache-size now
+  regsize cache prune --older-than 30             remove what was not used for 30 days
+  regsize cache prune --max-size 500MB            keep the 500 MB that were used last
+  regsize cache clear --cache-dir /var/cache/regsize";
+const ANALYZE_EXAMPLES: &str = "\
+Words:
+  compressed  bytes on the wire, what a pull downloads
+  content     sizes of the files that the layers store, together
+  visible     content that the merged filesystem shows, what a container sees
+  shadowed    content that a layer stores and the merged filesystem does not show: deleted,
+              replaced or hidden by a later layer, or stored twice by the same; a pull costs it
+  efficiency  visible / content
+
+Examples:
+  regsize analyze rocker/ml:4.4
+  regsize analyze rocker/ml:4.4 --top 30 --dive    longer lists, and what dive would say
+  regsize analyze my/image:dev --all-platforms     every platform; shared layers are read once
+  regsize analyze my/image:dev --min-layer 10MB    leave out the layers that hardly matter
+  regsize analyze my/image:dev --format json | jq '.images[].waste[0]'";
+
+const FILES_EXAMPLES: &str = "\
+Examples:
+  regsize files rocker/ml:4.4 --depth 2            the largest directories
+  regsize files rocker/ml:4.4 /opt/conda --top 20  below one of them
+  regsize files my/image:dev --layer 3 --all       what one layer stores, whiteouts included
+  regsize files my/image:dev --shadowed --all      what later layers delete or replace
+  regsize files my/image:dev --all --format csv > files.csv";
 
 /// Where the bytes of a container image are, read from its registry alone.
 #[derive(Debug, Parser)]
@@ -39,6 +78,13 @@ pub(super) struct Cli {
 pub(super) enum Command {
     /// Sizes per platform, layer and Dockerfile step; no layer is read
     Inspect(InspectArgs),
+    /// Show or remove what is kept between runs
+    #[command(subcommand, after_help = CACHE_EXAMPLES)]
+    Cache(CacheCommand),
+    /// What the layers hold, what of it is stored in vain, and by which steps; reads the layers
+    Analyze(AnalyzeArgs),
+    /// Disk usage over the files of an image; reads the layers
+    Files(FilesArgs),
     /// Print a completion script for a shell
     Completions {
         /// The shell
@@ -51,44 +97,155 @@ pub(super) enum Command {
     },
 }
 
+#[derive(Debug, Subcommand)]
+pub(super) enum CacheCommand {
+    /// Where the cache is, how many entries it has and how large they are
+    #[command(after_help = CACHE_EXAMPLES)]
+    Info,
+    /// Remove what was not used for the longest time; without options, what exceeds --cache-size
+    #[command(after_help = CACHE_EXAMPLES)]
+    Prune(PruneArgs),
+    /// Remove all that regsize keeps in the directory, and nothing else
+    #[command(after_help = CACHE_EXAMPLES)]
+    Clear,
+}
+
 #[derive(Debug, Args)]
-#[command(after_help = INSPECT_EXAMPLES)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a flag")]
-pub(super) struct InspectArgs {
+pub(super) struct PruneArgs {
+    /// Remove entries until the rest takes at most this, as in 500MB
+    #[arg(long, value_name = "SIZE", value_parser = size::parse)]
+    pub(super) max_size: Option<u64>,
+    /// Remove entries that were not used for this many days
+    #[arg(long, value_name = "DAYS")]
+    pub(super) older_than: Option<u32>,
+}
+
+/// Images, and what of each is shown.
+#[derive(Debug, Args)]
+pub(super) struct ImagesArgs {
     /// The images
     #[arg(
         required = true,
         value_name = "IMAGE",
-        help = "Images: [host[:port]/]repository[:tag][@digest]; several make one table"
+        help = "Images: [host[:port]/]repository[:tag][@digest]; several are told one after another, by inspect in one table"
     )]
     pub(super) references: Vec<String>,
-    /// Read just this platform, as in linux/arm64
-    #[arg(long, value_name = "OS/ARCH")]
-    pub(super) platform: Option<Platform>,
+    #[command(flatten)]
+    pub(super) platform: PlatformArgs,
     /// Show the layers of every platform
     #[arg(long, conflicts_with = "platform")]
     pub(super) all_platforms: bool,
     /// The order of layers
     #[arg(long, value_enum, default_value_t = SortBy::Step)]
     pub(super) sort: SortBy,
-    /// Show every build step with its whole text, newest first
-    #[arg(long)]
-    pub(super) history: bool,
-    /// Do not read the ends of layers for their uncompressed size
-    #[arg(long)]
-    pub(super) no_tails: bool,
     /// The base image; its layers are compared with the image's
     #[arg(long, value_name = "IMAGE", conflicts_with = "no_base")]
     pub(super) base: Option<String>,
     /// Do not ask other repositories to confirm the base image
     #[arg(long)]
     pub(super) no_base: bool,
+    /// Exit with 2 if there is anything to warn about, such as an ambiguous document or layer
+    #[arg(long)]
+    pub(super) strict: bool,
+}
+
+/// Which platform's image.
+#[derive(Debug, Args)]
+pub(super) struct PlatformArgs {
+    /// Read just this platform, as in linux/arm64
+    #[arg(long, value_name = "OS/ARCH")]
+    pub(super) platform: Option<Platform>,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = INSPECT_EXAMPLES)]
+pub(super) struct InspectArgs {
+    #[command(flatten)]
+    pub(super) images: ImagesArgs,
+    /// Show every build step with its whole text, newest first
+    #[arg(long)]
+    pub(super) history: bool,
+    /// Do not read the ends of layers for their uncompressed size
+    #[arg(long)]
+    pub(super) no_tails: bool,
     /// Also list what is attached by the referrers API: signatures, SBOMs, provenance
     #[arg(long)]
     pub(super) referrers: bool,
-    /// Exit with 2 if there is anything to warn about, such as an ambiguous document
+}
+
+/// Which layers are read, and how.
+#[derive(Debug, Args)]
+pub(super) struct ReadArgs {
+    /// Read no layers that are smaller than this when compressed
+    #[arg(long, value_name = "SIZE", value_parser = size::parse, default_value = "0")]
+    pub(super) min_layer: u64,
+    /// Read layers whole even if they have a table of contents (eStargz, zstd:chunked, SOCI)
     #[arg(long)]
-    pub(super) strict: bool,
+    pub(super) no_toc: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = ANALYZE_EXAMPLES)]
+pub(super) struct AnalyzeArgs {
+    #[command(flatten)]
+    pub(super) images: ImagesArgs,
+    /// Rows of each list
+    #[arg(long, value_name = "NUMBER", default_value_t = 10)]
+    pub(super) top: usize,
+    /// Show the figures of the program dive beside the exact ones
+    #[arg(long)]
+    pub(super) dive: bool,
+    #[command(flatten)]
+    pub(super) read: ReadArgs,
+    /// Read layers that have a table of contents whole, too, and compare
+    #[arg(long, conflicts_with = "no_toc")]
+    pub(super) verify_toc: bool,
+    /// Check the uncompressed layers against the digests in the image's config, too
+    #[arg(long)]
+    pub(super) verify_diff_ids: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = FILES_EXAMPLES)]
+pub(super) struct FilesArgs {
+    /// The image
+    #[arg(value_name = "IMAGE", help = "The image: [host[:port]/]repository[:tag][@digest]")]
+    pub(super) reference: String,
+    /// List only what is below this path
+    #[arg(value_name = "PATH", default_value = "/", hide_default_value = true)]
+    pub(super) path: OsString,
+    #[command(flatten)]
+    pub(super) platform: PlatformArgs,
+    /// List directories down to this depth below PATH; 1 by default, any with --all
+    #[arg(long, value_name = "NUMBER")]
+    pub(super) depth: Option<usize>,
+    /// List so many rows at most, the largest
+    #[arg(long, value_name = "NUMBER")]
+    pub(super) top: Option<usize>,
+    /// The order of rows
+    #[arg(long, value_enum, default_value_t = FilesSortBy::Size)]
+    pub(super) sort: FilesSortBy,
+    /// List what this layer stores, whiteouts included, and read no other; 0 is the lowest
+    #[arg(long, value_name = "NUMBER")]
+    pub(super) layer: Option<usize>,
+    /// List every file instead of directories only
+    #[arg(long)]
+    pub(super) all: bool,
+    /// List what the merged filesystem does not show: deleted, replaced, stored twice
+    #[arg(long, conflicts_with = "layer")]
+    pub(super) shadowed: bool,
+    #[command(flatten)]
+    pub(super) read: ReadArgs,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum FilesSortBy {
+    /// The most content first
+    Size,
+    /// The most compressed bytes first
+    Compressed,
+    /// By path
+    Path,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -161,8 +318,14 @@ pub(super) struct NetworkArgs {
     /// Requests in flight
     #[arg(long, global = true, value_name = "NUMBER", default_value_t = 192)]
     pub(super) concurrency: usize,
-    /// Raise or lower a ceiling: manifest, config, configs, statement or page (sizes), layers,
-    /// manifests or steps (numbers)
+    /// Connections for layers
+    #[arg(long, global = true, value_name = "NUMBER", default_value_t = 12)]
+    pub(super) streams: usize,
+    /// Bytes of layers that may wait in memory
+    #[arg(long, global = true, value_name = "SIZE", value_parser = size::parse, default_value = "48MiB")]
+    pub(super) buffer: u64,
+    /// Raise or lower a ceiling: manifest, config, configs, statement, page, names, unpacked, toc
+    /// or captured (sizes), layers, manifests, steps, entries or ratio (numbers)
     #[arg(long, global = true, value_name = "NAME=VALUE", value_parser = pair)]
     pub(super) limit: Vec<(String, String)>,
     /// Where documents are kept between runs
@@ -174,9 +337,24 @@ pub(super) struct NetworkArgs {
         hide_env_values = true
     )]
     pub(super) cache_dir: Option<PathBuf>,
+    /// How much is kept, as in 500MB; 0 for no limit [default: 4GiB]
+    #[arg(
+        long,
+        global = true,
+        value_name = "SIZE",
+        env = "REGSIZE_CACHE_SIZE",
+        hide_env_values = true,
+        value_parser = limit
+    )]
+    pub(super) cache_size: Option<u64>,
     /// Keep nothing between runs
     #[arg(long, global = true)]
     pub(super) no_cache: bool,
+}
+
+fn limit(text: &str) -> Result<u64, String> {
+    // A variable that is empty says nothing.
+    if text.is_empty() { Ok(DEFAULT_LIMIT) } else { size::parse(text).map_err(|e| e.to_string()) }
 }
 
 fn pair(text: &str) -> Result<(String, String), String> {

@@ -13,7 +13,8 @@ use std::time::Duration;
 use rustix::process::{Resource, getrlimit};
 
 use super::args::NetworkArgs;
-use crate::cache::Cache;
+use crate::cache::{Cache, DEFAULT_LIMIT};
+use crate::layer;
 use crate::reference::Reference;
 use crate::registry::credentials::{Explicit, Sources};
 use crate::registry::{Error, ErrorKind, Limits, Observer, Options, Proxies, RetryPolicy, Secret};
@@ -27,7 +28,9 @@ const DEFAULT_WIDTH: usize = 100;
 /// Files that are open besides connections.
 const OTHER_FILES: u64 = 24;
 /// Connections that one request in flight may keep open: to the registry, to its storage.
-const CONNECTIONS_PER_REQUEST: u64 = 3;
+const CONNECTIONS_PER_REQUEST: usize = 3;
+/// Blobs get one of so many descriptors where there are few.
+const FILES_PER_BLOB_SHARE: usize = 4;
 const MAX_PASSWORD: u64 = 64 << 10;
 const MAX_CA_FILE: u64 = 4 << 20;
 const PEM_CERTIFICATE: &[u8] = b"-----BEGIN CERTIFICATE-----";
@@ -38,6 +41,8 @@ pub(super) fn options<'a>(
     references: impl Iterator<Item = &'a Reference>,
     observer: Observer,
 ) -> Result<Options, Error> {
+    let defaults = Options::default();
+    let (concurrency, streams) = connections(network.concurrency, network.streams);
     Ok(Options {
         credentials: Arc::new(sources(network, references)?),
         plain_http: network.plain_http.clone(),
@@ -50,10 +55,12 @@ pub(super) fn options<'a>(
             deadline: Duration::from_secs(network.deadline),
             ..RetryPolicy::default()
         },
-        limits: limits(&network.limit)?,
-        concurrency: concurrency(network.concurrency),
+        limits: limits(&network.limit)?.0,
+        concurrency,
+        streams,
+        buffer: network.buffer,
         observer,
-        ..Options::default()
+        ..defaults
     })
 }
 
@@ -62,21 +69,33 @@ pub(super) fn cache(network: &NetworkArgs) -> (Cache, Option<String>) {
     if network.no_cache {
         return (Cache::disabled(), None);
     }
-    let home = || absolute("XDG_CACHE_HOME").or_else(|| Some(absolute("HOME")?.join(".cache")));
-    let Some(directory) = network.cache_dir.clone().or_else(|| Some(home()?.join("regsize")))
-    else {
+    let Some(directory) = cache_directory(network) else {
         return (Cache::disabled(), None);
     };
     match Cache::open(&directory) {
         Ok(cache) => {
-            let notice = (!cache.is_writable()).then(|| {
-                let place = directory.display();
-                format!("the cache directory {place} cannot be written to: nothing new is kept")
-            });
-            (cache, notice)
+            let cache = cache.with_limit(cache_limit(network));
+            if cache.is_writable() {
+                return (cache, None);
+            }
+            let place = directory.display();
+            let notice =
+                format!("the cache directory {place} cannot be written to: nothing new is kept");
+            (cache.read_only(), Some(notice))
         }
         Err(reason) => (Cache::disabled(), Some(reason)),
     }
+}
+
+/// Where the cache is: as asked for, or below the user's home.
+pub(super) fn cache_directory(network: &NetworkArgs) -> Option<PathBuf> {
+    let home = || absolute("XDG_CACHE_HOME").or_else(|| Some(absolute("HOME")?.join(".cache")));
+    network.cache_dir.clone().or_else(|| Some(home()?.join("regsize")))
+}
+
+/// How many bytes are kept; `None` for any number.
+pub(super) fn cache_limit(network: &NetworkArgs) -> Option<u64> {
+    Some(network.cache_size.unwrap_or(DEFAULT_LIMIT)).filter(|limit| *limit > 0)
 }
 
 /// The width of the report: as asked for, or the terminal's.
@@ -196,13 +215,20 @@ fn proxies() -> Proxies {
     }
 }
 
-fn limits(pairs: &[(String, String)]) -> Result<Limits, Error> {
-    let mut limits = Limits::default();
+/// The ceilings of layers.
+pub(super) fn layer_limits(network: &NetworkArgs) -> Result<layer::Limits, Error> {
+    Ok(limits(&network.limit)?.1)
+}
+
+fn limits(pairs: &[(String, String)]) -> Result<(Limits, layer::Limits), Error> {
+    let (mut limits, mut of_layers) = (Limits::default(), layer::Limits::default());
     for (name, value) in pairs {
         let usage =
             |text: String| Error::new(ErrorKind::Usage, format!("--limit {name}={value}: {text}"));
         let bytes = || size::parse(value).map_err(|error| usage(error.to_string()));
+        let memory = || Ok(usize::try_from(bytes()?).unwrap_or(usize::MAX));
         let number = || value.parse().map_err(|_| usage("expected a number".to_owned()));
+        let factor = || value.parse().map_err(|_| usage("expected a number".to_owned()));
         match name.as_str() {
             "manifest" => limits.manifest = bytes()?,
             "config" => limits.config = bytes()?,
@@ -212,22 +238,31 @@ fn limits(pairs: &[(String, String)]) -> Result<Limits, Error> {
             "page" => limits.page = bytes()?,
             "layers" => limits.layers = number()?,
             "manifests" => limits.manifests = number()?,
+            "entries" => of_layers.entries = number()?,
+            "names" => of_layers.names = memory()?,
+            "unpacked" => of_layers.unpacked = bytes()?,
+            "ratio" => of_layers.ratio = factor()?,
+            "toc" => of_layers.toc = bytes()?,
+            "captured" => of_layers.captured = memory()?,
             _ => {
                 return Err(usage(
-                    "the ceilings are manifest, config, configs, statement, page, layers, manifests and steps"
+                    "the ceilings are manifest, config, configs, statement, page, layers, manifests, \
+                     steps, entries, names, unpacked, ratio, toc and captured"
                         .to_owned(),
                 ));
             }
         }
     }
-    Ok(limits)
+    Ok((limits, of_layers))
 }
 
-/// Requests in flight for which there are file descriptors.
-fn concurrency(asked: usize) -> usize {
-    let Some(files) = getrlimit(Resource::Nofile).current else { return asked.max(1) };
-    let possible = files.saturating_sub(OTHER_FILES) / CONNECTIONS_PER_REQUEST;
-    asked.min(usize::try_from(possible).unwrap_or(usize::MAX)).max(1)
+/// Requests and blobs in flight for which there are file descriptors.
+fn connections(requests: usize, blobs: usize) -> (usize, usize) {
+    let files = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
+    let possible = usize::try_from(files.saturating_sub(OTHER_FILES)).unwrap_or(usize::MAX);
+    let blobs = blobs.min(possible / FILES_PER_BLOB_SHARE).max(1);
+    let requests = requests.min(possible.saturating_sub(blobs) / CONNECTIONS_PER_REQUEST).max(1);
+    (requests, blobs)
 }
 
 fn set(name: &str) -> Option<OsString> {

@@ -3,26 +3,35 @@
 //! Only this module prints, reads the environment or ends the program. Stdout holds nothing but
 //! the report; everything else goes to stderr.
 
+mod analyze;
 mod args;
+mod cache;
 mod environment;
 mod exit;
+mod files;
 mod inspect;
 mod pages;
 mod progress;
+mod run;
 
 use std::ffi::OsString;
-use std::io::{self, Write as _};
+use std::io::{self, BufWriter, Write};
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::Parser as _;
-use clap::error::ErrorKind as ClapKind;
+use clap::error::{ContextKind, ContextValue, ErrorKind as ClapKind};
 use tokio::signal::unix::{SignalKind, signal};
 
+use crate::reference::Reference;
 use crate::registry::{Error, ErrorKind};
 use crate::report::usage_json;
 use args::{Cli, Command};
 use exit::Exit;
 use progress::line;
+
+/// How long the program may wait, once a command is done, for threads that are still at work.
+const LONGEST_END: Duration = Duration::from_millis(500);
 
 /// Runs the program with its arguments, the first of which is its name.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
@@ -41,7 +50,10 @@ fn run(cli: &Cli) -> Exit {
             Ok(page) => write_out(&page),
             Err(error) => failed(&error),
         },
+        Command::Cache(command) => cache::run(cli, command),
         Command::Inspect(inspect) => until_interrupted(inspect::run(cli, inspect)),
+        Command::Analyze(analyze) => until_interrupted(analyze::run(cli, analyze)),
+        Command::Files(files) => until_interrupted(files::run(cli, files)),
     }
 }
 
@@ -57,13 +69,15 @@ fn until_interrupted(command: impl Future<Output = Exit>) -> Exit {
         }
     };
     let exit = runtime.block_on(async {
+        // Signals are listened to before the command begins.
         tokio::select! {
-            exit = command => exit,
+            biased;
             exit = interruption() => exit,
+            exit = command => exit,
         }
     });
-    // A name look-up that hangs must not hold up the end.
-    runtime.shutdown_background();
+    // Threads that write to the cache tidy up; a name look-up that hangs must not hold up the end.
+    runtime.shutdown_timeout(LONGEST_END);
     exit
 }
 
@@ -73,6 +87,8 @@ async fn interruption() -> Exit {
     else {
         return std::future::pending().await;
     };
+    // A limit on the length of files is to be an error of the write, not the end.
+    let _too_long = signal(SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw()));
     tokio::select! {
         _ = interrupt.recv() => Exit::Interrupted,
         _ = terminate.recv() => Exit::Terminated,
@@ -93,10 +109,29 @@ fn usage(error: &clap::Error, json: bool) -> Exit {
     // What was typed is repeated, so it goes through the encoder, line by line.
     let complaint = error.render().to_string();
     complaint.lines().for_each(line);
+    let hint = forgotten_command(error);
+    if let Some(hint) = &hint {
+        line(&format!("hint: {hint}"));
+    }
     if json {
-        write_out(&usage_json(&complaint));
+        write_out(&usage_json(&complaint, hint.as_deref()));
     }
     Exit::Unknown
+}
+
+/// What to do if an image stands where a command should.
+fn forgotten_command(error: &clap::Error) -> Option<String> {
+    let Some(ContextValue::String(typed)) = error.get(ContextKind::InvalidSubcommand) else {
+        return None;
+    };
+    let is_misspelt = error.get(ContextKind::SuggestedSubcommand).is_some();
+    let is_image = !is_misspelt && typed.parse::<Reference>().is_ok();
+    is_image.then(|| {
+        format!(
+            "for an image, say what to do with it: `regsize inspect {typed}` for its sizes, or \
+         `regsize analyze {typed}` for what is in its layers"
+        )
+    })
 }
 
 /// Whether the arguments, which could not be parsed, want a report for programs.
@@ -125,10 +160,15 @@ fn complain(error: &Error) {
     }
 }
 
-/// Writes the report. A reader who left early got what they wanted.
+/// Writes bytes to stdout.
 fn write_out(bytes: &[u8]) -> Exit {
-    let mut out = io::stdout().lock();
-    match out.write_all(bytes).and_then(|()| out.flush()) {
+    write_report(|out| out.write_all(bytes))
+}
+
+/// Writes the report as it is made. A reader who left early got what they wanted.
+fn write_report(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Exit {
+    let mut out = BufWriter::new(io::stdout().lock());
+    match write(&mut out).and_then(|()| out.flush()) {
         Ok(()) => Exit::Fine,
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Exit::Fine,
         Err(error) => {

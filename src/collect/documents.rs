@@ -141,6 +141,17 @@ impl<'a> Documents<'a> {
         Ok(document)
     }
 
+    /// The manifest or index of a digest whose size nobody gives.
+    pub(super) async fn manifest_by_digest(&self, digest: &Digest) -> Result<Document, Error> {
+        if let Some(bytes) = self.cached(digest) {
+            return self.document(digest, &bytes, None);
+        }
+        let fetched = self.registry.manifest(self.repository(), digest.as_str(), None).await?;
+        let document = self.document(digest, &fetched.bytes, fetched.media_type.as_ref())?;
+        self.cache.put(Bucket::Documents, digest, &fetched.bytes);
+        Ok(document)
+    }
+
     /// The image config that a descriptor stands for.
     pub(super) async fn config(&self, descriptor: &Descriptor) -> Result<ImageConfig, Error> {
         let bytes = self.blob(descriptor, self.limits.config, "the image config").await?;

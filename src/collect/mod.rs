@@ -10,7 +10,11 @@ mod attestations;
 mod base;
 mod documents;
 mod entries;
+mod layers;
 mod missing;
+mod reader;
+mod soci;
+mod stream;
 mod tails;
 
 use std::collections::BTreeMap;
@@ -19,6 +23,7 @@ use futures::future::{join, try_join_all};
 
 use crate::cache::Cache;
 use crate::image::{Image, Inspection, Parts, Shared, Uncompressed};
+use crate::layer::Limits;
 use crate::oci::{Digest, Document, ImageConfig, Kind, Manifest, Platform};
 use crate::reference::Reference;
 use crate::registry::{Error, ErrorKind, Registries};
@@ -26,10 +31,13 @@ use crate::registry::{Error, ErrorKind, Registries};
 use documents::{Documents, Root};
 use entries::{Entries, Entry};
 
+pub use layers::{ImageLayers, LayerEvent, LayerObserver, LayerRead, LayerRequest, ReadLayers};
+
 /// The registries and the cache of one run.
 pub struct Session {
     registries: Registries,
     cache: Cache,
+    limits: Limits,
 }
 
 /// What to find out about a reference.
@@ -69,7 +77,13 @@ struct Found<'a> {
 impl Session {
     /// Starts a run.
     pub fn new(registries: Registries, cache: Cache) -> Self {
-        Self { registries, cache }
+        Self { registries, cache, limits: Limits::default() }
+    }
+
+    /// The same run with other ceilings of layers.
+    #[must_use]
+    pub fn with_limits(self, limits: Limits) -> Self {
+        Self { limits, ..self }
     }
 
     /// The registries of the run.

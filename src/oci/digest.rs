@@ -151,11 +151,17 @@ impl Verifier {
 
     /// Whether all pieces together have the expected digest.
     pub fn finish(self) -> bool {
-        let hex = match self.state {
-            State::Sha256(hash) => hex::encode(hash.finalize()),
-            State::Sha512(hash) => hex::encode(hash.finalize()),
+        let expected = self.expected.clone();
+        self.found() == expected
+    }
+
+    /// The digest that all pieces together have, by the expected one's hash function.
+    pub fn found(self) -> Digest {
+        let text = match self.state {
+            State::Sha256(hash) => format!("sha256:{}", hex::encode(hash.finalize())),
+            State::Sha512(hash) => format!("sha512:{}", hex::encode(hash.finalize())),
         };
-        hex == self.expected.hex()
+        Digest(text.into())
     }
 }
 

@@ -1,7 +1,8 @@
 //! Decodes a JSON document, naming the place that is wrong and the keys that occur twice.
 //!
 //! Of repeated keys the last one counts, as in Go's decoder and so in the container runtimes;
-//! that is a choice another reader may not make, so each repetition is reported. Nesting is
+//! that is a choice another reader may not make, so each repetition is reported. Keys that differ
+//! in case alone are one key to Go, so they are reported as well. Nesting is
 //! bounded by the JSON library (128 levels), so no document can exhaust the stack.
 
 use std::collections::BTreeSet;
@@ -67,6 +68,20 @@ fn repeated_keys(bytes: &[u8]) -> Result<Vec<String>, JsonError> {
     Ok(found)
 }
 
+/// Whether the object at a path has keys of its author's choice, in which case counts.
+fn has_free_keys(path: &str) -> bool {
+    let name = path.rsplit('.').next().unwrap_or_default();
+    ["annotations", "labels", "exposedports", "volumes"]
+        .iter()
+        .any(|free| name.eq_ignore_ascii_case(free))
+}
+
+/// The key as Go's decoder compares it: without case, and with the two letters that fold to ASCII.
+fn folded(key: &str) -> String {
+    let lower = key.chars().flat_map(char::to_lowercase);
+    lower.map(|letter| if letter == 'ſ' { 's' } else { letter }).collect()
+}
+
 struct Walk<'a> {
     path: String,
     found: &'a mut Vec<String>,
@@ -89,10 +104,12 @@ impl<'de> Visitor<'de> for Walk<'_> {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
         let mut seen = BTreeSet::new();
+        let free = has_free_keys(&self.path);
         while let Some(key) = map.next_key::<String>()? {
             let path =
                 if self.path.is_empty() { key.clone() } else { format!("{}.{key}", self.path) };
-            if !seen.insert(key) && self.found.len() < MAX_REPORTED {
+            let same = if free { key } else { folded(&key) };
+            if !seen.insert(same) && self.found.len() < MAX_REPORTED {
                 self.found.push(shortened(&path));
             }
             map.next_value_seed(Walk { path, found: self.found })?;
@@ -155,6 +172,18 @@ mod tests {
         assert_eq!(decoded.value.size, 4);
         assert_eq!(decoded.value.inner[0].size, 3);
         assert_eq!(decoded.repeated_keys, ["inner[0].size", "size"]);
+    }
+
+    #[test]
+    fn keys_that_are_one_to_go_are_reported() {
+        let check = |json: &str, expected: &[&str]| {
+            assert_eq!(repeated_keys(json.as_bytes()).unwrap(), expected, "{json}");
+        };
+        check(r#"{"layers":[],"Layers":[]}"#, &["Layers"]);
+        check(r#"{"layers":[],"layer\u017f":[]}"#, &["layerſ"]);
+        check(r#"{"layers":[{"size":1,"\u017fIZE":2}]}"#, &["layers[0].ſIZE"]);
+        check(r#"{"annotations":{"a":"","A":""},"config":{"Labels":{"v":"","V":""}}}"#, &[]);
+        check(r#"{"annotations":{"a":"","a":""}}"#, &["annotations.a"]);
     }
 
     #[test]

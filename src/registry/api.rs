@@ -13,6 +13,7 @@ use super::auth::{Auth, CLOCK_SKEW, Ticket, wants_authorization};
 use super::error::{Error, ErrorKind, looks_like_html};
 use super::guard::Guard;
 use super::options::Limits;
+use super::retry::Budget;
 use super::transport::{Answer, Call, Read, Traffic, Transport, lock};
 use crate::oci::{Descriptor, Digest, MediaType};
 
@@ -22,9 +23,9 @@ const MANIFEST_TYPES: &str = "application/vnd.oci.image.index.v1+json, \
     application/vnd.docker.distribution.manifest.v2+json";
 
 /// What to do about an image whose parts are not all there.
-const INCOMPLETE: &str = "the image is not complete in the registry: push it again";
+pub(super) const INCOMPLETE: &str = "the image is not complete in the registry: push it again";
 /// What to do about content that does not have its digest.
-const CHANGED: &str =
+pub(super) const CHANGED: &str =
     "it was changed on the way or in the registry's storage: go around proxies, or push it again";
 
 /// One registry, ready to be asked.
@@ -208,6 +209,10 @@ impl Registry {
     }
 
     /// The registry as references name it.
+    pub fn name(&self) -> &str {
+        self.host()
+    }
+
     pub(super) fn host(&self) -> &str {
         &self.auth.host
     }
@@ -236,7 +241,17 @@ impl Registry {
 
     /// Sends a call with the repository's authorization, renewing it once if it is refused.
     pub(super) async fn call(&self, repository: &str, call: &Call) -> Result<Answer, Error> {
-        match self.authorized_call(repository, call).await {
+        self.call_within(repository, call, &mut self.transport.budget()).await
+    }
+
+    /// The same with what is left of a budget.
+    pub(super) async fn call_within(
+        &self,
+        repository: &str,
+        call: &Call,
+        budget: &mut Budget,
+    ) -> Result<Answer, Error> {
+        match self.authorized_call(repository, call, budget).await {
             Err(error)
                 if error.kind() == ErrorKind::RateLimited
                     && self.auth.is_anonymous(repository).await =>
@@ -250,14 +265,21 @@ impl Registry {
         }
     }
 
-    async fn authorized_call(&self, repository: &str, call: &Call) -> Result<Answer, Error> {
+    async fn authorized_call(
+        &self,
+        repository: &str,
+        call: &Call,
+        budget: &mut Budget,
+    ) -> Result<Answer, Error> {
+        let asked = self.transport.timer.now();
         let mut ticket = self.in_time(self.auth.ticket(repository, &self.transport)).await?;
-        let answer = self.send(call, &mut ticket).await?;
+        budget.exclude(self.transport.timer.now().saturating_duration_since(asked));
+        let answer = self.send(call, &mut ticket, budget).await?;
         if answer.origin != self.auth.origin
             && matches!(answer.status.as_u16(), 400 | 401 | 403 | 404 | 410)
         {
             // The link to the storage server has expired: the registry makes a new one.
-            return self.transport.exchange(call, ticket.header.as_ref()).await;
+            return self.transport.exchange_within(call, ticket.header.as_ref(), budget).await;
         }
         if !wants_authorization(&answer, &ticket) {
             return self.permitted(repository, answer).await;
@@ -265,13 +287,13 @@ impl Registry {
         let renewed = self.auth.renew(repository, &ticket, &answer, &self.transport);
         let renewed = self.in_time(renewed).await;
         let mut renewed = renewed.map_err(|error| error.during(answer.request.clone()))?;
-        let mut answer = self.send(call, &mut renewed).await?;
+        let mut answer = self.send(call, &mut renewed, budget).await?;
         if answer.status == StatusCode::UNAUTHORIZED
             && answer.origin == self.auth.origin
             && renewed.issued
         {
             self.transport.timer.sleep(CLOCK_SKEW).await;
-            answer = self.transport.exchange(call, renewed.header.as_ref()).await?;
+            answer = self.transport.exchange_within(call, renewed.header.as_ref(), budget).await?;
         }
         self.permitted(repository, answer).await
     }
@@ -289,9 +311,14 @@ impl Registry {
         })
     }
 
-    async fn send(&self, call: &Call, ticket: &mut Ticket) -> Result<Answer, Error> {
+    async fn send(
+        &self,
+        call: &Call,
+        ticket: &mut Ticket,
+        budget: &mut Budget,
+    ) -> Result<Answer, Error> {
         let trial = ticket.trial.take();
-        let answer = self.transport.exchange(call, ticket.header.as_ref()).await?;
+        let answer = self.transport.exchange_within(call, ticket.header.as_ref(), budget).await?;
         if let Some(trial) = trial {
             // A registry that sends the client elsewhere has accepted its login.
             let stayed = answer.origin == self.auth.origin;

@@ -1,26 +1,24 @@
-//! Sets up the HTTP client of a registry, and keeps one per registry.
+//! Keeps one client per registry, with its URL and its proxies.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
-use reqwest::{Certificate, NoProxy, Proxy, redirect};
+use reqwest::{NoProxy, Proxy};
 use tokio::sync::Semaphore;
 use url::{Host, Url};
 
 use super::api::Registry;
 use super::auth::Auth;
+use super::clients::Clients;
 use super::error::{Error, ErrorKind};
 use super::guard::Guard;
 use super::options::{Options, Proxies};
 use super::policy::Origin;
+use super::pool::Pool;
 use super::transport::{Transport, lock};
 use super::trial::Trials;
 use crate::reference::Reference;
 
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-const READ_TIMEOUT: Duration = Duration::from_secs(30);
-const USER_AGENT: &str = concat!("regsize/", env!("CARGO_PKG_VERSION"));
 /// Go's clients, and so docker's, reach these directly whatever the environment says.
 const NEVER_PROXIED: &str = "localhost,127.0.0.0/8,::1";
 
@@ -28,6 +26,7 @@ const NEVER_PROXIED: &str = "localhost,127.0.0.0/8,::1";
 pub struct Registries {
     options: Options,
     permits: Arc<Semaphore>,
+    pool: Arc<Pool>,
     known: Mutex<HashMap<String, Arc<Registry>>>,
 }
 
@@ -37,7 +36,8 @@ impl Registries {
         // Installing a second time fails and changes nothing.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let permits = Arc::new(Semaphore::new(options.concurrency.max(1)));
-        Self { options, permits, known: Mutex::default() }
+        let pool = Arc::new(Pool::new(options.streams, options.buffer, options.range));
+        Self { options, permits, pool, known: Mutex::default() }
     }
 
     /// The client for the registry that a reference names.
@@ -87,13 +87,14 @@ impl Registries {
         let proxy_hosts = proxy_hosts(&options.proxies);
         let own = || Guard::new(&base, proxy_hosts, options.address_floor);
         let guard = leader.cloned().unwrap_or_else(own);
-        let client = client(&guard, &proxies, &options.ca_certificates)?;
+        let clients = Clients::new(guard.clone(), proxies, options.ca_certificates.clone())?;
         let origin = Origin::of(&base)
             .map_err(|refused| Error::new(ErrorKind::Usage, refused.to_string()))?;
         let transport = Transport {
-            client,
+            clients,
             guard,
             permits: Arc::clone(&self.permits),
+            pool: Arc::clone(&self.pool),
             policy: options.retry,
             timer: Arc::clone(&options.timer),
             observer: Arc::clone(&options.observer),
@@ -134,49 +135,6 @@ fn is_loopback(url: &Url) -> bool {
         Some(Host::Ipv6(address)) => address.is_loopback(),
         None => false,
     }
-}
-
-fn client(
-    guard: &Guard,
-    proxies: &[Proxy],
-    ca_certificates: &[Vec<u8>],
-) -> Result<reqwest::Client, Error> {
-    let mut extra = Vec::new();
-    for pem in ca_certificates {
-        let certificates = Certificate::from_pem_bundle(pem).unwrap_or_default();
-        if certificates.is_empty() {
-            return Err(Error::new(
-                ErrorKind::Usage,
-                "the CA file holds no certificate in PEM form",
-            ));
-        }
-        extra.extend(certificates);
-    }
-    let builder = || {
-        let builder = reqwest::Client::builder()
-            .user_agent(USER_AGENT)
-            .redirect(redirect::Policy::none())
-            .referer(false)
-            .no_proxy()
-            .connect_timeout(CONNECT_TIMEOUT)
-            .read_timeout(READ_TIMEOUT)
-            .tcp_nodelay(true)
-            .dns_resolver(Arc::new(guard.clone()));
-        proxies.iter().cloned().fold(builder, reqwest::ClientBuilder::proxy)
-    };
-    // A machine without trust roots (a scratch image) gets the bundled ones.
-    let with_system_roots = builder().tls_certs_merge(extra.clone()).build();
-    with_system_roots
-        .or_else(|_| builder().tls_certs_only(bundled_roots().chain(extra)).build())
-        .map_err(|error| {
-            Error::new(ErrorKind::Local, "the https client cannot be set up").because(error)
-        })
-}
-
-fn bundled_roots() -> impl Iterator<Item = Certificate> {
-    webpki_root_certs::TLS_SERVER_ROOT_CERTS
-        .iter()
-        .filter_map(|root| Certificate::from_der(root).ok())
 }
 
 fn proxies(settings: &Proxies, registry: &Url) -> Result<Vec<Proxy>, Error> {

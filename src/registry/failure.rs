@@ -40,7 +40,7 @@ impl Failure {
         }
     }
 
-    fn transient(error: Error, received: u64) -> Self {
+    pub(super) fn transient(error: Error, received: u64) -> Self {
         Self { transient: true, received, ..Self::permanent(error) }
     }
 }

@@ -1,7 +1,7 @@
 //! Talks to OCI registries: the only code that speaks HTTP.
 //!
-//! A [`Registry`] hands out documents that were checked against their digests and ceilings, and
-//! blobs by closed ranges. [`Registries`] keeps one per host, with shared limits on requests in
+//! A [`Registry`] hands out documents that were checked against their digests and ceilings, blobs
+//! as verified streams ([`Blob`]), and parts of blobs by closed ranges. [`Registries`] keeps one per host, with shared limits on requests in
 //! flight. What it refuses: to send a credential anywhere but to the registry's own origin and
 //! the token servers that [`policy`] allows, to fall back from https to http, to go to addresses
 //! less public than the registry's own, and to read more than a ceiling allows. It reads no
@@ -27,18 +27,23 @@ mod process;
 mod scope;
 // How they are used and how often.
 mod auth;
+mod clients;
 mod failure;
 mod retry;
 mod token;
+mod message;
+mod pool;
 mod transport;
 mod trial;
 // What can be asked.
 mod api;
+mod blob;
 mod client;
 mod listing;
 mod range;
 
 pub use api::{Fetched, Registry};
+pub use blob::Blob;
 pub use client::Registries;
 pub use error::{Effort, Error, ErrorKind};
 pub use headers::RateLimit;

@@ -28,6 +28,12 @@ pub struct Options {
     pub limits: Limits,
     /// Requests in flight over all registries.
     pub concurrency: usize,
+    /// Connections for blobs, over all layers and images of a run.
+    pub streams: usize,
+    /// Bytes of blob ranges that wait in memory for those before them, over the whole run.
+    pub buffer: u64,
+    /// Bytes of one range of a blob; one of less than two ranges is asked for whole.
+    pub range: u64,
     /// The least public class of addresses that registries may send this program to; by default
     /// that of the registry itself.
     pub address_floor: Option<AddressClass>,
@@ -49,6 +55,9 @@ impl Default for Options {
             retry: RetryPolicy::default(),
             limits: Limits::default(),
             concurrency: 192,
+            streams: 12,
+            buffer: 48 << 20,
+            range: 4 << 20,
             address_floor: None,
             timer: Arc::new(SystemTimer),
             observer: Arc::new(|_| {}),

@@ -7,11 +7,11 @@
 
 use bytes::{Bytes, BytesMut};
 use reqwest::StatusCode;
-use reqwest::header::{CONTENT_RANGE, HeaderValue, RANGE};
+use reqwest::header::CONTENT_RANGE;
 
 use super::api::Registry;
 use super::error::{Error, ErrorKind};
-use super::headers::content_range;
+use super::headers::{ContentRange, content_range};
 use super::transport::{Answer, Call, Read};
 use crate::oci::Digest;
 
@@ -63,13 +63,8 @@ impl Registry {
         end: u64,
     ) -> Result<Piece, Error> {
         let url = self.url(&[repository, "blobs", digest.as_str()])?;
-        let mut call =
-            Call::get(url, Read::Part { length: end - from, whole: size.min(SMALL_BLOB) });
-        let range = HeaderValue::from_str(&format!("bytes={from}-{}", end - 1));
-        call.headers.insert(
-            RANGE,
-            range.map_err(|error| Error::new(ErrorKind::Local, "range").because(error))?,
-        );
+        let read = Read::Part { length: end - from, whole: size.min(SMALL_BLOB) };
+        let call = Call::get(url, read).of_range(from, end)?;
         let answer = self.call(repository, &call).await?;
         match answer.status {
             StatusCode::PARTIAL_CONTENT => partial(&answer, size, from, end),
@@ -96,7 +91,14 @@ enum Piece {
     Ignored,
 }
 
-fn partial(answer: &Answer, size: u64, from: u64, end: u64) -> Result<Piece, Error> {
+/// The bytes that a partial answer holds by its own account; they are some of those asked for,
+/// from the first one on.
+pub(super) fn part_of(
+    answer: &Answer,
+    size: u64,
+    from: u64,
+    end: u64,
+) -> Result<ContentRange, Error> {
     let error =
         |text: String| Err(Error::new(ErrorKind::BadData, text).during(answer.request.clone()));
     let Some(range) = answer.text(CONTENT_RANGE).and_then(content_range) else {
@@ -116,8 +118,14 @@ fn partial(answer: &Answer, size: u64, from: u64, end: u64) -> Result<Piece, Err
             range.total.unwrap_or_default()
         ));
     }
+    Ok(range)
+}
+
+fn partial(answer: &Answer, size: u64, from: u64, end: u64) -> Result<Piece, Error> {
+    let range = part_of(answer, size, from, end)?;
     if answer.unread || answer.body.len() as u64 != range.end - range.start + 1 {
-        return error("the registry sent another number of bytes than it said".to_owned());
+        let text = "the registry sent another number of bytes than it said";
+        return Err(Error::new(ErrorKind::BadData, text).during(answer.request.clone()));
     }
     Ok(Piece::Bytes(answer.body.clone()))
 }

@@ -16,6 +16,10 @@ pub trait Timer: Send + Sync {
     fn now(&self) -> Instant;
     /// Waits.
     fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()>;
+    /// Waits for the end of a span in which something else ought to happen first.
+    fn limit(&self, duration: Duration) -> BoxFuture<'static, ()> {
+        self.sleep(duration)
+    }
 }
 
 /// The machine's own clock.
@@ -49,6 +53,9 @@ impl Default for RetryPolicy {
     }
 }
 
+/// Bytes of use that make good the failures before them.
+const PROGRESS: u64 = 1 << 20;
+
 /// No deadline is longer, so that times in it can be reckoned with.
 const LONGEST_DEADLINE: Duration = Duration::from_hours(24 * 365);
 
@@ -66,21 +73,16 @@ pub(super) struct Budget {
     started: Instant,
     attempts: u32,
     repeated: u64,
+    /// Bytes of use since the last failure.
+    progress: u64,
     backoff: backon::ExponentialBackoff,
 }
 
 impl Budget {
     pub(super) fn new(policy: RetryPolicy, now: Instant) -> Self {
-        let backoff = ExponentialBuilder::default()
-            .with_min_delay(Duration::from_millis(500))
-            .with_max_delay(Duration::from_secs(30))
-            .with_factor(2.0)
-            .without_max_times()
-            .with_jitter()
-            .build();
         let deadline = policy.deadline.min(LONGEST_DEADLINE);
         let policy = RetryPolicy { deadline, ..policy };
-        Self { policy, started: now, attempts: 1, repeated: 0, backoff }
+        Self { policy, started: now, attempts: 1, repeated: 0, progress: 0, backoff: backoff() }
     }
 
     pub(super) fn attempts(&self) -> u32 {
@@ -96,6 +98,23 @@ impl Budget {
         self.policy.deadline.saturating_sub(self.elapsed(now))
     }
 
+    /// Takes note of bytes that are of use. Enough of them make good the failures before: the
+    /// attempts and the deadline count from now on.
+    pub(super) fn progress(&mut self, bytes: u64, now: impl FnOnce() -> Instant) {
+        self.progress = self.progress.saturating_add(bytes);
+        if self.progress >= PROGRESS {
+            self.progress = 0;
+            self.attempts = 1;
+            self.started = now();
+            self.backoff = backoff();
+        }
+    }
+
+    /// Leaves a span out of the deadline: one in which the server was not waited for.
+    pub(super) fn exclude(&mut self, span: Duration) {
+        self.started += span;
+    }
+
     /// Spends one failed attempt that had delivered `received` bytes; says how long to wait.
     pub(super) fn spend(
         &mut self,
@@ -103,6 +122,7 @@ impl Budget {
         asked: Option<Duration>,
         now: Instant,
     ) -> Result<Duration, Exhausted> {
+        self.progress = 0;
         self.repeated = self.repeated.saturating_add(received);
         if self.repeated > self.policy.extra_bytes {
             return Err(Exhausted::ExtraBytes);
@@ -118,6 +138,16 @@ impl Budget {
         self.attempts += 1;
         Ok(wait)
     }
+}
+
+fn backoff() -> backon::ExponentialBackoff {
+    ExponentialBuilder::default()
+        .with_min_delay(Duration::from_millis(500))
+        .with_max_delay(Duration::from_secs(30))
+        .with_factor(2.0)
+        .without_max_times()
+        .with_jitter()
+        .build()
 }
 
 #[cfg(test)]
@@ -145,6 +175,36 @@ mod tests {
         assert!(matches!(budget(now).spend(0, None, late), Err(Exhausted::Deadline { .. })));
 
         assert_eq!(budget(now).spend(101, None, now), Err(Exhausted::ExtraBytes));
+    }
+
+    #[test]
+    fn a_mebibyte_of_use_makes_failures_good_and_less_does_not() {
+        let check = |bytes: u64, expected: u32| {
+            let now = Instant::now();
+            let mut budget = budget(now);
+            budget.spend(0, None, now).unwrap();
+            budget.progress(bytes, || now);
+            assert_eq!(budget.attempts(), expected, "{bytes}");
+        };
+        check(PROGRESS, 1);
+        check(PROGRESS - 1, 2);
+        let now = Instant::now();
+        let mut pieces = budget(now);
+        for _ in 0..2 {
+            pieces.progress(PROGRESS - 1, || now);
+            pieces.spend(0, None, now).unwrap();
+        }
+        pieces.progress(PROGRESS - 1, || now);
+        assert_eq!(pieces.spend(0, None, now), Err(Exhausted::Attempts));
+    }
+
+    #[test]
+    fn time_that_the_server_did_not_take_is_left_out() {
+        let now = Instant::now();
+        let mut budget = budget(now);
+        let late = now + Duration::from_mins(2);
+        budget.exclude(Duration::from_mins(2));
+        assert_eq!(budget.left(late), Duration::from_mins(1));
     }
 
     #[test]

@@ -1,7 +1,8 @@
 //! One exchange with a server: redirects, ceilings, retries and the pace of requests.
 //!
-//! Bodies handled here are small documents and ranges; they are read to a ceiling inside the retry
-//! loop, so a connection that breaks in a body costs an attempt and not a wrong result. Redirects
+//! Small documents and ranges are read to a ceiling inside the retry loop, so a connection that
+//! breaks in a body costs an attempt and not a wrong result. Of a blob the loop ends with the head,
+//! and [`super::blob`] reads the body. Redirects
 //! are followed by hand: `Authorization` leaves with the registry's own origin and never returns,
 //! `Referer` and cookies are never sent. What may be reached at all is decided by [`super::guard`].
 
@@ -11,20 +12,24 @@ use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
 use reqwest::header::{
-    ACCEPT_ENCODING, AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderValue, LOCATION,
+    ACCEPT_ENCODING, AUTHORIZATION, CONTENT_LENGTH, HeaderMap, HeaderValue, LOCATION,
 };
 use reqwest::{Method, Response, StatusCode};
 use tokio::sync::{Semaphore, SemaphorePermit};
 use url::Url;
 
+use super::clients::Clients;
 use super::confidence::Confidence;
-use super::error::{Effort, Error, ErrorKind, excerpt};
+use super::error::{Effort, Error, ErrorKind};
 use super::failure::{Failure, classify, proxy_wants_login};
 use super::guard::Guard;
-use super::headers::{RateLimit, rate_limit, retry_after, warnings};
+use super::headers::{rate_limit, retry_after, warnings};
 use super::policy::{self, Origin, Redirect};
+use super::pool::Pool;
 use super::retry::{Budget, Exhausted, RetryPolicy, Timer};
-use super::secret::SafeUrl;
+
+pub(super) use super::message::{Answer, Call, Read};
+pub use super::message::{Event, Observer, Traffic};
 
 /// Redirects followed for one request.
 const MAX_REDIRECTS: usize = 10;
@@ -37,106 +42,12 @@ const MAX_URL: usize = 16 << 10;
 /// Distinct warnings of a registry that are kept.
 const MAX_WARNINGS: usize = 10;
 
-/// What is asked of a server.
-#[derive(Clone, Debug)]
-pub(super) struct Call {
-    pub(super) method: Method,
-    pub(super) url: Url,
-    pub(super) headers: HeaderMap,
-    pub(super) form: Vec<(&'static str, String)>,
-    pub(super) read: Read,
-}
-
-/// How much of a successful answer's body is wanted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Read {
-    /// None of it.
-    Nothing,
-    /// All of it, which is an error beyond a ceiling.
-    Whole { ceiling: u64, what: &'static str },
-    /// A partial response of so many bytes; of a whole one nothing beyond `whole`.
-    Part { length: u64, whole: u64 },
-}
-
-/// What a server answered. The body is empty where it was not wanted.
-#[derive(Clone, Debug)]
-pub(super) struct Answer {
-    pub(super) status: StatusCode,
-    pub(super) headers: HeaderMap,
-    pub(super) body: Bytes,
-    /// Whether the body was left unread because it was longer than wanted.
-    pub(super) unread: bool,
-    /// Where the answer came from, after redirects.
-    pub(super) origin: Origin,
-    /// The request, for errors.
-    pub(super) request: String,
-}
-
-impl Call {
-    pub(super) fn get(url: Url, read: Read) -> Self {
-        Self { method: Method::GET, url, headers: HeaderMap::new(), form: Vec::new(), read }
-    }
-
-    pub(super) fn describe(&self) -> String {
-        format!("{} {}", self.method, SafeUrl(self.url.clone()))
-    }
-}
-
-impl Answer {
-    pub(super) fn text(&self, name: impl reqwest::header::AsHeaderName) -> Option<&str> {
-        self.headers.get(name)?.to_str().ok()
-    }
-
-    /// What the server said, shortened.
-    pub(super) fn excerpt(&self) -> String {
-        excerpt(&self.body, self.text(CONTENT_TYPE))
-    }
-}
-
-/// What was seen of a registry while talking to it.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Traffic {
-    /// Requests sent, redirects and token requests included.
-    pub requests: u64,
-    /// Requests that had to be sent again.
-    pub retries: u64,
-    /// Bytes of bodies received.
-    pub body_bytes: u64,
-    /// The pull limit that the registry reported last.
-    pub rate_limit: Option<RateLimit>,
-    /// What the registry wants its users to read.
-    pub warnings: Vec<String>,
-}
-
-/// Something that happened on the wire, for progress and verbose output.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Event {
-    /// A server answered.
-    Answered {
-        /// Method and URL, without secrets.
-        request: String,
-        /// The HTTP status.
-        status: u16,
-        /// Time until the head of the answer.
-        elapsed: Duration,
-    },
-    /// A request failed and is tried again.
-    Retrying {
-        /// Why, without secrets.
-        reason: String,
-        /// Time until the next attempt.
-        wait: Duration,
-    },
-}
-
-/// Receives events; called from several threads.
-pub type Observer = Arc<dyn Fn(&Event) + Send + Sync>;
-
 /// The shared parts of talking to one registry and its storage and token servers.
 pub(super) struct Transport {
-    pub(super) client: reqwest::Client,
+    pub(super) clients: Clients,
     pub(super) guard: Guard,
     pub(super) permits: Arc<Semaphore>,
+    pub(super) pool: Arc<Pool>,
     pub(super) policy: RetryPolicy,
     pub(super) timer: Arc<dyn Timer>,
     pub(super) observer: Observer,
@@ -152,9 +63,23 @@ impl Transport {
         call: &Call,
         authorization: Option<&HeaderValue>,
     ) -> Result<Answer, Error> {
-        let mut budget = Budget::new(self.policy, self.timer.now());
+        self.exchange_within(call, authorization, &mut self.budget()).await
+    }
+
+    /// A whole budget.
+    pub(super) fn budget(&self) -> Budget {
+        Budget::new(self.policy, self.timer.now())
+    }
+
+    /// The same with what is left of a budget.
+    pub(super) async fn exchange_within(
+        &self,
+        call: &Call,
+        authorization: Option<&HeaderValue>,
+        budget: &mut Budget,
+    ) -> Result<Answer, Error> {
         loop {
-            let permit = self.admission(call, &budget).await?;
+            let permit = self.admission(call, budget).await?;
             let left = budget.left(self.timer.now());
             let attempt = tokio::time::timeout(left, self.once(call, authorization));
             let failure = match attempt.await {
@@ -163,7 +88,7 @@ impl Transport {
                 Err(_) => Failure::permanent(too_slow(call, self.policy)),
             };
             // The pause begins before another request can have this one's place.
-            let wait = self.spend(&mut budget, failure, call)?;
+            let wait = self.spend(budget, failure, &call.describe())?;
             drop(permit);
             self.timer.sleep(wait).await;
         }
@@ -190,11 +115,16 @@ impl Transport {
     }
 
     /// Decides whether a failure is worth another attempt, and when.
-    fn spend(&self, budget: &mut Budget, failure: Failure, call: &Call) -> Result<Duration, Error> {
+    pub(super) fn spend(
+        &self,
+        budget: &mut Budget,
+        failure: Failure,
+        request: &str,
+    ) -> Result<Duration, Error> {
         let now = self.timer.now();
         let effort = Effort { attempts: budget.attempts(), elapsed: budget.elapsed(now) };
         let Failure { error, transient, received, asked_wait, pauses_host, .. } = failure;
-        let error = error.during(call.describe()).after(effort);
+        let error = error.during(request).after(effort);
         if !transient {
             return Err(error);
         }
@@ -207,7 +137,7 @@ impl Transport {
             *until = (*until).max(now + wait);
         }
         lock(&self.traffic).retries += 1;
-        (self.observer)(&Event::Retrying { reason: call.describe(), wait });
+        (self.observer)(&Event::Retrying { reason: request.to_owned(), wait });
         Ok(wait)
     }
 
@@ -271,8 +201,12 @@ impl Transport {
         told: &Confidence,
     ) -> Result<Response, Failure> {
         let started = Instant::now();
+        let client = match call.read {
+            Read::Stream => self.clients.blobs().map_err(Failure::permanent)?,
+            _ => self.clients.documents(),
+        };
         let mut request =
-            self.client.request(call.method.clone(), url.clone()).headers(call.headers.clone());
+            client.request(call.method.clone(), url.clone()).headers(call.headers.clone());
         // Offsets count in the stored bytes, and digests are of them: nobody may re-encode.
         request = request.header(ACCEPT_ENCODING, "identity");
         if let Some(authorization) = authorization {
@@ -320,6 +254,7 @@ impl Transport {
             headers: told.headers(response.headers()),
             body: Bytes::new(),
             unread: false,
+            stream: None,
             origin,
             request: format!("{} {}", call.method, told.url(response.url())),
         };
@@ -328,6 +263,7 @@ impl Transport {
         }
         let (limit, what) = match call.read {
             Read::Nothing => return Ok(answer),
+            Read::Stream => return Ok(Answer { stream: Some(response), ..answer }),
             Read::Whole { ceiling, what } => (ceiling, Some(what)),
             Read::Part { length, .. } if status == StatusCode::PARTIAL_CONTENT => (length, None),
             Read::Part { whole, .. } => (whole, None),

@@ -5,7 +5,7 @@
 //! numbers until a renderer formats them. Styles say what a text means; colours are the terminal
 //! renderer's business.
 
-use super::encode::Untrusted;
+use super::encode::{Untrusted, path_text};
 use crate::oci::Digest;
 
 /// A report.
@@ -272,6 +272,16 @@ impl Text {
     /// A name, path or command that somebody else wrote.
     pub fn name(name: impl Into<String>) -> Self {
         Piece::Name(Untrusted::new(name)).into()
+    }
+
+    /// A path out of a layer; `/` for the root.
+    pub fn path(path: &[u8]) -> Self {
+        if path.is_empty() { "/".into() } else { Self::name(path_text(path)) }
+    }
+
+    /// An amount of bytes.
+    pub fn bytes(bytes: impl Into<u128>) -> Self {
+        Piece::Bytes(bytes.into()).into()
     }
 
     /// Words that somebody else wrote.

@@ -1,8 +1,14 @@
-//! The published schema `regsize.inspect/1`: types of its own, in a fixed order of keys.
+//! The published schemas: types of their own, in a fixed order of keys.
+//!
+//! `regsize.inspect/1` is here; `regsize.analyze/1`, which adds to it, and `regsize.files/1` are
+//! in modules of their own.
 //!
 //! Numbers are bytes or counts; what is not known is `null`. `step` in a layer is the number among
 //! the steps that made a layer, counted from 1; `layer` in a step is the layer's index, counted
 //! from 0. A meaning that changes gets another schema name.
+
+mod analyze;
+mod files;
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
@@ -10,31 +16,43 @@ use std::io::{self, Write};
 use serde::Serialize;
 
 use super::encode::write_json;
-use super::inspect::{Failure, Outcome, is_foreign, origins_known, subtotal};
+use super::inspect::{Failure, Outcome, origins_known, subtotal};
+use super::words::is_foreign;
 use crate::image::{
     Attachment, AttachmentKind, Base, Image, Inspection, Layer, Origin, RateLimit, SourceLines,
     Step,
 };
 use crate::oci::Digest;
 
+pub use self::analyze::write_analyze_json;
+pub(super) use self::files::write_files_failure;
+pub use self::files::write_files_json;
+
 const SCHEMA: &str = "regsize.inspect/1";
 
 /// Writes one object for one reference and an array of objects for several.
 pub fn write_inspect_json(outcomes: &[Outcome], out: &mut dyn Write) -> io::Result<()> {
     match outcomes {
-        [outcome] => write_json(&OutcomeJson::new(outcome), out),
-        _ => write_json(&outcomes.iter().map(OutcomeJson::new).collect::<Vec<_>>(), out),
+        [outcome] => write_json(&inspected(outcome), out),
+        _ => write_json(&outcomes.iter().map(inspected).collect::<Vec<_>>(), out),
     }
 }
 
+fn inspected(outcome: &Outcome) -> OutcomeJson<'_, ImageJson<'_>> {
+    OutcomeJson::new(SCHEMA, outcome, |inspection| {
+        let images = inspection.images.iter().map(ImageJson::new).collect();
+        InspectionJson::new(SCHEMA, inspection, images)
+    })
+}
+
 /// The error of a command line that could not be understood.
-pub fn usage_json(message: &str) -> Vec<u8> {
+pub fn usage_json(message: &str, hint: Option<&str>) -> Vec<u8> {
     #[derive(Serialize)]
     struct UsageJson<'a> {
         schema: &'static str,
         error: ErrorJson<'a>,
     }
-    let error = ErrorJson { kind: "usage", message: message.trim_end(), hint: None };
+    let error = ErrorJson { kind: "usage", message: message.trim_end(), hint };
     let mut out = Vec::new();
     // Writing into memory does not fail.
     let _ = write_json(&UsageJson { schema: "regsize.error/1", error }, &mut out);
@@ -43,8 +61,8 @@ pub fn usage_json(message: &str) -> Vec<u8> {
 
 #[derive(Serialize)]
 #[serde(untagged)]
-enum OutcomeJson<'a> {
-    Found(Box<InspectionJson<'a>>),
+enum OutcomeJson<'a, I> {
+    Found(Box<InspectionJson<'a, I>>),
     Failed(FailureJson<'a>),
 }
 
@@ -63,13 +81,13 @@ struct ErrorJson<'a> {
 }
 
 #[derive(Serialize)]
-struct InspectionJson<'a> {
+struct InspectionJson<'a, I> {
     schema: &'static str,
     reference: &'a str,
     digest: &'a str,
     media_type: &'a str,
     shown: usize,
-    images: Vec<ImageJson<'a>>,
+    images: Vec<I>,
     platforms: Vec<String>,
     attestations: Vec<AttachmentJson<'a>>,
     shared: SharedJson,
@@ -78,7 +96,7 @@ struct InspectionJson<'a> {
 }
 
 #[derive(Serialize)]
-struct ImageJson<'a> {
+struct ImageJson<'a, S = SizesJson, L = LayerJson<'a>> {
     platform: String,
     digest: &'a str,
     manifest_size: u64,
@@ -86,8 +104,8 @@ struct ImageJson<'a> {
     config_size: u64,
     created: Option<&'a str>,
     os: Option<&'a str>,
-    sizes: SizesJson,
-    layers: Vec<LayerJson<'a>>,
+    sizes: S,
+    layers: Vec<L>,
     history: Vec<StepJson<'a>>,
     base: Option<BaseJson<'a>>,
     labels: &'a BTreeMap<String, String>,
@@ -176,35 +194,35 @@ struct RateLimitJson<'a> {
     source: Option<&'a str>,
 }
 
-impl<'a> OutcomeJson<'a> {
-    fn new(outcome: &'a Outcome) -> Self {
+impl<'a, I> OutcomeJson<'a, I> {
+    fn new<T>(
+        schema: &'static str,
+        outcome: &'a Outcome<T>,
+        found: impl FnOnce(&'a T) -> InspectionJson<'a, I>,
+    ) -> Self {
         match &outcome.result {
-            Ok(inspection) => Self::Found(Box::new(InspectionJson::new(inspection))),
-            Err(failure) => Self::Failed(FailureJson::new(&outcome.reference, failure)),
+            Ok(result) => Self::Found(Box::new(found(result))),
+            Err(failure) => Self::Failed(FailureJson::new(schema, &outcome.reference, failure)),
         }
     }
 }
 
 impl<'a> FailureJson<'a> {
-    fn new(reference: &'a str, failure: &'a Failure) -> Self {
+    fn new(schema: &'static str, reference: &'a str, failure: &'a Failure) -> Self {
         let Failure { kind, message, hint } = failure;
-        Self {
-            schema: SCHEMA,
-            reference,
-            error: ErrorJson { kind, message, hint: hint.as_deref() },
-        }
+        Self { schema, reference, error: ErrorJson { kind, message, hint: hint.as_deref() } }
     }
 }
 
-impl<'a> InspectionJson<'a> {
-    fn new(inspection: &'a Inspection) -> Self {
+impl<'a, I> InspectionJson<'a, I> {
+    fn new(schema: &'static str, inspection: &'a Inspection, images: Vec<I>) -> Self {
         Self {
-            schema: SCHEMA,
+            schema,
             reference: &inspection.reference,
             digest: inspection.digest.as_str(),
             media_type: inspection.media_type.as_str(),
             shown: inspection.shown,
-            images: inspection.images.iter().map(ImageJson::new).collect(),
+            images,
             platforms: inspection.platforms.iter().map(ToString::to_string).collect(),
             attestations: inspection.attachments.iter().map(AttachmentJson::new).collect(),
             shared: SharedJson {
@@ -219,6 +237,13 @@ impl<'a> InspectionJson<'a> {
 
 impl<'a> ImageJson<'a> {
     fn new(image: &'a Image) -> Self {
+        let layers = image.layers.iter().map(|layer| LayerJson::new(image, layer)).collect();
+        Self::with(image, SizesJson::new(image), layers)
+    }
+}
+
+impl<'a, S, L> ImageJson<'a, S, L> {
+    fn with(image: &'a Image, sizes: S, layers: Vec<L>) -> Self {
         Self {
             platform: image.platform.to_string(),
             digest: image.digest.as_str(),
@@ -227,8 +252,8 @@ impl<'a> ImageJson<'a> {
             config_size: image.config_size,
             created: image.created.as_deref(),
             os: image.os_name.as_deref(),
-            sizes: SizesJson::new(image),
-            layers: image.layers.iter().map(|layer| LayerJson::new(image, layer)).collect(),
+            sizes,
+            layers,
             history: image.steps.iter().map(StepJson::new).collect(),
             base: image.base.as_ref().map(BaseJson::new),
             labels: &image.labels,

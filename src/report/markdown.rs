@@ -24,6 +24,32 @@ pub fn markdown(document: &Document, units: Units) -> String {
     parts.join("\n\n") + "\n"
 }
 
+/// Rows of a table that are printed one by one.
+pub(super) struct Rows {
+    page: Page,
+    table: Table,
+    shown: Vec<usize>,
+}
+
+impl Rows {
+    /// Takes the columns that `widest` has something in.
+    pub(super) fn new(columns: &[Column], widest: Row, units: Units) -> Self {
+        let table = Table { columns: columns.to_vec(), rows: vec![widest], totals: Vec::new() };
+        let shown = shown(&table);
+        Self { page: Page { units }, table, shown }
+    }
+
+    /// The two lines above the rows.
+    pub(super) fn header(&self) -> String {
+        header(&self.table, &self.shown)
+    }
+
+    /// The line of a row.
+    pub(super) fn row(&self, row: &Row) -> String {
+        self.page.row(&self.table, &self.shown, row)
+    }
+}
+
 #[derive(Clone, Copy)]
 struct Page {
     units: Units,
@@ -47,18 +73,10 @@ impl Page {
     }
 
     fn table(self, table: &Table) -> String {
-        let shown: Vec<usize> =
-            (0..table.columns.len()).filter(|&index| has_content(table, index)).collect();
-        let columns = |of: fn(&Column) -> String| {
-            table_row(shown.iter().map(|&index| of(&table.columns[index])))
-        };
-        let header = columns(|column| markdown_own(column.title));
-        let dashes = columns(|column| match column.align {
-            Align::Left => "---".to_owned(),
-            Align::Right => "---:".to_owned(),
-        });
+        let shown = shown(table);
+        let header = header(table, &shown);
         let rows = table.rows.iter().chain(&table.totals).map(|row| self.row(table, &shown, row));
-        lines([header, dashes].into_iter().chain(rows))
+        lines(std::iter::once(header).chain(rows))
     }
 
     fn row(self, table: &Table, shown: &[usize], row: &Row) -> String {
@@ -101,6 +119,23 @@ impl Page {
             Piece::Sentence(text) => markdown_prose(text, place),
         }
     }
+}
+
+/// The header and the line under it.
+fn header(table: &Table, shown: &[usize]) -> String {
+    let columns =
+        |of: fn(&Column) -> String| table_row(shown.iter().map(|&index| of(&table.columns[index])));
+    let header = columns(|column| markdown_own(column.title));
+    let dashes = columns(|column| match column.align {
+        Align::Left => "---".to_owned(),
+        Align::Right => "---:".to_owned(),
+    });
+    lines([header, dashes])
+}
+
+/// The columns that have anything to show.
+fn shown(table: &Table) -> Vec<usize> {
+    (0..table.columns.len()).filter(|&index| has_content(table, index)).collect()
 }
 
 /// Whether a column has anything to show where there are no bars.

@@ -5,13 +5,17 @@
 //! units are parameters, and the same input makes the same bytes. Compressed and uncompressed
 //! bytes stay in columns of their own, and an unknown size prints as `?`, never as zero.
 
+mod analyze;
+mod cache;
 mod csv;
 pub mod document;
 mod encode;
+mod files;
 mod inspect;
 mod json;
 mod markdown;
 mod terminal;
+mod words;
 
 #[cfg(test)]
 mod sample;
@@ -20,14 +24,19 @@ mod tests;
 
 use std::io::{self, Write};
 
+use crate::analysis::Analysis;
+
+pub use self::analyze::{AnalyzeOptions, analysis_rows, compose_analysis};
+pub use self::cache::{render_cache, write_cache_failure};
 pub use self::csv::write_csv;
 pub use self::document::Document;
 pub use self::encode::Untrusted;
+pub use self::files::{Listing, render_files, render_files_failure};
 pub use self::inspect::{
     Failure, InspectOptions, Outcome, Sort, compose, compose_side_by_side, layer_rows,
     side_by_side_rows,
 };
-pub use self::json::{usage_json, write_inspect_json};
+pub use self::json::{usage_json, write_analyze_json, write_files_json, write_inspect_json};
 pub use self::markdown::markdown;
 pub use self::terminal::{TerminalOptions, terminal};
 
@@ -47,11 +56,11 @@ pub enum Format {
 
 /// How a report is rendered.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct RenderOptions {
+pub struct RenderOptions<T = InspectOptions> {
     /// The form.
     pub format: Format,
     /// What the report shows.
-    pub inspect: InspectOptions,
+    pub show: T,
     /// The terminal; its units hold for Markdown too.
     pub terminal: TerminalOptions,
 }
@@ -67,7 +76,7 @@ pub fn render(
         _ => None,
     };
     let document = || match one {
-        Some(inspection) => compose(inspection, &options.inspect),
+        Some(inspection) => compose(inspection, &options.show),
         None => compose_side_by_side(outcomes),
     };
     match options.format {
@@ -79,6 +88,37 @@ pub fn render(
             write_csv(&table, out)
         }
     }
+}
+
+/// Writes the reports of `analyze`, one after another; CSV is one table, JSON one value.
+pub fn render_analysis(
+    outcomes: &[Outcome<Analysis>],
+    options: &RenderOptions<AnalyzeOptions>,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    match options.format {
+        Format::Json => return write_analyze_json(outcomes, out),
+        Format::Csv => return write_csv(&analysis_rows(outcomes), out),
+        Format::Terminal | Format::Markdown => {}
+    }
+    // Where nothing scrolls away, nothing is left out.
+    let complete = AnalyzeOptions { top: usize::MAX, ..options.show };
+    let is_terminal = options.format == Format::Terminal;
+    let show = if is_terminal { &options.show } else { &complete };
+    for (index, outcome) in outcomes.iter().enumerate() {
+        let found = outcome.result.as_ref().ok().map(|analysis| compose_analysis(analysis, show));
+        let Some(document) = found.or_else(|| analyze::compose_failure(outcome)) else { continue };
+        if index > 0 {
+            out.write_all(b"\n")?;
+        }
+        let text = if is_terminal {
+            terminal(&document, &options.terminal)
+        } else {
+            markdown(&document, options.terminal.units)
+        };
+        out.write_all(text.as_bytes())?;
+    }
+    Ok(())
 }
 
 /// Encodes text of others for a line of a terminal or log.

@@ -1,7 +1,10 @@
 //! Inspections for the tests of reports.
 
+mod analysis;
+
 use std::collections::BTreeMap;
 
+pub(super) use self::analysis::*;
 use super::inspect::{Failure, Outcome};
 use crate::image::{
     Attachment, AttachmentKind, Base, Evidence, Image, Inspection, Layer, Origin, RateLimit,

@@ -1,5 +1,8 @@
 //! Whole reports, as a reader gets them.
 
+mod analyze;
+mod analyze_schema;
+mod files;
 mod schema;
 
 use insta::assert_snapshot;
@@ -30,7 +33,7 @@ fn format(format: Format) -> RenderOptions {
 }
 
 fn inspect(inspect: InspectOptions) -> RenderOptions {
-    RenderOptions { inspect, ..width(100) }
+    RenderOptions { show: inspect, ..width(100) }
 }
 
 fn all_samples() -> Vec<Inspection> {
@@ -153,7 +156,7 @@ fn no_line_is_wider_than_the_terminal_or_ends_in_a_space() {
     for columns in (0..=40).chain([57, 64, 73, 80, 81, 99, 120, 200, usize::MAX]) {
         let history = InspectOptions { history: true, verbose: true, ..InspectOptions::default() };
         for inspect in [InspectOptions::default(), history] {
-            let options = RenderOptions { inspect, ..width(columns) };
+            let options = RenderOptions { show: inspect, ..width(columns) };
             let mut reports: Vec<String> =
                 all_samples().into_iter().map(|found| one(found, &options)).collect();
             reports.push(text(&side_by_side, &options));
@@ -205,7 +208,7 @@ fn positions_that_point_nowhere_are_unknown() {
     for history in [false, true] {
         for format in [Format::Terminal, Format::Markdown, Format::Json, Format::Csv] {
             let inspect = InspectOptions { history, ..inspect };
-            one(found.clone(), &RenderOptions { format, inspect, ..width(80) });
+            one(found.clone(), &RenderOptions { format, show: inspect, ..width(80) });
         }
     }
 }

@@ -80,7 +80,7 @@ fn check(sandbox: &Sandbox, reference: &str, options: &[&str]) {
     }
 }
 
-fn check_csv(text: &str) {
+pub(crate) fn check_csv(text: &str) {
     let mut reader = csv::Reader::from_reader(text.as_bytes());
     for record in reader.records() {
         for field in &record.unwrap() {
@@ -92,7 +92,7 @@ fn check_csv(text: &str) {
     }
 }
 
-fn check_markdown(text: &str) {
+pub(crate) fn check_markdown(text: &str) {
     use pulldown_cmark::{Event, Options, Parser, Tag};
     let options = Options::ENABLE_TABLES | Options::ENABLE_STRIKETHROUGH;
     for event in Parser::new_ext(text, options) {

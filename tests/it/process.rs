@@ -183,8 +183,24 @@ fn exit_codes_tell_fine_from_could_not_tell() {
     check(&["inspect", &reference, "--base", "b", "--no-base"], 2, Some("usage"));
     check(&["inspect", &reference, "--platform", "windows/amd64"], 2, Some("not_found"));
     check(&["insect"], 2, Some("usage"));
+    check(&["files"], 2, Some("usage"));
+    check(&["files", &reference, "--layer", "x"], 2, Some("usage"));
+    check(&["analyze", &reference, "--min-layer", "1 XB"], 2, Some("usage"));
+    check(&["analyze", &reference, "--no-toc", "--verify-toc"], 2, Some("usage"));
+    check(&["analyze", &reference, "--limit", "entries=many"], 2, Some("usage"));
     let file = "/gone/ca.pem";
     check(&["inspect", &reference, "--ca-file", file], 2, Some("local"));
+}
+
+#[test]
+fn an_image_without_a_command_is_told_what_to_type() {
+    let run = |arguments: &[&str]| Sandbox::new().run(arguments);
+    let output = run(&["ubuntu:24.04"]);
+    assert_eq!(output.code, Some(2), "{output}");
+    assert!(output.stderr.contains("`regsize analyze ubuntu:24.04`"), "{output}");
+    let json = run(&["ubuntu:24.04", "--format", "json"]).json();
+    assert!(json["error"]["hint"].as_str().unwrap().contains("regsize inspect"), "{json}");
+    assert!(!run(&["inspct"]).stderr.contains("hint: for an image"));
 }
 
 #[test]

@@ -4,7 +4,7 @@
 //! wants escaped, characters that are not graphic and words that CI systems obey are escaped, for
 //! readers that print the document.
 
-use std::io::{self, Write};
+use std::io::{self, BufWriter, Write};
 
 use serde::Serialize;
 use serde_json::ser::{Formatter, PrettyFormatter, Serializer};
@@ -13,11 +13,11 @@ use super::printable::{commands_ci, is_plain};
 
 /// Writes `value` as an indented JSON document with a line feed at its end.
 pub(in crate::report) fn write_json(value: &impl Serialize, out: &mut dyn Write) -> io::Result<()> {
-    let mut document = Vec::new();
+    let mut out = BufWriter::new(out);
     let formatter = Visible(PrettyFormatter::new());
-    value.serialize(&mut Serializer::with_formatter(&mut document, formatter))?;
-    document.push(b'\n');
-    out.write_all(&document)
+    value.serialize(&mut Serializer::with_formatter(&mut out, formatter))?;
+    out.write_all(b"\n")?;
+    out.flush()
 }
 
 struct Visible(PrettyFormatter<'static>);

@@ -8,6 +8,7 @@
 mod csv;
 mod json;
 mod markdown;
+mod path;
 mod printable;
 
 use std::fmt;
@@ -15,6 +16,7 @@ use std::fmt;
 pub(super) use self::csv::csv_field;
 pub(super) use self::json::write_json;
 pub(super) use self::markdown::{Place, markdown_code, markdown_own, markdown_prose};
+pub(super) use self::path::path_text;
 pub(super) use self::printable::{character_width, printable};
 
 /// Text that somebody else wrote.

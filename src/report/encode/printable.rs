@@ -43,7 +43,7 @@ pub(in crate::report) fn character_width(character: char) -> usize {
 pub(super) fn is_plain(character: char) -> bool {
     match character {
         ' '..='~' => true,
-        LINE_BREAK | TAB | '\u{2800}' => false,
+        LINE_BREAK | TAB | '\u{2800}' | '\u{115f}' => false,
         _ => character.escape_debug().len() == 1 && character_width(character) > 0,
     }
 }

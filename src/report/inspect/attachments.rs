@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::InspectOptions;
-use super::words::UNKNOWN;
 use crate::image::{Attachment, AttachmentKind, Inspection};
 use crate::oci::{Digest, Platform};
 use crate::report::document::{Block, Column, Overflow, Piece, Row, Section, Style, Table, Text};
+use crate::report::words::UNKNOWN;
 
 const GROUPED: [Column; 4] = [
     Column::left("kind"),

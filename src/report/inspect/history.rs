@@ -1,8 +1,8 @@
 //! The table of build steps, newest first, with their full text.
 
-use super::words::{UNKNOWN, footnotes, layer_uncompressed, uncompressed};
 use crate::image::{Image, Layer, Step};
 use crate::report::document::{Block, Column, Overflow, Piece, Row, Style, Table, Text};
+use crate::report::words::{UNKNOWN, footnotes, layer_uncompressed, uncompressed};
 
 const COLUMNS: [Column; 6] = [
     Column::right("step"),

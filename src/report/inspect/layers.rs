@@ -3,11 +3,11 @@
 use std::cmp::Reverse;
 
 use super::Sort;
-use super::words::{
-    footnotes, instruction, layer_uncompressed, lines, only_file, source, step, uncompressed,
-};
 use crate::image::{Image, Layer, Origin};
 use crate::report::document::{Block, Column, Overflow, Piece, Row, Share, Style, Table, Text};
+use crate::report::words::{
+    footnotes, instruction, layer_uncompressed, lines, only_file, source, step, uncompressed,
+};
 
 const COLUMNS: [Column; 9] = [
     Column::right("layer"),
@@ -26,13 +26,9 @@ pub(super) fn blocks(image: &Image, sort: Sort) -> Vec<Block> {
     if image.layers.is_empty() {
         return vec![Block::Paragraph("no layers".into())];
     }
-    let mut layers: Vec<&Layer> = image.layers.iter().collect();
-    if sort == Sort::Size {
-        layers.sort_by_key(|layer| (Reverse(layer.compressed), layer.index));
-    }
     let whole = image.compressed();
     let largest = super::largest(image).map(|layer| layer.index);
-    let rows = layers
+    let rows = in_order(image, sort)
         .into_iter()
         .map(|layer| row(image, layer, whole, largest == Some(layer.index)))
         .collect();
@@ -40,6 +36,15 @@ pub(super) fn blocks(image: &Image, sort: Sort) -> Vec<Block> {
     let mut blocks = vec![Block::Table(table)];
     blocks.extend(footnotes(std::slice::from_ref(&image)));
     blocks
+}
+
+/// The layers in the order they are listed.
+pub(in crate::report) fn in_order(image: &Image, sort: Sort) -> Vec<&Layer> {
+    let mut layers: Vec<&Layer> = image.layers.iter().collect();
+    if sort == Sort::Size {
+        layers.sort_by_key(|layer| (Reverse(layer.compressed), layer.index));
+    }
+    layers
 }
 
 /// The compressed and uncompressed bytes of the layers of one origin.
@@ -82,7 +87,7 @@ fn row(image: &Image, layer: &Layer, whole: u128, is_largest: bool) -> Row {
 }
 
 /// The lines that made a layer; the file's name stands above the table if there is just one.
-fn place(image: &Image, layer: &Layer) -> Text {
+pub(in crate::report) fn place(image: &Image, layer: &Layer) -> Text {
     match &layer.source {
         Some(known) if only_file(image).is_some() => Text::name(lines(known)),
         Some(known) => source(known),
@@ -90,7 +95,8 @@ fn place(image: &Image, layer: &Layer) -> Text {
     }
 }
 
-fn origin(origin: Origin) -> Text {
+/// Whose a layer is.
+pub(in crate::report) fn origin(origin: Origin) -> Text {
     match origin {
         Origin::Unknown => Text::default(),
         known => Text::from(known.as_str()).styled(origin_style(known)),

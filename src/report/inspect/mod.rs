@@ -10,15 +10,15 @@ mod layers;
 mod platforms;
 mod rows;
 mod side_by_side;
-mod words;
 
+pub(super) use self::layers::{in_order, origin, place};
 pub(super) use self::layers::{origins_known, subtotal};
+pub(super) use self::rows::{LAYER_COLUMNS, layer_row};
 pub use self::rows::{layer_rows, side_by_side_rows};
 pub use self::side_by_side::compose_side_by_side;
-pub(super) use self::words::is_foreign;
 
-use self::words::{describe_type, instruction, only_file, uncompressed};
 use super::document::{Block, Document, Fact, Piece, Section, Share, Style, Text};
+use super::words::{describe_type, instruction, only_file, uncompressed};
 use crate::image::{Image, Inspection, Layer, RateLimit};
 
 /// What the report of `inspect` shows.
@@ -46,11 +46,11 @@ pub enum Sort {
 
 /// What became of one reference.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Outcome {
+pub struct Outcome<T = Inspection> {
     /// The reference as the user wrote it.
     pub reference: String,
     /// What was found, or why nothing was.
-    pub result: Result<Inspection, Failure>,
+    pub result: Result<T, Failure>,
 }
 
 /// Why a reference could not be inspected.
@@ -72,7 +72,7 @@ pub fn compose(inspection: &Inspection, options: &InspectOptions) -> Document {
     sections
         .extend(detailed(inspection, options).iter().map(|image| image_section(image, options)));
     sections.extend(attachments::section(inspection, options));
-    sections.extend(closing(inspection, options));
+    sections.extend(closing(inspection, options.verbose));
     Document { title: Text::name(&*inspection.reference), sections }
 }
 
@@ -138,19 +138,7 @@ fn largest_fact(image: &Image, layer: &Layer) -> Fact {
 }
 
 fn image_section(image: &Image, options: InspectOptions) -> Section {
-    let mut facts = Vec::new();
-    facts.extend(image.os_name.as_deref().map(|name| Fact::new("os", Text::sentence(name))));
-    facts.extend(
-        image.created.as_deref().map(|created| Fact::new("created", Text::sentence(created))),
-    );
-    facts.push(Fact::new("base", base::describe(image.base.as_ref())));
-    facts.extend(only_file(image).filter(|_| !options.history).map(|file| {
-        Fact::new(
-            "lines",
-            Text::from("of ").with(Text::name(file)).with(", by the build's provenance"),
-        )
-    }));
-    let mut blocks = vec![Block::Facts(facts)];
+    let mut blocks = vec![Block::Facts(origin_facts(image, !options.history))];
     blocks.extend(if options.history {
         history::blocks(image)
     } else {
@@ -159,8 +147,26 @@ fn image_section(image: &Image, options: InspectOptions) -> Section {
     Section { heading: Text::name(image.platform.to_string()), blocks }
 }
 
-fn closing(inspection: &Inspection, options: InspectOptions) -> Option<Section> {
-    let limit = inspection.rate_limit.as_ref().filter(|_| options.verbose).map(pulls_left);
+/// What an image is made of: its system, its base, the file of its lines if those are shown.
+pub(super) fn origin_facts(image: &Image, shows_lines: bool) -> Vec<Fact> {
+    let mut facts = Vec::new();
+    facts.extend(image.os_name.as_deref().map(|name| Fact::new("os", Text::sentence(name))));
+    facts.extend(
+        image.created.as_deref().map(|created| Fact::new("created", Text::sentence(created))),
+    );
+    facts.push(Fact::new("base", base::describe(image.base.as_ref())));
+    facts.extend(only_file(image).filter(|_| shows_lines).map(|file| {
+        Fact::new(
+            "lines",
+            Text::from("of ").with(Text::name(file)).with(", by the build's provenance"),
+        )
+    }));
+    facts
+}
+
+/// The pull limit, if wanted, and the warnings.
+pub(super) fn closing(inspection: &Inspection, verbose: bool) -> Option<Section> {
+    let limit = inspection.rate_limit.as_ref().filter(|_| verbose).map(pulls_left);
     let notes: Vec<Text> =
         inspection.warnings.iter().map(|warning| Text::sentence(warning)).collect();
     let mut blocks: Vec<Block> = limit.into_iter().collect();

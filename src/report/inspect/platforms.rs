@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use super::InspectOptions;
-use super::words::{UNKNOWN, date, uncompressed};
 use crate::image::{Image, Inspection, Shared};
 use crate::oci::Platform;
 use crate::report::document::{Block, Column, Piece, Row, Section, Style, Table, Text};
+use crate::report::words::{UNKNOWN, date, uncompressed};
 
 const COLUMNS: [Column; 6] = [
     Column::left("platform"),

@@ -1,12 +1,12 @@
 //! The tables behind the CSV reports: every figure in a column of its own.
 
 use super::Outcome;
-use super::words::{command, source, step};
 use crate::image::{Image, Inspection, Layer};
 use crate::oci::Platform;
 use crate::report::document::{Column, Piece, Row, Table, Text};
+use crate::report::words::{command, source, step};
 
-const LAYER_COLUMNS: [Column; 12] = [
+pub(in crate::report) const LAYER_COLUMNS: [Column; 12] = [
     Column::left("reference"),
     Column::left("platform"),
     Column::right("index"),
@@ -49,7 +49,8 @@ pub fn side_by_side_rows(outcomes: &[Outcome]) -> Table {
     Table { columns: SIDE_BY_SIDE_COLUMNS.to_vec(), rows, totals: Vec::new() }
 }
 
-fn layer_row(inspection: &Inspection, image: &Image, layer: &Layer) -> Row {
+/// The figures of one layer.
+pub(in crate::report) fn layer_row(inspection: &Inspection, image: &Image, layer: &Layer) -> Row {
     let number = step(image, layer).and_then(|step| step.number);
     vec![
         Text::name(&*inspection.reference),

@@ -1,6 +1,5 @@
 //! Several references in one table, to choose between them.
 
-use super::words::{UNKNOWN, date, footnotes, uncompressed};
 use super::{Failure, Outcome};
 use crate::image::{Image, Inspection};
 use crate::oci::Platform;
@@ -8,6 +7,7 @@ use crate::report::document::{
     Block, Column, Document, Overflow, Piece, Row, Section, Share, Style, Table, Text,
 };
 use crate::report::encode::Untrusted;
+use crate::report::words::{UNKNOWN, date, footnotes, uncompressed};
 
 const COLUMNS: [Column; 8] = [
     Column::rest("reference", Overflow::Wrap),

@@ -7,6 +7,8 @@
 mod glyph;
 mod table;
 
+pub(super) use self::table::Rows;
+
 use self::glyph::{Line, Lines, cut, glyphs, pad_to, plain, wrap};
 use super::document::{Block, Document, Fact, Overflow, Section, Style, Text};
 use super::encode::Symbols;
@@ -46,11 +48,7 @@ struct Sheet {
 
 /// Renders `document` for a terminal.
 pub fn terminal(document: &Document, options: &TerminalOptions) -> String {
-    let sheet = Sheet {
-        width: options.width.max(MIN_WIDTH),
-        symbols: if options.unicode { Symbols::Unicode } else { Symbols::Ascii },
-        units: options.units,
-    };
+    let sheet = Sheet::new(options);
     let mut lines = wrap(sheet.glyphs(&document.title.clone().styled(Style::Heading)), sheet.width);
     for section in &document.sections {
         lines.push(Line::new());
@@ -60,6 +58,14 @@ pub fn terminal(document: &Document, options: &TerminalOptions) -> String {
 }
 
 impl Sheet {
+    fn new(options: &TerminalOptions) -> Self {
+        Self {
+            width: options.width.max(MIN_WIDTH),
+            symbols: if options.unicode { Symbols::Unicode } else { Symbols::Ascii },
+            units: options.units,
+        }
+    }
+
     fn section(self, section: &Section) -> Lines {
         let mut lines = Lines::new();
         if !section.heading.is_empty() {

@@ -3,8 +3,8 @@
 //! Columns of rank 0 are always shown; the others, lowest rank first, as far as they fit. Where not
 //! even the necessary ones fit, each row becomes a list of named values.
 
-use super::glyph::{Line, Lines, bar, cut, pad_to, plain, rule, width, wrap};
-use super::{GAP, Sheet, hang};
+use super::glyph::{Line, Lines, bar, cut, pad_to, plain, print, rule, width, wrap};
+use super::{GAP, Sheet, TerminalOptions, hang};
 use crate::report::document::{Align, Column, Fit, Overflow, Piece, Row, Style, Table, Text};
 
 const BAR_MIN: usize = 6;
@@ -29,13 +29,49 @@ struct Place {
     width: usize,
 }
 
+/// Rows that are printed one by one, in columns that are known before.
+pub(in crate::report) struct Rows {
+    sheet: Sheet,
+    columns: Vec<Column>,
+    places: Option<Vec<Place>>,
+    color: bool,
+}
+
+impl Rows {
+    /// Gives the columns the widths that `widest` wants.
+    pub(in crate::report) fn new(
+        columns: &[Column],
+        widest: Row,
+        options: TerminalOptions,
+    ) -> Self {
+        let table = Table { columns: columns.to_vec(), rows: vec![widest], totals: Vec::new() };
+        let sheet = Sheet::new(&options);
+        let places = sheet.places(&table);
+        Self { sheet, columns: table.columns, places, color: options.color }
+    }
+
+    /// The lines above the rows; none where each row is a list of named values.
+    pub(in crate::report) fn header(&self) -> String {
+        let lines = self.places.as_ref().map(|places| self.sheet.header(&self.columns, places));
+        print(&lines.unwrap_or_default(), self.color)
+    }
+
+    /// The lines of a row.
+    pub(in crate::report) fn row(&self, row: &Row) -> String {
+        let lines = match &self.places {
+            Some(places) => self.sheet.row(&self.columns, places, row),
+            None => self.sheet.card(&self.columns, row),
+        };
+        print(&lines, self.color)
+    }
+}
+
 impl Sheet {
     pub(super) fn table(self, table: &Table) -> Lines {
         let Some(places) = self.places(table) else {
             return self.cards(table);
         };
-        let header = table.columns.iter().map(|column| Text::from(column.title).styled(Style::Dim));
-        let mut lines = self.row(&table.columns, &places, &header.collect());
+        let mut lines = self.header(&table.columns, &places);
         lines.extend(table.rows.iter().flat_map(|row| self.row(&table.columns, &places, row)));
         if !table.totals.is_empty() {
             lines.push(rule(total(&places), self.symbols));
@@ -46,6 +82,11 @@ impl Sheet {
         }
         lines.extend(table.totals.iter().flat_map(|row| self.row(&columns, &places, row)));
         lines
+    }
+
+    fn header(self, columns: &[Column], places: &[Place]) -> Lines {
+        let titles = columns.iter().map(|column| Text::from(column.title).styled(Style::Dim));
+        self.row(columns, places, &titles.collect())
     }
 
     /// The columns that fit and their widths; `None` when even the necessary ones do not.

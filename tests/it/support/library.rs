@@ -18,8 +18,8 @@ use futures::future::BoxFuture;
 use regsize::cache::Cache;
 use regsize::collect::{BaseSource, Request, Session};
 use regsize::image::Inspection;
-use regsize::oci::Digest;
-use regsize::registry::{Error, Fetched, Options, Registries, RetryPolicy, Timer};
+use regsize::oci::{Descriptor, Digest};
+use regsize::registry::{Blob, Error, Fetched, Options, Registries, RetryPolicy, Timer};
 use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -52,6 +52,8 @@ struct State {
     now: Duration,
     holding: bool,
     waits: Vec<Duration>,
+    /// Who watches that something happens in time; ends only when a test says so.
+    watchers: Vec<oneshot::Sender<()>>,
     sleepers: Vec<(Duration, oneshot::Sender<()>)>,
 }
 
@@ -71,6 +73,22 @@ impl Clock {
         let short = |state: &mut State| state.sleepers.len() < count;
         let waited = self.changed.wait_timeout_while(state, PATIENCE, short).expect("no panic");
         assert!(!waited.1.timed_out(), "{} of {count} wait", waited.0.sleepers.len());
+    }
+
+    /// Waits until somebody watches that something happens in time.
+    pub fn wait_for_watcher(&self) {
+        let state = lock(&self.state);
+        let none = |state: &mut State| state.watchers.iter().all(oneshot::Sender::is_closed);
+        let waited = self.changed.wait_timeout_while(state, PATIENCE, none).expect("no panic");
+        assert!(!waited.1.timed_out(), "nobody watches");
+    }
+
+    /// Ends the spans of all who watch that something happens in time.
+    pub fn end_spans(&self) {
+        for watcher in std::mem::take(&mut lock(&self.state).watchers) {
+            // One that was dropped is not woken.
+            let _ = watcher.send(());
+        }
     }
 
     /// Moves the clock on and wakes those whose time has come.
@@ -100,6 +118,13 @@ impl Timer for Clock {
         let (wake, woken) = oneshot::channel();
         let until = state.now + duration;
         state.sleepers.push((until, wake));
+        self.changed.notify_all();
+        Box::pin(async move { drop(woken.await) })
+    }
+
+    fn limit(&self, _: Duration) -> BoxFuture<'static, ()> {
+        let (wake, woken) = oneshot::channel();
+        lock(&self.state).watchers.push(wake);
         self.changed.notify_all();
         Box::pin(async move { drop(woken.await) })
     }
@@ -174,6 +199,28 @@ impl Library {
         self.runtime.spawn(async move {
             registry.blob_range(reference.repository(), &digest, size, size - 8, 8).await
         })
+    }
+
+    /// Starts to read a blob in the reference's repository.
+    pub fn blob(
+        &self,
+        registries: &Arc<Registries>,
+        reference: &str,
+        descriptor: &Descriptor,
+    ) -> Blob {
+        let reference: regsize::reference::Reference = reference.parse().expect("a reference");
+        let registry = registries.get(&reference).expect("a registry");
+        let _runtime = self.runtime.enter();
+        registry.blob(reference.repository(), descriptor)
+    }
+
+    /// Reads a blob to its end.
+    pub fn read(&self, blob: &mut Blob) -> Result<Vec<u8>, Error> {
+        let mut bytes = Vec::new();
+        while let Some(chunk) = self.runtime.block_on(blob.next()) {
+            bytes.extend_from_slice(&chunk?);
+        }
+        Ok(bytes)
     }
 
     /// Waits for what was started.

@@ -13,6 +13,9 @@
 
 #![allow(dead_code, unreachable_pub)]
 
+pub mod agreement;
+pub mod analysis;
+pub mod blob;
 pub mod canary;
 pub mod client;
 pub mod distribution;
@@ -21,7 +24,9 @@ pub mod image;
 pub mod index;
 pub mod layer;
 pub mod library;
+pub mod listing;
 pub mod login;
+pub mod oracle;
 pub mod provenance;
 pub mod real;
 pub mod registry;
@@ -32,7 +37,9 @@ pub mod sandbox;
 pub mod tls;
 pub mod token;
 pub mod verdict;
+pub mod workshop;
 
+pub use blob::{RunningStore, Store};
 pub use canary::Canary;
 pub use client::{BodyEnd, Connection};
 pub use http::{Origin, Server};
@@ -49,3 +56,4 @@ pub use sandbox::{Sandbox, auths};
 pub use tls::{Flaw, TestCa};
 pub use token::TokenServer;
 pub use verdict::{accepted, check_text, refused};
+pub use workshop::{Layout, Workshop};

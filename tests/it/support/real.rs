@@ -23,6 +23,7 @@ use tempfile::TempDir;
 
 use super::client::{Answer, Connection};
 use super::image::Bundle;
+use super::workshop::Layout;
 
 /// Longer than the registry takes to start on a busy machine.
 const START_TIME: Duration = Duration::from_secs(30);
@@ -146,6 +147,22 @@ impl RealRegistry {
         run("skopeo", "skopeo", &arguments);
     }
 
+    /// Stores the image of an OCI layout byte for byte.
+    pub fn push_layout(&self, name: &str, layout: &Layout) {
+        let to = format!("docker://{}", self.reference(name));
+        let options = ["--insecure-policy", "--dest-tls-verify=false", "--quiet"];
+        let exactly = ["--preserve-digests", &layout.name(), &to];
+        run("skopeo", "skopeo", &[&["copy"], &options[..], &exactly].concat());
+    }
+
+    /// Loses the content of a blob: whoever asks for it gets an error.
+    pub fn lose_blob(&self, digest: &str) {
+        let hex = digest.strip_prefix("sha256:").expect("a digest of SHA-256");
+        let blobs = self.storage().join("docker/registry/v2/blobs/sha256");
+        let data = blobs.join(&hex[..2]).join(hex).join("data");
+        std::fs::remove_file(data).expect("a blob of the registry");
+    }
+
     fn send(
         &self,
         connection: &mut Connection,
@@ -194,7 +211,8 @@ pub fn skopeo_pull(reference: &str, directory: &Path) {
     run("skopeo", "skopeo", &[&options[..], &[&from, &to]].concat());
 }
 
-fn missing(program: &str, package: &str, error: &std::io::Error) -> ! {
+/// Fails the test for want of a program.
+pub fn missing(program: &str, package: &str, error: &std::io::Error) -> ! {
     panic!("cannot run `{program}` ({error}): this test needs the Debian package `{package}`");
 }
 

@@ -78,7 +78,7 @@ pub(super) fn command(step: &Step) -> Text {
 }
 
 /// Whether `layer` is one that registries may leave out.
-pub(in crate::report) fn is_foreign(layer: &Layer) -> bool {
+pub(super) fn is_foreign(layer: &Layer) -> bool {
     matches!(layer.media_type.kind(), Kind::Layer(LayerType { foreign: true, .. }))
 }
 

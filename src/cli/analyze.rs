@@ -1,0 +1,49 @@
+//! `regsize analyze`: what the layers hold.
+
+use super::args::{AnalyzeArgs, Cli};
+use super::exit::Exit;
+use super::run::{finish, not_started, prepare, render_options, request, sort};
+use crate::analysis::{Analysis, AnalysisOptions, analyze};
+use crate::collect::{LayerRequest, Session};
+use crate::registry::Error;
+use crate::report::{AnalyzeOptions, Outcome, render_analysis};
+
+pub(super) async fn run(cli: &Cli, args: &AnalyzeArgs) -> Exit {
+    let outcomes = outcomes(cli, args).await;
+    let outcomes = outcomes.unwrap_or_else(|error| not_started(&args.images.references, &error));
+    let show = AnalyzeOptions {
+        sort: sort(args.images.sort),
+        top: args.top,
+        dive: args.dive,
+        verbose: cli.output.verbose,
+    };
+    let options = render_options(cli, show);
+    let is_doubtful = |found: &Analysis| args.images.strict && is_doubtful(found);
+    finish(cli, &outcomes, is_doubtful, |out| render_analysis(&outcomes, &options, out))
+}
+
+/// Whether there is a warning, or a layer that two readers would take differently.
+fn is_doubtful(analysis: &Analysis) -> bool {
+    !analysis.inspection.warnings.is_empty()
+        || analysis.images.iter().any(|image| !image.ambiguous.is_empty())
+}
+
+async fn outcomes(cli: &Cli, args: &AnalyzeArgs) -> Result<Vec<Outcome<Analysis>>, Error> {
+    let typed = &args.images.references;
+    let prepared = prepare(cli, typed)?;
+    let request = request(&args.images)?;
+    let wanted = LayerRequest {
+        min_size: args.read.min_layer,
+        no_toc: args.read.no_toc,
+        verify_toc: args.verify_toc,
+        verify_diff_ids: args.verify_diff_ids,
+        all_platforms: args.images.all_platforms,
+        ..LayerRequest::default()
+    };
+    let options = AnalysisOptions { dive: args.dive, top: args.top };
+    let ask = async |session: &Session, reference, observer| {
+        let read = session.layers(&reference, &request, &wanted, &observer).await?;
+        Ok(analyze(read, &options))
+    };
+    Ok(prepared.outcomes(typed, ask).await)
+}

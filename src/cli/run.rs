@@ -1,0 +1,170 @@
+//! What the commands on images share: from arguments to a session, from results to a report.
+
+use std::error::Error as _;
+use std::io::{self, Write};
+
+use futures::future::join_all;
+
+use super::args::{Cli, ImagesArgs, OutputArgs, OutputFormat, SortBy};
+use super::exit::Exit;
+use super::progress::{Progress, line};
+use super::{cache, complain, environment, write_report};
+use crate::cache::Cache;
+use crate::collect::{BaseSource, LayerObserver, Request, Session};
+use crate::oci::Platform;
+use crate::reference::{Reference, without_password};
+use crate::registry::{Error, ErrorKind, Registries};
+use crate::report::{Failure, Format, Outcome, RenderOptions, Sort, TerminalOptions};
+use crate::size::Units;
+
+/// Everything that must be right before a registry is asked.
+pub(super) struct Prepared {
+    session: Session,
+    cache: Cache,
+    references: Vec<Result<Reference, Error>>,
+    progress: Progress,
+    verbose: bool,
+}
+
+/// Reads references, options and credentials, and opens the cache.
+pub(super) fn prepare(cli: &Cli, typed: &[String]) -> Result<Prepared, Error> {
+    let references: Vec<_> = typed.iter().map(|typed| parse(typed)).collect();
+    let progress = Progress::new(cli.output.verbose);
+    let known = references.iter().flatten();
+    let options = environment::options(&cli.network, known, progress.observer())?;
+    let limits = environment::layer_limits(&cli.network)?;
+    let (cache, notice) = environment::cache(&cli.network);
+    if let Some(notice) = notice {
+        line(&format!("note: {notice}"));
+    }
+    let session = Session::new(Registries::new(options), cache.clone()).with_limits(limits);
+    Ok(Prepared { session, cache, references, progress, verbose: cli.output.verbose })
+}
+
+impl Prepared {
+    /// Asks for every reference at once; what failed is told on stderr.
+    pub(super) async fn outcomes<T>(
+        self,
+        typed: &[String],
+        ask: impl AsyncFn(&Session, Reference, LayerObserver) -> Result<T, Error>,
+    ) -> Vec<Outcome<T>> {
+        let Self { session, cache: kept, references, progress, verbose } = self;
+        let asked =
+            references.into_iter().zip(typed).map(|(reference, typed)| {
+                let (ask, session, observer) = (&ask, &session, progress.layers());
+                async move {
+                    ask(session, reference?, observer).await.map_err(|error| error.about(typed))
+                }
+            });
+        let results = join_all(asked).await;
+        drop(progress);
+        cache::remark(&kept, verbose);
+        let results = results.into_iter().zip(typed);
+        results.map(|(result, typed)| outcome(typed, result.inspect_err(complain))).collect()
+    }
+}
+
+/// The outcomes of a run that could not start.
+pub(super) fn not_started<T>(typed: &[String], error: &Error) -> Vec<Outcome<T>> {
+    complain(error);
+    let failed = |typed: &String| Outcome {
+        reference: without_password(typed).into_owned(),
+        result: Err(failure(error)),
+    };
+    typed.iter().map(failed).collect()
+}
+
+/// Writes the report, and tells how the run ended.
+pub(super) fn finish<T>(
+    cli: &Cli,
+    outcomes: &[Outcome<T>],
+    is_doubtful: impl Fn(&T) -> bool,
+    render: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+) -> Exit {
+    let is_bad = |outcome: &Outcome<T>| outcome.result.as_ref().map_or(true, &is_doubtful);
+    let exit = if outcomes.iter().any(is_bad) { Exit::Unknown } else { Exit::Fine };
+    // A single reference that failed has no report but its error, which programs read from stdout.
+    if let ([Outcome { result: Err(_), .. }], true) =
+        (outcomes, cli.output.format != OutputFormat::Json)
+    {
+        return exit;
+    }
+    let written = write_report(render);
+    if written == Exit::Fine { exit } else { written }
+}
+
+/// What to find out about images.
+pub(super) fn request(args: &ImagesArgs) -> Result<Request, Error> {
+    Ok(Request {
+        platform: args.platform.platform.clone(),
+        preferred: Platform::host(),
+        detail_all: args.all_platforms,
+        tails: false,
+        base: match &args.base {
+            Some(typed) => BaseSource::Given(parse(typed)?),
+            None if args.no_base => BaseSource::Claims,
+            None => BaseSource::Evidence,
+        },
+        referrers: false,
+    })
+}
+
+/// How a report is rendered that shows `show`.
+pub(super) fn render_options<T>(cli: &Cli, show: T) -> RenderOptions<T> {
+    RenderOptions { format: format(&cli.output), show, terminal: terminal_options(&cli.output) }
+}
+
+/// The form of the report.
+pub(super) fn format(output: &OutputArgs) -> Format {
+    match output.format {
+        OutputFormat::Terminal => Format::Terminal,
+        OutputFormat::Markdown => Format::Markdown,
+        OutputFormat::Json => Format::Json,
+        OutputFormat::Csv => Format::Csv,
+    }
+}
+
+/// The terminal that the report is for.
+pub(super) fn terminal_options(output: &OutputArgs) -> TerminalOptions {
+    TerminalOptions {
+        width: environment::width(output.width),
+        color: environment::color(output.no_color),
+        unicode: environment::unicode(),
+        units: if output.iec { Units::Binary } else { Units::Decimal },
+    }
+}
+
+/// The order of layers.
+pub(super) fn sort(sort: SortBy) -> Sort {
+    match sort {
+        SortBy::Step => Sort::Step,
+        SortBy::Size => Sort::Size,
+    }
+}
+
+fn parse(typed: &str) -> Result<Reference, Error> {
+    typed.parse().map_err(|error: crate::reference::ReferenceError| {
+        let usage = Error::new(ErrorKind::Usage, error.to_string());
+        match error.source() {
+            Some(source) => usage.because(source.to_string()),
+            None => usage,
+        }
+    })
+}
+
+fn outcome<T>(typed: &str, result: Result<T, Error>) -> Outcome<T> {
+    let reference = without_password(typed).into_owned();
+    Outcome { reference, result: result.map_err(|error| failure(&error)) }
+}
+
+/// An error as reports for programs have it.
+pub(super) fn failure(error: &Error) -> Failure {
+    let mut message = error.to_string();
+    let mut cause = error.source();
+    while let Some(source) = cause {
+        message.push_str(": ");
+        message.push_str(&source.to_string());
+        cause = source.source();
+    }
+    Failure { kind: error.kind().as_str(), message, hint: error.what_to_do().map(str::to_owned) }
+}

@@ -1,0 +1,278 @@
+//! Reads one layer, on a thread of its own.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use tokio::runtime::Handle;
+
+use super::layers::{LayerEvent, LayerObserver, LayerRead, LayerRequest, is_optional};
+use super::stream::{BlobRanges, BlobReader, Stop, explain, wait};
+use crate::cache::{Attempt, Bucket, Cache, Lock, pauses, toc_key};
+use crate::layer::codec;
+use crate::layer::toc_reader::{Claim, TocRequest, read_claimed, read_ztoc};
+use crate::layer::{self, Limits, OddityKind, ReadRequest, Toc, Windows, differs, read_layer};
+use crate::oci::{Descriptor, Digest};
+use crate::registry::{Error, ErrorKind, Registry};
+
+/// How long another process may take to read a layer before this one reads it too.
+const LONGEST_WAIT: Duration = Duration::from_mins(1);
+
+/// A layer to be read.
+pub(super) struct Job {
+    pub(super) descriptor: Descriptor,
+    /// The digest of its tar stream, by the config.
+    pub(super) diff_id: Option<Digest>,
+    /// The table of contents that its annotations vouch for.
+    pub(super) claim: Option<Claim>,
+    /// Whether they do for an eStargz one, also if it is not wanted.
+    pub(super) has_stargz: bool,
+    /// The table of contents that a SOCI index has for it.
+    pub(super) ztoc: Option<Descriptor>,
+    /// Its place in the plan.
+    pub(super) place: usize,
+}
+
+/// What became of a layer: nothing if it cannot be listed, which a warning then explains.
+pub(super) struct Outcome {
+    pub(super) layer: Option<LayerRead>,
+    pub(super) warnings: Vec<String>,
+}
+
+/// What the threads that read layers share.
+pub(super) struct Reader {
+    pub(super) runtime: Handle,
+    pub(super) cache: Cache,
+    pub(super) registry: Arc<Registry>,
+    pub(super) repository: String,
+    pub(super) limits: Limits,
+    pub(super) wanted: LayerRequest,
+    pub(super) windows: Arc<Windows>,
+    pub(super) observer: LayerObserver,
+    pub(super) stop: Stop,
+}
+
+impl Reader {
+    /// The layer as the cache has it, if what was asked for allows that.
+    pub(super) fn cached(&self, job: &Job) -> Option<LayerRead> {
+        if self.wanted.verify_diff_ids || self.wanted.verify_toc {
+            return None;
+        }
+        let Descriptor { digest, size, .. } = &job.descriptor;
+        let claim = self.claim_key(job).map(|claim| toc_key(digest, Some(&claim)));
+        let keys = [Some(toc_key(digest, None)), claim];
+        // A manifest that gives the blob another size is wrong, which reading it will tell.
+        let fits = |toc: &Toc| toc.blob_size() == *size;
+        let toc = keys.into_iter().flatten().find_map(|key| self.get(&key).filter(fits))?;
+        Some(LayerRead { toc: Arc::new(toc), cached: true, transferred: 0 })
+    }
+
+    /// Reads a layer by the shortest way there is.
+    pub(super) fn read(&self, job: &Job) -> Result<Outcome, Error> {
+        let Descriptor { digest, size, .. } = &job.descriptor;
+        (self.observer)(&LayerEvent::Started {
+            layer: job.place,
+            name: digest.short().to_owned(),
+            bytes: *size,
+        });
+        // Another process may be reading the same layer; then this one waits for it.
+        let _lock = self.lock(digest);
+        let outcome = match self.cached(job) {
+            Some(layer) => Ok(Outcome { layer: Some(layer), warnings: Vec::new() }),
+            None => self.transfer(job),
+        };
+        (self.observer)(&LayerEvent::Finished { layer: job.place });
+        outcome
+    }
+
+    fn get(&self, key: &Digest) -> Option<Toc> {
+        let mut toc = codec::decode(&self.cache.get(Bucket::Tocs, key)?, &self.limits)?;
+        if self.wanted.captures {
+            let captures = self.cache.get(Bucket::Captures, key)?;
+            codec::decode_captures(&captures, &mut toc, &self.limits).then_some(())?;
+        }
+        Some(toc)
+    }
+
+    /// The listing without what nobody asked for.
+    fn relieved(&self, mut toc: Toc) -> Toc {
+        if !self.wanted.captures {
+            toc.captures = Vec::new();
+        }
+        toc
+    }
+
+    fn put(&self, key: &Digest, toc: &Toc) {
+        self.cache.put(Bucket::Tocs, key, &codec::encode(toc));
+        // A later run may want them, and the layer is not read again.
+        self.cache.put(Bucket::Captures, key, &codec::encode_captures(toc));
+    }
+
+    /// What vouches for the table of contents that a layer has, if it has one. Where the table is
+    /// in the blob is not covered by a digest, so the answer of one registry is none for another.
+    fn claim_key(&self, job: &Job) -> Option<String> {
+        let claim = match (&job.claim, &job.ztoc) {
+            (Some(claim), _) => claim.key(),
+            (None, Some(ztoc)) => format!("soci {}", ztoc.digest),
+            (None, None) => return None,
+        };
+        Some(format!("{} {} {claim}", self.registry.name(), job.descriptor.size))
+    }
+
+    fn lock(&self, digest: &Digest) -> Option<Lock> {
+        let mut pauses = pauses(LONGEST_WAIT);
+        loop {
+            match self.cache.try_lock(&toc_key(digest, None)) {
+                Attempt::Held(lock) => return Some(lock),
+                Attempt::Unavailable => return None,
+                Attempt::Busy => {
+                    let pause = pauses.next().filter(|_| !self.stop.is_set())?;
+                    if pause.announce {
+                        (self.observer)(&LayerEvent::Waiting { name: digest.short().to_owned() });
+                    }
+                    std::thread::sleep(pause.length);
+                }
+            }
+        }
+    }
+
+    fn transfer(&self, job: &Job) -> Result<Outcome, Error> {
+        let digest = &job.descriptor.digest;
+        let mut warnings = Vec::new();
+        let mut transferred = 0;
+        let listed = match self.listed(job, &mut transferred) {
+            Some(Ok((toc, claim))) if !self.wanted.verify_toc => {
+                self.put(&toc_key(digest, Some(&claim)), &toc);
+                let toc = Arc::new(self.relieved(toc));
+                let layer = LayerRead { toc, cached: false, transferred };
+                return Ok(Outcome { layer: Some(layer), warnings });
+            }
+            Some(Ok((toc, _))) => Some(toc),
+            Some(Err(error)) => {
+                warnings.push(format!(
+                    "the table of contents of layer {} is not used: {error}",
+                    digest.short()
+                ));
+                None
+            }
+            None => None,
+        };
+        let toc = match self.stream(job, &mut transferred) {
+            Ok(Ok(toc)) => toc,
+            Ok(Err(why)) => {
+                warnings.push(format!("layer {} is left out: {why}", digest.short()));
+                return Ok(Outcome { layer: None, warnings });
+            }
+            Err(error) => return Err(error.about(&format!("layer {digest}"))),
+        };
+        self.put(&toc_key(digest, None), &toc);
+        let toc = self.relieved(compared(toc, listed.as_ref(), digest, &mut warnings));
+        let layer = LayerRead { toc: Arc::new(toc), cached: false, transferred };
+        Ok(Outcome { layer: Some(layer), warnings })
+    }
+
+    /// The layer as a table of contents lists it, with what vouches for that; `None` where there
+    /// is no such table.
+    fn listed(&self, job: &Job, transferred: &mut u64) -> Option<Result<(Toc, String), Error>> {
+        let request =
+            TocRequest { blob_size: job.descriptor.size, limits: self.limits, captures: true };
+        let ranges = BlobRanges {
+            runtime: self.runtime.clone(),
+            registry: Arc::clone(&self.registry),
+            repository: &self.repository,
+            descriptor: &job.descriptor,
+            received: AtomicU64::new(0),
+        };
+        let key = self.claim_key(job)?;
+        let listed = match (&job.claim, &job.ztoc) {
+            (Some(claim), _) => read_claimed(claim, &request, &ranges).map_err(explain),
+            (None, Some(ztoc)) => self.ztoc(ztoc, &request),
+            (None, None) => return None,
+        };
+        *transferred += ranges.received.load(Ordering::Relaxed);
+        *transferred += job.ztoc.as_ref().map_or(0, |ztoc| ztoc.size);
+        Some(listed.map(|toc| (toc, key)))
+    }
+
+    fn ztoc(&self, ztoc: &Descriptor, request: &TocRequest) -> Result<Toc, Error> {
+        let ceiling = self.limits.toc_unpacked;
+        let (registry, repository) = (Arc::clone(&self.registry), self.repository.clone());
+        let ztoc = ztoc.clone();
+        let bytes = wait(&self.runtime, async move {
+            let what = "the SOCI table of contents";
+            registry.small_blob(&repository, &ztoc, ceiling, what).await
+        });
+        let bytes = bytes.map_err(|error| explain(error.into()))??;
+        read_ztoc(&bytes, request).map_err(explain)
+    }
+
+    /// Reads the whole layer; the inner error is why it cannot be listed at all. A blob that was
+    /// not what its digest says is asked for once more.
+    fn stream(&self, job: &Job, transferred: &mut u64) -> Result<Result<Toc, String>, Error> {
+        let read = match self.stream_once(job, transferred) {
+            Err(failure) if failure.again => self.stream_once(job, transferred),
+            read => read,
+        };
+        read.map_err(|failure| failure.error)
+    }
+
+    fn stream_once(
+        &self,
+        job: &Job,
+        transferred: &mut u64,
+    ) -> Result<Result<Toc, String>, Box<Failure>> {
+        let _entered = self.runtime.enter();
+        let blob = self.registry.blob(&self.repository, &job.descriptor);
+        let advanced = |bytes| {
+            (self.observer)(&LayerEvent::Advanced { layer: job.place, bytes });
+        };
+        let mut reader = BlobReader::new(blob, &self.stop, &advanced);
+        let request = ReadRequest {
+            blob_size: job.descriptor.size,
+            limits: self.limits,
+            captures: true,
+            uncompressed: job.diff_id.as_ref().filter(|_| self.wanted.verify_diff_ids),
+            table_at_end: job.has_stargz,
+            windows: &self.windows,
+        };
+        let read = read_layer(&mut reader, &request);
+        *transferred += reader.received();
+        match read {
+            Ok(toc) => Ok(Ok(toc)),
+            Err(error) if error.kind() == layer::ErrorKind::Unsupported => {
+                Ok(Err(error.to_string()))
+            }
+            Err(error) => {
+                let is_input = error.kind() == layer::ErrorKind::Input;
+                let error = explain(error);
+                if error.kind() == ErrorKind::NotFound && is_optional(&job.descriptor) {
+                    return Ok(Err(error.to_string()));
+                }
+                // A transfer may go wrong once; what is wrong with a verified layer stays so.
+                let again = is_input && error.kind() == ErrorKind::BadData;
+                Err(Box::new(Failure { error, again }))
+            }
+        }
+    }
+}
+
+/// Why a layer was not read.
+struct Failure {
+    error: Error,
+    /// Whether another attempt may help.
+    again: bool,
+}
+
+/// The layer as it was read, flagged if its table of contents says something else.
+fn compared(toc: Toc, listed: Option<&Toc>, digest: &Digest, warnings: &mut Vec<String>) -> Toc {
+    let Some(listed) = listed.filter(|listed| differs(listed, &toc)) else { return toc };
+    warnings.push(format!(
+        "the table of contents of layer {} lists {} content bytes, the layer has {}: the layer counts",
+        digest.short(),
+        listed.content(),
+        toc.content()
+    ));
+    let mut toc = toc;
+    toc.oddities.add(OddityKind::TocDiffers, None);
+    toc
+}

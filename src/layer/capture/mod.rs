@@ -1,0 +1,186 @@
+//! Contents that are kept while a layer passes, so that no layer is read twice.
+//!
+//! Whole, of the files on the capture list ([`list`]); the first bytes of large files, which tell
+//! what they are; and the ends of archives, which hold their directories. Kept within a ceiling,
+//! of which whole contents have three quarters; what does not fit is counted.
+
+mod list;
+
+use super::Capture;
+
+/// Whole contents are kept up to this size.
+pub(super) const WHOLE: u64 = 4 << 20;
+/// Of larger ones on the list, this much of either end.
+const PART: u64 = 2 << 20;
+/// Of other files that are this large, the head is kept.
+const LARGE: u64 = 256 << 10;
+const HEAD: u64 = 4 << 10;
+/// Of archives that are this large, the tail as well.
+const LARGE_ARCHIVE: u64 = 1_000_000;
+const TAIL: u64 = 64 << 10;
+
+/// Whether the list has a file, by its name as the archive has it.
+pub(super) fn is_listed(name: &[u8]) -> bool {
+    list::has(name)
+}
+
+/// Keeps contents of one file after another.
+#[derive(Debug)]
+pub(super) struct Captures {
+    /// Bytes that may still be kept of the files on the list, and of ends.
+    whole: u64,
+    ends: u64,
+    current: Option<Current>,
+    kept: Vec<Capture>,
+    dropped: u64,
+}
+
+#[derive(Debug)]
+struct Current {
+    capture: Capture,
+    plan: Plan,
+    size: u64,
+    /// Bytes seen.
+    at: u64,
+}
+
+/// How much of a file is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Plan {
+    head: u64,
+    tail: u64,
+    listed: bool,
+}
+
+impl Plan {
+    /// Decides by a file's name as the archive has it, and its size.
+    fn of(name: &[u8], size: u64) -> Option<Self> {
+        if size == 0 {
+            return None;
+        }
+        if list::has(name) {
+            let (head, tail) = if size <= WHOLE { (size, 0) } else { (PART, PART) };
+            return Some(Self { head, tail, listed: true });
+        }
+        let tail = if size >= LARGE_ARCHIVE && list::is_archive(name) { TAIL } else { 0 };
+        (size >= LARGE).then_some(Self { head: HEAD, tail, listed: false })
+    }
+}
+
+impl Captures {
+    /// Keeps nothing more than `ceiling` bytes.
+    pub(super) fn new(ceiling: usize) -> Self {
+        let ceiling = ceiling as u64;
+        let ends = ceiling / 4;
+        Self { whole: ceiling - ends, ends, current: None, kept: Vec::new(), dropped: 0 }
+    }
+
+    /// Starts with a file.
+    pub(super) fn begin(&mut self, entry: u32, name: &[u8], size: u64) {
+        self.current = Plan::of(name, size).and_then(|plan| {
+            let left = if plan.listed { &mut self.whole } else { &mut self.ends };
+            let Some(rest) = left.checked_sub(plan.head + plan.tail) else {
+                self.dropped += 1;
+                return None;
+            };
+            *left = rest;
+            let capture = Capture { entry, head: Vec::new(), tail: Vec::new() };
+            Some(Current { capture, plan, size, at: 0 })
+        });
+    }
+
+    /// Takes the next bytes of the file.
+    pub(super) fn content(&mut self, bytes: &[u8]) {
+        let Some(current) = &mut self.current else { return };
+        let Plan { head, tail, .. } = current.plan;
+        let end = current.at + bytes.len() as u64;
+        if current.at < head {
+            current.capture.head.extend_from_slice(part(bytes, 0, head - current.at));
+        }
+        let tail_start = current.size - tail;
+        if tail > 0 && end > tail_start {
+            let from = tail_start.saturating_sub(current.at);
+            current.capture.tail.extend_from_slice(part(bytes, from, u64::MAX));
+        }
+        current.at = end;
+    }
+
+    /// Ends the file.
+    pub(super) fn end(&mut self) {
+        if let Some(Current { mut capture, .. }) = self.current.take() {
+            capture.head.shrink_to_fit();
+            capture.tail.shrink_to_fit();
+            self.kept.push(capture);
+        }
+    }
+
+    /// What was kept, and how many files were not because of the ceiling.
+    pub(super) fn finish(self) -> (Vec<Capture>, u64) {
+        (self.kept, self.dropped)
+    }
+}
+
+/// The bytes from `from` to `to`, as far as they are there.
+fn part(bytes: &[u8], from: u64, to: u64) -> &[u8] {
+    let index = |at: u64| usize::try_from(at).unwrap_or(usize::MAX).min(bytes.len());
+    &bytes[index(from)..index(to)]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn keep(captures: &mut Captures, name: &str, content: &[u8], cut: usize) {
+        captures.begin(7, name.as_bytes(), content.len() as u64);
+        content.chunks(cut).for_each(|bytes| captures.content(bytes));
+        captures.end();
+    }
+
+    fn bytes(length: u64) -> Vec<u8> {
+        (0..length).map(|at| u8::try_from(at % 251).unwrap()).collect()
+    }
+
+    #[test]
+    fn what_is_kept_depends_on_name_and_size() {
+        let check = |name: &str, size: u64, expected: Option<(u64, u64)>| {
+            let content = bytes(size);
+            for cut in [1 << 16, 100_003, 1 << 24] {
+                let mut captures = Captures::new(64 << 20);
+                keep(&mut captures, name, &content, cut);
+                let (kept, dropped) = captures.finish();
+                assert_eq!(dropped, 0);
+                let Some((head, tail)) = expected else {
+                    assert!(kept.is_empty(), "{name} {size}");
+                    continue;
+                };
+                assert_eq!(kept.len(), 1, "{name} {size}");
+                assert!(kept[0].head == content[..usize::try_from(head).unwrap()], "{name}");
+                assert!(kept[0].tail == content[usize::try_from(size - tail).unwrap()..], "{name}");
+            }
+        };
+        check("etc/os-release", 0, None);
+        check("etc/os-release", 300, Some((300, 0)));
+        check("var/lib/dpkg/status", WHOLE, Some((WHOLE, 0)));
+        check("var/lib/dpkg/status", WHOLE + 1, Some((PART, PART)));
+        check("usr/bin/tool", LARGE - 1, None);
+        check("usr/bin/tool", LARGE, Some((HEAD, 0)));
+        check("usr/bin/tool", 2 << 20, Some((HEAD, 0)));
+        check("opt/app.jar", 999_999, Some((HEAD, 0)));
+        check("opt/app.jar", 1_000_000, Some((HEAD, TAIL)));
+        check("opt/app.tar.gz", 1_000_000, Some((HEAD, TAIL)));
+    }
+
+    #[test]
+    fn what_exceeds_the_ceiling_is_counted() {
+        let mut captures = Captures::new(40_000);
+        keep(&mut captures, "etc/passwd", &bytes(29_000), 1 << 16);
+        keep(&mut captures, "etc/group", &bytes(1001), 1 << 16);
+        keep(&mut captures, "etc/os-release", &bytes(1000), 1 << 16);
+        for _ in 0..3 {
+            keep(&mut captures, "usr/bin/tool", &bytes(LARGE), 1 << 16);
+        }
+        let (kept, dropped) = captures.finish();
+        let lengths: Vec<_> = kept.iter().map(|capture| capture.head.len()).collect();
+        assert_eq!((lengths, dropped), (vec![29_000, 1000, 4096, 4096], 2));
+    }
+}

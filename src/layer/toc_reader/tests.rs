@@ -1,0 +1,453 @@
+//! Tables of contents against what Python's `tarfile` finds in the same layers.
+
+use std::fs;
+use std::io::Read;
+use std::path::PathBuf;
+
+use proptest::prelude::*;
+use sha2::{Digest as _, Sha256};
+
+use super::fuzzing::{Blob, END, estargz, zstd_chunked};
+use super::*;
+use crate::layer::{ErrorKind, Kind, Link, OddityKind, Source};
+use crate::oci::{Annotations, Manifest, MediaType};
+
+const GZIP: &str = "application/vnd.oci.image.layer.v1.tar+gzip";
+const ZSTD: &str = "application/vnd.oci.image.layer.v1.tar+zstd";
+
+fn path(name: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("testdata/toc").join(name)
+}
+
+fn load(name: &str) -> (Vec<u8>, Annotations) {
+    let annotations = fs::read(path(&format!("{name}.annotations.json"))).unwrap();
+    let blob = fs::read(path(&format!("{name}.blob"))).unwrap();
+    (blob, serde_json::from_slice(&annotations).unwrap())
+}
+
+fn ztoc(name: &str) -> Vec<u8> {
+    let packed = fs::read(path(&format!("{name}.ztoc.gz"))).unwrap();
+    let mut bytes = Vec::new();
+    flate2::read::GzDecoder::new(&packed[..]).read_to_end(&mut bytes).unwrap();
+    bytes
+}
+
+fn request(blob_size: usize) -> TocRequest {
+    TocRequest { blob_size: blob_size as u64, limits: Limits::default(), captures: true }
+}
+
+fn media_type(name: &str) -> MediaType {
+    MediaType(if name.starts_with("zstd") { ZSTD } else { GZIP }.into())
+}
+
+fn claim_of(name: &str, annotations: &Annotations, size: usize) -> Claim {
+    claim(&media_type(name), annotations, size as u64).unwrap()
+}
+
+fn read(name: &str) -> Result<Toc, Error> {
+    let (bytes, annotations) = load(name);
+    let claim = claim_of(name, &annotations, bytes.len());
+    read_claimed(&claim, &request(bytes.len()), &Blob::new(bytes))
+}
+
+/// Path, kind, size, mode, uid, gid, time, link, the start of the content's hash.
+type Line = (String, String, u64, u16, u64, u64, i64, Option<String>, Option<String>);
+
+fn listing(name: &str, hashes: bool) -> Vec<Line> {
+    let text = fs::read_to_string(path(&format!("{name}.listing.jsonl"))).unwrap();
+    let lines = text.lines().map(|line| {
+        let mut line: Line = serde_json::from_str(line).unwrap();
+        let (parent, last) = line.0.rsplit_once('/').unwrap_or(("", &line.0));
+        if last == ".wh..wh..opq" {
+            (line.1, line.0) = ("opaque".into(), parent.into());
+        } else if let Some(hidden) = last.strip_prefix(".wh.") {
+            (line.1, line.0) = ("whiteout".into(), format!("{parent}/{hidden}"));
+        }
+        line.8 = line.8.filter(|_| hashes);
+        line
+    });
+    lines.collect()
+}
+
+fn lines(toc: &Toc) -> Vec<Line> {
+    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+    let lines = toc.entries.iter().map(|entry| {
+        let attributes = toc.attributes(entry);
+        let link = entry.link.map(|link| match link {
+            Link::Hard(target) => text(&toc.paths.join(target)),
+            Link::Symbolic(target) => text(toc.text(target)),
+        });
+        (
+            text(&toc.paths.join(entry.path)),
+            entry.kind.as_str().into(),
+            entry.size,
+            attributes.mode,
+            attributes.uid,
+            attributes.gid,
+            entry.mtime,
+            link,
+            entry.hash.map(|hash| hex::encode(hash.0)),
+        )
+    });
+    lines.collect()
+}
+
+fn sum(toc: &Toc) -> u64 {
+    toc.entries.iter().map(|entry| entry.compressed).sum::<u64>() + toc.overhead
+}
+
+fn check_captures(name: &str, toc: &Toc) {
+    let kept: Vec<_> = toc
+        .captures
+        .iter()
+        .map(|capture| {
+            let entry = toc.entries[capture.entry as usize];
+            let digest = hex::encode(&Sha256::digest(&capture.head)[..16]);
+            assert_eq!(Some(digest), entry.hash.map(|hash| hex::encode(hash.0)), "{name}");
+            String::from_utf8(toc.paths.join(entry.path)).unwrap()
+        })
+        .collect();
+    let mut expected = vec!["etc/os-release", "etc/passwd", "var/lib/dpkg/status"];
+    let mut sorted = kept;
+    sorted.sort();
+    expected.sort_unstable();
+    assert_eq!(
+        (sorted, toc.captures_dropped),
+        (expected.into_iter().map(str::to_owned).collect(), 0)
+    );
+}
+
+#[test]
+fn tables_list_what_is_in_their_layers() {
+    let check = |name: &str, source: Source, tar_size: Option<u64>| {
+        let toc = read(name).unwrap_or_else(|error| panic!("{name}: {error}"));
+        let (blob, _) = load(name);
+        assert_eq!(lines(&toc), listing(name, true), "{name}");
+        assert_eq!(sum(&toc), blob.len() as u64, "{name}");
+        assert_eq!((toc.source, toc.tar_size), (source, tar_size), "{name}");
+        assert!(toc.is_sound(), "{name}");
+        let tool = toc.entries.iter().find(|entry| entry.size == 20_000).unwrap();
+        assert!((20_000..22_000).contains(&tool.compressed), "{name}: {}", tool.compressed);
+        let xattrs = toc.attributes.iter().filter(|attributes| attributes.xattrs != 0).count();
+        assert_eq!(xattrs, 1, "{name}");
+        check_captures(name, &toc);
+    };
+    check("estargz-library", Source::EStargz, Some(92_672));
+    check("estargz-inner", Source::EStargz, Some(93_184));
+    check("estargz-lossless", Source::EStargz, None);
+    check("stargz-legacy", Source::EStargz, None);
+    check("zstd-gen1", Source::ZstdChunked, None);
+    check("zstd-broken", Source::ZstdChunked, Some(92_160));
+    check("zstd-gen2", Source::ZstdChunked, Some(92_160));
+    check("zstd-containerd", Source::ZstdChunked, None);
+}
+
+#[test]
+fn footers_tell_where_a_table_is_that_no_annotation_locates() {
+    for name in ["zstd-gen1", "zstd-broken", "zstd-gen2", "zstd-containerd"] {
+        let (bytes, annotations) = load(name);
+        let Claim::ZstdChunked { compressed, json, .. } = claim_of(name, &annotations, bytes.len())
+        else {
+            panic!("{name}")
+        };
+        let (position, tar_split, tar_size) = (None, None, None);
+        let claim = Claim::ZstdChunked { position, compressed, json, tar_split, tar_size };
+        let toc = read_claimed(&claim, &request(bytes.len()), &Blob::new(bytes)).unwrap();
+        assert_eq!(lines(&toc), listing(name, true), "{name}");
+    }
+}
+
+#[test]
+fn a_ztoc_lists_what_is_in_its_layer() {
+    let gzip = load("soci-gzip").0.len();
+    for (name, size) in [("soci-gzip.v1", gzip), ("soci-gzip.v2", gzip), ("soci-plain.v2", 92_160)]
+    {
+        let toc = read_ztoc(&ztoc(name), &request(size)).unwrap();
+        assert_eq!(lines(&toc), listing("soci-gzip", false), "{name}");
+        assert_eq!((sum(&toc), toc.captures_dropped), (size as u64, 3), "{name}");
+        assert!(toc.is_sound() && toc.source == Source::Soci);
+        let tool = toc.entries.iter().find(|entry| entry.size == 20_000).unwrap();
+        assert!(tool.compressed > 5_000, "{name}: {}", tool.compressed);
+        assert!(toc.attributes.iter().any(|attributes| attributes.xattrs != 0));
+        let error = read_ztoc(&ztoc(name), &request(size + 1)).unwrap_err();
+        assert!(error.to_string().contains("another size"), "{error}");
+    }
+}
+
+#[test]
+fn an_index_lists_the_ztocs_of_layers_and_nothing_else() {
+    for version in ["v1", "v2"] {
+        let bytes = fs::read(path(&format!("soci-index.{version}.json"))).unwrap();
+        let index: Manifest = serde_json::from_slice(&bytes).unwrap();
+        let layers = soci_index(&index);
+        let expected = ["soci-gzip.v1", "soci-gzip.v2", "soci-plain.v2"];
+        assert_eq!((index.layers.len(), layers.len()), (5, 3));
+        for (layer, name) in layers.iter().zip(expected) {
+            assert!(layer.ztoc.digest.matches(&ztoc(name)), "{name}");
+        }
+        assert!(layers[0].layer.matches(&load("soci-gzip").0));
+    }
+}
+
+#[test]
+fn what_cannot_be_trusted_is_no_claim() {
+    let check = |name: &str, key: &str, value: Option<&str>, expected: bool| {
+        let (bytes, mut annotations) = load(name);
+        let key = annotations.keys().find(|known| known.contains(key)).unwrap().clone();
+        match value {
+            Some(value) => annotations.insert(key.clone(), value.into()),
+            None => annotations.remove(&key),
+        };
+        let found = claim(&media_type(name), &annotations, bytes.len() as u64);
+        assert_eq!(found.is_some(), expected, "{name} {key} {value:?}: {found:?}");
+    };
+    check("estargz-library", "toc.digest", None, false);
+    check("estargz-library", "toc.digest", Some("sha256:xyz"), false);
+    check("estargz-library", "uncompressed", None, true);
+    check("zstd-gen2", "manifest-checksum", None, false);
+    check("zstd-gen2", "manifest-checksum", Some("md5:1"), false);
+    check("zstd-gen2", "manifest-position", None, false);
+    check("zstd-gen2", "tarsplit", Some("1:2"), true);
+    for position in [
+        "",
+        "1",
+        "1:2:3",
+        "1:2:3:2",
+        "1:2:3:1:1",
+        "-1:2:3:1",
+        "+1:2:3:1",
+        "0:2:3:1",
+        "1:0:3:1",
+        "18446744073709551615:2:3:1",
+        "24676:1:3:1",
+        "99999999999999999999:2:3:1",
+    ] {
+        check("zstd-gen2", "manifest-position", Some(position), false);
+    }
+    check("zstd-containerd", "manifest-checksum", None, true);
+    check("zstd-containerd", "toc.digest", None, true);
+    check("zstd-containerd", "toc.digest", Some(""), false);
+    let (bytes, annotations) = load("estargz-library");
+    let plain = MediaType("application/vnd.oci.image.layer.v1.tar".into());
+    assert_eq!(claim(&plain, &annotations, bytes.len() as u64), None);
+}
+
+#[test]
+fn a_table_without_its_digest_is_refused() {
+    let other = Digest::of(b"other");
+    for name in ["estargz-library", "zstd-gen2", "zstd-containerd"] {
+        let (bytes, annotations) = load(name);
+        for key in annotations.keys().filter(|key| key.ends_with("digest") || key.ends_with("sum"))
+        {
+            let mut annotations = annotations.clone();
+            annotations.insert(key.clone(), other.to_string());
+            let claim = claim_of(name, &annotations, bytes.len());
+            let error = read_claimed(&claim, &request(bytes.len()), &Blob::new(bytes.clone()));
+            let error = error.unwrap_err().to_string();
+            assert!(error.contains("does not have the digest"), "{name} {key}: {error}");
+        }
+    }
+}
+
+#[test]
+fn a_table_elsewhere_is_not_followed() {
+    let error = read("estargz-external").unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unsupported);
+    assert!(error.to_string().contains("another image"));
+}
+
+#[test]
+fn tables_beyond_the_ceilings_are_refused() {
+    for name in ["estargz-library", "zstd-gen2", "zstd-containerd"] {
+        let (bytes, annotations) = load(name);
+        let claim = claim_of(name, &annotations, bytes.len());
+        let check = |limits: Limits| {
+            let request = TocRequest { limits, ..request(bytes.len()) };
+            let error = read_claimed(&claim, &request, &Blob::new(bytes.clone())).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Ceiling, "{name}: {error}");
+        };
+        check(Limits { toc: 100, ..Limits::default() });
+        check(Limits { toc_unpacked: 1000, ..Limits::default() });
+        check(Limits { entries: 5, ..Limits::default() });
+        check(Limits { names: 50, ..Limits::default() });
+    }
+    let size = load("soci-gzip").0.len();
+    let limits = Limits { toc_unpacked: 1000, ..Limits::default() };
+    let request = TocRequest { limits, ..request(size) };
+    assert_eq!(read_ztoc(&ztoc("soci-gzip.v1"), &request).unwrap_err().kind(), ErrorKind::Ceiling);
+}
+
+#[test]
+fn a_table_takes_two_requests_at_most() {
+    for name in ["estargz-library", "stargz-legacy", "zstd-gen2", "zstd-containerd"] {
+        let (bytes, annotations) = load(name);
+        let claim = claim_of(name, &annotations, bytes.len());
+        let request = TocRequest { captures: false, ..request(bytes.len()) };
+        let blob = Blob::new(bytes);
+        read_claimed(&claim, &request, &blob).unwrap();
+        assert!(blob.read.borrow().len() <= 2, "{name}: {:?}", blob.read);
+    }
+}
+
+/// Rows of a JSON document, read with the data ending at 1000.
+fn rows(rows: &str) -> Result<Toc, Error> {
+    let text = format!("{{\"version\":1,\"entries\":[{rows}]}}");
+    let rows = rows::read(text.as_bytes(), Source::EStargz, &request(2000), 1000)?;
+    let mut parts_of = TocRequest { captures: false, ..request(2000) };
+    parts_of.blob_size = 2000;
+    let blob = Blob::new(Vec::new());
+    finish(rows, 1000, contents::Format::Gzip, &parts_of, &mut Parts::new(&blob, 2000))
+}
+
+#[test]
+fn rows_that_do_not_add_up_are_refused() {
+    let check = |text: &str, expected: Option<&str>| match (rows(text), expected) {
+        (Ok(toc), None) => assert!(toc.is_sound() && sum(&toc) == 2000, "{text}"),
+        (Err(error), Some(expected)) => {
+            assert!(error.to_string().contains(expected), "{text}: {error}");
+        }
+        (found, _) => panic!("{text}: {found:?}"),
+    };
+    let file = |rest: &str| format!("{{\"name\":\"a\",\"type\":\"reg\",{rest}}}");
+    let chunk = |rest: &str| format!("{{\"name\":\"a\",\"type\":\"chunk\",{rest}}}");
+    check(&file("\"size\":5,\"offset\":9"), None);
+    check(&file("\"size\":4611686018427387904,\"offset\":9"), Some("at the most"));
+    check(&file("\"size\":4611686018427387904,\"offset\":9,\"chunkSize\":1"), Some("shorter"));
+    check(&file("\"size\":-5,\"offset\":9"), Some("JSON"));
+    check(&file("\"size\":5"), Some("outside"));
+    check(&file("\"size\":5,\"offset\":1000"), Some("outside"));
+    check(&file("\"size\":5,\"offset\":18446744073709551615"), Some("outside"));
+    check(&file("\"size\":5,\"offset\":-1"), Some("JSON"));
+    check(&file("\"size\":5,\"offset\":9,\"endOffset\":8"), Some("ends before"));
+    check(&file("\"size\":5,\"offset\":9,\"endOffset\":1001"), Some("ends before"));
+    check(&file("\"size\":5,\"offset\":9,\"chunkOffset\":1"), Some("gaps"));
+    check(&file("\"size\":5,\"offset\":9,\"chunkSize\":6"), Some("more chunks"));
+    let two = |first: &str, second: &str| format!("{},{}", file(first), chunk(second));
+    let half = "\"size\":5,\"offset\":9,\"chunkSize\":3";
+    check(&two(half, "\"offset\":20,\"chunkOffset\":3"), None);
+    check(&two(half, "\"offset\":20,\"chunkOffset\":3,\"chunkSize\":1"), Some("shorter"));
+    check(&two(half, "\"offset\":20,\"chunkOffset\":2,\"chunkSize\":2"), Some("gaps"));
+    check(&two(half, "\"offset\":20,\"chunkOffset\":4,\"chunkSize\":1"), Some("gaps"));
+    check(&two("\"size\":0", "\"offset\":20"), Some("without its file"));
+    check(&chunk("\"offset\":20"), Some("without its file"));
+    check(&file("\"size\":0,\"digest\":\"sha256:00\""), Some("malformed digest"));
+    check(&file("\"modtime\":\"yesterday\""), Some("RFC 3339"));
+    check(&file("\"xattrs\":{\"user.a\":\"?\"}"), Some("base64"));
+    check("{\"name\":\"a\",\"type\":\"socket\"}", Some("unknown type"));
+    check("{\"name\":\"\u{fffd}\",\"type\":\"dir\"}", Some("UTF-8"));
+    check(&format!("{}1{}", "[".repeat(100_000), "]".repeat(100_000)), Some("JSON"));
+    check("", None);
+}
+
+#[test]
+fn odd_names_and_links_are_taken_as_in_a_tar() {
+    let toc = rows(concat!(
+        "{\"name\":\"../x\",\"type\":\"hardlink\",\"linkName\":\"y\"},",
+        "{\"name\":\"y\",\"type\":\"hardlink\",\"linkName\":\"x\"},",
+        "{\"name\":\"/z/./\",\"type\":\"dir\",\"mode\":16877,\"size\":3},",
+        "{\"name\":\"z\",\"type\":\"hardlink\",\"linkName\":\"missing\"}"
+    ))
+    .unwrap();
+    let names: Vec<_> = lines(&toc).into_iter().map(|line| (line.0, line.3, line.7)).collect();
+    let text = |text: &str| Some(text.to_owned());
+    assert_eq!(
+        names,
+        [
+            ("x".into(), 0, text("y")),
+            ("y".into(), 0, text("x")),
+            ("z".into(), 0o755, None),
+            ("z".into(), 0, text("missing")),
+        ]
+    );
+    let kinds: Vec<_> = toc.oddities.kept.iter().map(|oddity| oddity.kind).collect();
+    assert_eq!(kinds, [OddityKind::EscapingPath, OddityKind::SizeWithoutContent]);
+    assert_eq!(toc.entries[2].kind, Kind::Directory);
+}
+
+#[test]
+fn entries_of_one_member_share_its_bytes() {
+    let file = |name: &str, size: u64, offset: u64, inner: u64| {
+        format!(
+            "{{\"name\":\"{name}\",\"type\":\"reg\",\"size\":{size},\"offset\":{offset},\"innerOffset\":{inner}}}"
+        )
+    };
+    let text = [file("a", 1, 100, 0), file("b", 2, 100, 512), file("c", 7, 400, 0)].join(",");
+    let toc = rows(&text).unwrap();
+    let costs: Vec<_> = toc.entries.iter().map(|entry| entry.compressed).collect();
+    assert_eq!((costs, toc.overhead), (vec![133, 267, 600], 1000));
+}
+
+#[test]
+fn a_document_of_another_version_or_shape_is_refused() {
+    for text in [
+        "",
+        "[]",
+        "{}",
+        "{\"version\":1}",
+        "{\"entries\":[]}",
+        "{\"version\":2,\"entries\":[]}",
+        "{\"version\":1,\"entries\":[],\"entries\":[]}",
+        "{\"version\":1,\"entries\":[]} x",
+        "{\"version\":1,\"entries\":[",
+    ] {
+        let read = rows::read(text.as_bytes(), Source::EStargz, &request(10), 10);
+        assert!(read.is_err(), "{text}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn damaged_blobs_give_sound_tables_or_none(
+        which in 0..5_usize,
+        changes in proptest::collection::vec((0..END, any::<u8>()), 1..6),
+        cut in 0..100_usize,
+    ) {
+        let (name, choice, body): (&str, u8, fn(&[u8])) = [
+            ("estargz-library", 0, estargz as fn(&[u8])),
+            ("stargz-legacy", 1, estargz),
+            ("zstd-gen1", 0, zstd_chunked),
+            ("zstd-broken", 1, zstd_chunked),
+            ("zstd-gen2", 2, zstd_chunked),
+        ][which];
+        let (bytes, _) = load(name);
+        let mut input = vec![choice];
+        input.extend_from_slice(&bytes[bytes.len() - END..]);
+        for (back, value) in changes {
+            input[END - back] = value;
+        }
+        body(&input);
+        body(&input[..input.len() - cut]);
+    }
+
+    #[test]
+    fn damaged_ztocs_give_sound_tables_or_none(
+        changes in proptest::collection::vec((0_usize..5600, any::<u8>()), 1..8),
+        cut in 0_usize..6000,
+    ) {
+        let mut bytes = ztoc("soci-plain.v2");
+        for (at, value) in changes {
+            let last = bytes.len() - 1;
+            bytes[at.min(last)] = value;
+        }
+        fuzzing::ztoc(&bytes);
+        fuzzing::ztoc(&bytes[..bytes.len().saturating_sub(cut)]);
+    }
+
+    #[test]
+    fn damaged_rows_give_sound_tables_or_none(
+        at in 0_usize..2000,
+        value in prop_oneof![Just(b'9'), Just(b'"'), Just(b'-'), any::<u8>()],
+    ) {
+        let row = |offset: usize| format!(
+            "{{\"name\":\"f{offset}\",\"type\":\"reg\",\"size\":70,\"offset\":{offset},\"chunkSize\":30}},\
+             {{\"name\":\"f{offset}\",\"type\":\"chunk\",\"offset\":{offset},\"chunkOffset\":30,\"innerOffset\":30}},"
+        );
+        let rows = [10, 300, 999].map(row).concat();
+        let text = format!("{{\"version\":1,\"entries\":[{rows}{{\"name\":\"d\",\"type\":\"dir\"}}]}}");
+        let mut bytes = text.into_bytes();
+        let at = at % bytes.len();
+        bytes[at] = value;
+        estargz(&[b"\x03", &bytes[..]].concat());
+        zstd_chunked(&[b"\x04", &bytes[..]].concat());
+    }
+}
