@@ -38,6 +38,7 @@
 //! - The same digests make the same report.
 
 pub mod size;
+pub mod pattern;
 pub mod oci;
 pub mod reference;
 pub mod cache;
@@ -45,7 +46,12 @@ pub mod registry;
 pub mod image;
 pub mod layer;
 pub mod filesystem;
+pub mod ledger;
 pub mod collect;
+pub mod package;
+pub mod component;
+pub mod owner;
+pub mod rule;
 pub mod analysis;
 pub mod report;
 pub mod cli;

@@ -2,51 +2,70 @@
 
 use std::collections::HashSet;
 
-use super::{Analysis, ImageAnalysis, LayerUsage, PathUsage, Remark, dive, largest, waste};
+use super::{Analysis, ImageAnalysis, LayerUsage, PathUsage, Remark, dive, largest, study, waste};
 use crate::collect::{ImageLayers, LayerRead, ReadLayers};
+use crate::component::Knowledge;
 use crate::filesystem::{Amount, Filesystem, NodeId};
+use crate::image::Image;
 use crate::layer::Kind;
+use crate::ledger::Ledger;
+use crate::rule::Selection;
 
 /// A directory of which one child holds more than so many per cent says nothing that the child
 /// does not.
 const DOMINATED: u64 = 90;
 
 /// What to find out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default)]
 pub struct AnalysisOptions {
     /// Compute dive's figures as well.
     pub dive: bool,
     /// Files, directories, and paths of each waste, to list at most.
     pub top: usize,
+    /// The rules to run.
+    pub selection: Selection,
+    /// What is known of components.
+    pub knowledge: Knowledge,
 }
 
 /// Finds out where the bytes of images are. One image's filesystem is in memory at a time.
 pub fn analyze(read: ReadLayers, options: &AnalysisOptions) -> Analysis {
-    let images = read.images.into_iter().map(|image| analyze_image(&image, options)).collect();
-    Analysis { inspection: read.inspection, images }
+    let inspection = read.inspection;
+    let found = |layers: ImageLayers| {
+        let image = &inspection.images[layers.image];
+        analyze_image(image, &layers, options)
+    };
+    let images = read.images.into_iter().map(found).collect();
+    Analysis { inspection, images }
 }
 
-pub(super) fn analyze_image(image: &ImageLayers, options: &AnalysisOptions) -> ImageAnalysis {
+pub(super) fn analyze_image(
+    described: &Image,
+    image: &ImageLayers,
+    options: &AnalysisOptions,
+) -> ImageAnalysis {
     let tocs = image.layers.iter().map(|layer| layer.as_ref().map(|read| read.toc.clone()));
-    let filesystem = Filesystem::merge(tocs.collect());
+    let ledger = Ledger::new(Filesystem::merge(tocs.collect()));
+    let filesystem = ledger.filesystem();
     let usage = |(at, layer): (usize, &Option<LayerRead>)| {
         layer.as_ref().map(|layer| layer_usage(layer, filesystem.shadowed_in(at)))
     };
     let all = (0..filesystem.layers()).all(|layer| filesystem.toc(layer).is_some());
-    let (remarks, remarks_dropped) = remarks(&filesystem);
+    let (remarks, remarks_dropped) = remarks(filesystem);
     let (ambiguous, notes) = remarks.into_iter().partition(|remark| remark.kind.is_ambiguous());
     ImageAnalysis {
         image: image.image,
         layers: image.layers.iter().enumerate().map(usage).collect(),
         visible: filesystem.visible(),
         shadowed: filesystem.shadowed(),
-        waste: waste::waste(&filesystem, options.top),
-        directories: directories(&filesystem, options.top),
-        files: files(&filesystem, options.top),
-        dive: (options.dive && all).then(|| dive::dive(&filesystem)),
+        waste: waste::waste(filesystem, options.top),
+        directories: directories(filesystem, options.top),
+        files: files(filesystem, options.top),
+        dive: (options.dive && all).then(|| dive::dive(filesystem)),
         ambiguous,
         notes,
         remarks_dropped,
+        study: all.then(|| study::study(described, &ledger, options)),
     }
 }
 

@@ -5,6 +5,7 @@
 
 mod analyze;
 mod dive;
+mod study;
 #[cfg(test)]
 mod tests;
 mod usage;
@@ -14,6 +15,7 @@ use std::cmp::Reverse;
 use std::collections::BTreeSet;
 
 pub use analyze::{AnalysisOptions, analyze};
+pub use study::Study;
 pub use usage::{Sort, Usage, UsageError, UsageOptions, UsageRow, usage};
 
 use crate::filesystem::{Amount, Filesystem, Hidden, NodeId};
@@ -57,6 +59,8 @@ pub struct ImageAnalysis {
     pub notes: Vec<Remark>,
     /// Oddities that are counted but not listed.
     pub remarks_dropped: u64,
+    /// Owners, packages, components and findings; `None` if layers were left out.
+    pub study: Option<Study>,
 }
 
 /// What one layer holds.

@@ -5,6 +5,7 @@ use super::analyze::analyze_image;
 use super::*;
 use crate::collect::{ImageLayers, LayerRead};
 use crate::filesystem::lines::layer;
+use crate::image::Image;
 use crate::layer::{Attributes, Hashing, Limits, Toc, TocBuilder};
 
 fn image(layers: &[&str]) -> ImageLayers {
@@ -17,7 +18,16 @@ fn image_of(tocs: Vec<Option<Arc<Toc>>>) -> ImageLayers {
 }
 
 fn analysis(layers: &[&str]) -> ImageAnalysis {
-    analyze_image(&image(layers), &AnalysisOptions { dive: true, top: 3 })
+    analyze_image(&described(layers.len()), &image(layers), &options(true))
+}
+
+fn options(dive: bool) -> AnalysisOptions {
+    AnalysisOptions { dive, top: 3, ..AnalysisOptions::default() }
+}
+
+/// A manifest and config of so many layers.
+fn described(layers: usize) -> Image {
+    crate::ledger::testing::image(&"RUN a\n".repeat(layers)).0
 }
 
 fn text(path: &[u8]) -> String {
@@ -44,7 +54,7 @@ fn an_image_without_bytes_has_figures_without_shares_of_nothing() {
 #[test]
 fn layers_are_summed_and_unread_ones_left_out() {
     let unread = image_of(vec![None, Some(layer("file a 5\ndir d\nhard b a\nfile a 2"))]);
-    let analysis = analyze_image(&unread, &AnalysisOptions { dive: true, top: 3 });
+    let analysis = analyze_image(&described(2), &unread, &options(true));
     assert_eq!((analysis.layers[0], analysis.dive), (None, None));
     let usage = analysis.layers[1].unwrap();
     assert_eq!((usage.content, usage.entries, usage.files, usage.transferred), (7, 4, 2, 3));
@@ -64,8 +74,8 @@ fn what_a_layer_and_the_merge_both_remark_is_told_once() {
         }
     }
     toc.flag(OddityKind::NoEndMarker, None);
-    let options = AnalysisOptions { dive: false, top: 3 };
-    let analysis = analyze_image(&image_of(vec![Some(toc.finish(0).into())]), &options);
+    let layers = image_of(vec![Some(toc.finish(0).into())]);
+    let analysis = analyze_image(&described(1), &layers, &options(false));
     assert_eq!((analysis.ambiguous.len(), analysis.notes.len()), (1, 1));
 }
 

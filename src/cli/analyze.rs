@@ -38,9 +38,10 @@ async fn outcomes(cli: &Cli, args: &AnalyzeArgs) -> Result<Vec<Outcome<Analysis>
         verify_toc: args.verify_toc,
         verify_diff_ids: args.verify_diff_ids,
         all_platforms: args.images.all_platforms,
+        captures: true,
         ..LayerRequest::default()
     };
-    let options = AnalysisOptions { dive: args.dive, top: args.top };
+    let options = AnalysisOptions { dive: args.dive, top: args.top, ..AnalysisOptions::default() };
     let ask = async |session: &Session, reference, observer| {
         let read = session.layers(&reference, &request, &wanted, &observer).await?;
         Ok(analyze(read, &options))

@@ -5,8 +5,8 @@
 
 use std::collections::BTreeMap;
 
-use super::{Image, Layer, Origin, Uncompressed, history, time};
-use crate::oci::{Digest, ImageConfig, Manifest, Platform};
+use super::{Image, Layer, Origin, Runtime, Uncompressed, history, time};
+use crate::oci::{Digest, Execution, ImageConfig, Manifest, Platform};
 
 /// What an image is made of.
 pub(crate) struct Parts<'a> {
@@ -60,6 +60,7 @@ impl Image {
             layers: manifest.layers.iter().enumerate().map(layer).collect(),
             steps: joined.steps,
             base: None,
+            runtime: runtime(&config.config),
             labels: config.config.labels,
             annotations: manifest.annotations.clone(),
             platform,
@@ -67,6 +68,17 @@ impl Image {
         let warnings =
             warnings.into_iter().map(|warning| format!("{}: {warning}", image.platform)).collect();
         (image, warnings)
+    }
+}
+
+fn runtime(config: &Execution) -> Runtime {
+    let variables = config.env.iter().filter_map(|variable| variable.split_once('='));
+    Runtime {
+        env: variables.map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
+        entrypoint: config.entrypoint.clone(),
+        cmd: config.cmd.clone(),
+        user: config.user.clone(),
+        working_dir: config.working_dir.clone(),
     }
 }
 

@@ -106,10 +106,28 @@ pub struct Image {
     pub steps: Vec<Step>,
     /// The base image, if there is evidence of one.
     pub base: Option<Base>,
+    /// How a container of the image runs.
+    pub runtime: Runtime,
     /// The config's labels.
     pub labels: BTreeMap<String, String>,
     /// Annotations of the manifest.
     pub annotations: Annotations,
+}
+
+/// What the config says of a container of the image. Values of variables may be secrets: they are
+/// matched, and never shown.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Runtime {
+    /// Variables of the environment with their values; the last one of a name counts.
+    pub env: BTreeMap<String, String>,
+    /// The program that a container starts.
+    pub entrypoint: Vec<String>,
+    /// Its arguments, or the program where there is no entry point.
+    pub cmd: Vec<String>,
+    /// The user that it runs as; empty for root.
+    pub user: String,
+    /// The directory that it starts in.
+    pub working_dir: String,
 }
 
 /// One layer of an image.

@@ -56,10 +56,26 @@ impl From<Object<Written>> for ImageConfig {
     }
 }
 
-/// The execution part of an image config, as far as it says something about the build.
+/// The execution part of an image config, as far as it says something about the build or about
+/// what a container needs.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct Execution {
+    /// Variables of the environment, as `KEY=value`.
+    #[serde(default, deserialize_with = "null_as_default")]
+    pub env: Vec<String>,
+    /// The program that a container starts.
+    #[serde(default, deserialize_with = "null_as_default")]
+    pub entrypoint: Vec<String>,
+    /// Its arguments, or the program where there is no entry point.
+    #[serde(default, deserialize_with = "null_as_default")]
+    pub cmd: Vec<String>,
+    /// The user that it runs as.
+    #[serde(default, deserialize_with = "null_as_default")]
+    pub user: String,
+    /// The directory that it starts in.
+    #[serde(default, deserialize_with = "null_as_default")]
+    pub working_dir: String,
     /// Labels, in key order.
     #[serde(default, deserialize_with = "null_as_default")]
     pub labels: BTreeMap<String, String>,

@@ -288,6 +288,7 @@ fn image(platform: &str, seed: u8, lines: &[Line], base_layers: usize) -> Image 
         layers: Vec::new(),
         steps: Vec::new(),
         base: None,
+        runtime: crate::image::Runtime::default(),
         labels: BTreeMap::from([(
             "org.opencontainers.image.licenses".into(),
             "GPL-2.0-or-later".into(),

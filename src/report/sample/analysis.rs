@@ -214,6 +214,7 @@ fn bare(image: &Image) -> ImageAnalysis {
         ambiguous: Vec::new(),
         notes: Vec::new(),
         remarks_dropped: 0,
+        study: None,
     }
 }
 

@@ -1,0 +1,176 @@
+//! Images written as lines of text.
+//!
+//! A line without indentation is an instruction: `RUN`, `COPY` and `ADD` make a layer (with `base:`
+//! in front, one of the base image), `ENV A=b`, `ENTRYPOINT`, `CMD`, `USER` and `WORKDIR` set what a
+//! container gets. Indented lines are the layer's entries:
+//!
+//! | line | entry |
+//! |---|---|
+//! | `etc/x 100` | a file of 100 bytes with a content of its own |
+//! | `etc/x 100 hash=a compressed=7 mode=755 uid=1 gid=2` | the same content as other `hash=a` |
+//! | `etc/x = "text\n"` | a file with a content that is kept |
+//! | `etc/` | a directory |
+//! | `a -> b`, `a => b` | a symbolic link, a hard link |
+//! | `-etc/x`, `-etc/*` | a whiteout, an opaque directory |
+//!
+//! A file costs half its size in compressed bytes, rounded up, unless it says so.
+
+use std::sync::Arc;
+
+use super::Ledger;
+use crate::filesystem::Filesystem;
+use crate::image::{Image, Layer, Origin, Runtime, Step};
+use crate::layer::{
+    Attributes, Capture, ContentHash, Hashing, Kind, Limits, Source, Toc, TocBuilder,
+};
+use crate::oci::{Digest, MediaType, Platform};
+
+/// The image of a text, and its stored files.
+pub(crate) fn image(text: &str) -> (Image, Ledger) {
+    let mut image = empty();
+    let mut layers: Vec<TocBuilder> = Vec::new();
+    for line in text.lines().filter(|line| !line.trim().is_empty()) {
+        if line.starts_with(char::is_whitespace) {
+            let layer = layers.last_mut().expect("an instruction before the first entry");
+            entry(layer, line.trim());
+        } else if instruction(&mut image, line.trim(), layers.len()) {
+            layers.push(TocBuilder::new(Source::Stream, Hashing::Xxh3, Limits::default()));
+        }
+    }
+    let tocs: Vec<Arc<Toc>> = layers.into_iter().map(|layer| layer.finish(0).into()).collect();
+    for (layer, toc) in image.layers.iter_mut().zip(&tocs) {
+        layer.compressed = toc.blob_size();
+    }
+    let ledger = Ledger::new(Filesystem::merge(tocs.into_iter().map(Some).collect()));
+    (image, ledger)
+}
+
+fn empty() -> Image {
+    Image {
+        platform: Platform {
+            os: "linux".to_owned(),
+            architecture: "amd64".to_owned(),
+            ..Platform::default()
+        },
+        digest: Digest::of(b"manifest"),
+        manifest_size: 1,
+        config_digest: Digest::of(b"config"),
+        config_size: 1,
+        created: None,
+        os_name: None,
+        layers: Vec::new(),
+        steps: Vec::new(),
+        base: None,
+        runtime: Runtime::default(),
+        labels: std::collections::BTreeMap::default(),
+        annotations: std::collections::BTreeMap::default(),
+    }
+}
+
+/// Adds a step; says whether it made a layer.
+fn instruction(image: &mut Image, line: &str, layers: usize) -> bool {
+    let (origin, line) =
+        line.strip_prefix("base: ").map_or((Origin::Own, line), |line| (Origin::Base, line));
+    let (verb, rest) = line.split_once(' ').unwrap_or((line, ""));
+    let words = || rest.split(' ').map(str::to_owned).collect();
+    let made = matches!(verb, "RUN" | "COPY" | "ADD");
+    match verb {
+        "ENV" => {
+            let (name, value) = rest.split_once('=').expect("a variable");
+            image.runtime.env.insert(name.to_owned(), value.to_owned());
+        }
+        "ENTRYPOINT" => image.runtime.entrypoint = words(),
+        "CMD" => image.runtime.cmd = words(),
+        "USER" => rest.clone_into(&mut image.runtime.user),
+        "WORKDIR" => rest.clone_into(&mut image.runtime.working_dir),
+        _ => assert!(made, "{line}"),
+    }
+    image.steps.push(Step {
+        number: made.then_some(layers + 1),
+        instruction: line.to_owned(),
+        created_by: line.to_owned(),
+        empty: !made,
+        layer: made.then_some(layers),
+        ..Step::default()
+    });
+    if made {
+        image.layers.push(Layer {
+            index: layers,
+            digest: Digest::of(layers.to_string().as_bytes()),
+            diff_id: None,
+            media_type: MediaType("application/vnd.oci.image.layer.v1.tar+gzip".to_owned()),
+            compressed: 0,
+            uncompressed: None,
+            step: Some(image.steps.len() - 1),
+            origin,
+            source: None,
+            annotations: std::collections::BTreeMap::default(),
+        });
+    }
+    made
+}
+
+fn entry(layer: &mut TocBuilder, line: &str) {
+    if let Some((path, content)) = line.split_once(" = ") {
+        return document(layer, path, content);
+    }
+    for (arrow, kind) in [(" -> ", Kind::Symlink), (" => ", Kind::Hardlink)] {
+        if let Some((path, target)) = line.split_once(arrow) {
+            let at = layer.add(path.as_bytes(), kind, 0, 0, Attributes::default()).unwrap();
+            match kind {
+                Kind::Symlink => layer.link_symbolic(at, target.as_bytes()).unwrap(),
+                _ => layer.link_hard(at, target.as_bytes()).unwrap(),
+            }
+            return;
+        }
+    }
+    if let Some(path) = line.strip_prefix('-') {
+        let (directory, name) = path.rsplit_once('/').unwrap_or(("", path));
+        let marker = if name == "*" { ".wh..wh..opq".to_owned() } else { format!(".wh.{name}") };
+        let path = format!("{directory}/{marker}");
+        layer.add(path.as_bytes(), Kind::File, 0, 0, Attributes::default()).unwrap();
+        return;
+    }
+    if line.ends_with('/') {
+        layer.add(line.as_bytes(), Kind::Directory, 0, 0, Attributes::default()).unwrap();
+        return;
+    }
+    file(layer, line);
+}
+
+fn file(layer: &mut TocBuilder, line: &str) {
+    let mut words = line.split(' ');
+    let (path, size) = (words.next().unwrap(), words.next().expect("a size"));
+    let size: u64 = size.replace('_', "").parse().expect("a size");
+    let mut attributes = Attributes { mode: 0o644, ..Attributes::default() };
+    let mut compressed = size.div_ceil(2);
+    let mut hash = None;
+    for word in words {
+        let (key, value) = word.split_once('=').expect("KEY=VALUE");
+        match key {
+            "hash" => hash = Some(value),
+            "compressed" => compressed = value.parse().unwrap(),
+            "mode" => attributes.mode = u16::from_str_radix(value, 8).unwrap(),
+            "uid" => attributes.uid = value.parse().unwrap(),
+            "gid" => attributes.gid = value.parse().unwrap(),
+            _ => panic!("{line}"),
+        }
+    }
+    let at = layer.add(path.as_bytes(), Kind::File, size, 0, attributes).unwrap();
+    let own = format!("{path} {size}");
+    layer.entry(at).hash = Some(hashed(hash.unwrap_or(&own)));
+    layer.entry(at).compressed = compressed;
+}
+
+fn document(layer: &mut TocBuilder, path: &str, content: &str) {
+    let content: String = serde_json::from_str(content).expect("a text in quotes");
+    let attributes = Attributes { mode: 0o644, ..Attributes::default() };
+    let at = layer.add(path.as_bytes(), Kind::File, content.len() as u64, 0, attributes).unwrap();
+    layer.entry(at).hash = Some(hashed(&content));
+    layer.entry(at).compressed = (content.len() as u64).div_ceil(2);
+    layer.toc().captures.push(Capture { entry: at, head: content.into_bytes(), tail: Vec::new() });
+}
+
+fn hashed(text: &str) -> ContentHash {
+    ContentHash(twox_hash::XxHash3_128::oneshot(text.as_bytes()).to_be_bytes())
+}

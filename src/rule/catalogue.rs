@@ -1,0 +1,21 @@
+//! All rules, family by family.
+
+use std::sync::LazyLock;
+
+use super::{Rule, family};
+
+/// The families, in the order of reports.
+const FAMILIES: &[&[Rule]] = &[family::cache::RULES];
+
+static RULES: LazyLock<Vec<&'static Rule>> =
+    LazyLock::new(|| FAMILIES.iter().copied().flatten().collect());
+
+/// All rules.
+pub fn rules() -> &'static [&'static Rule] {
+    &RULES
+}
+
+/// The rule of an id.
+pub fn rule(id: &str) -> Option<&'static Rule> {
+    rules().iter().find(|rule| rule.id == id).copied()
+}

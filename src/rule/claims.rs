@@ -1,0 +1,266 @@
+//! Who gets which bytes: candidates claim in phases, and each stored file is claimed once.
+
+use std::collections::{BTreeMap, HashMap};
+
+use super::candidate::{Candidate, Claim};
+use super::finding::{Confidence, Finding, Saving};
+use super::{
+    Detect, Effort, Facts, OriginSplit as Origins, Phase, Risk, Rule, Severity, fix, paths, rules,
+    shares,
+};
+use crate::image::Image;
+use crate::ledger::AtomId;
+use crate::pattern::component_fits;
+
+/// Which rules run, and what their severities are.
+#[derive(Clone, Debug, Default)]
+pub struct Selection {
+    /// Ids, families or patterns of ids of the rules that run; all where it is empty.
+    pub only: Vec<String>,
+    /// Those that do not.
+    pub skip: Vec<String>,
+    /// Severities by id, in place of those by bytes.
+    pub severities: BTreeMap<String, Severity>,
+}
+
+/// From this many bytes on, what is safe and a small edit is worth doing at once.
+const QUICK: u64 = 1_000_000;
+
+/// A candidate and what became of it.
+struct Claimant {
+    rule: &'static Rule,
+    candidate: Candidate,
+    gross: Saving,
+    net: Saving,
+    origins: Origins,
+}
+
+/// Who claimed a file, and how closely it describes it.
+#[derive(Clone, Copy)]
+struct Holder {
+    claimant: usize,
+    closeness: u32,
+    phase: Phase,
+}
+
+impl Selection {
+    /// Whether a rule runs.
+    pub fn has(&self, rule: &Rule) -> bool {
+        let names = |name: &String| {
+            name == rule.family() || component_fits(name.as_bytes(), rule.id.as_bytes())
+        };
+        (self.only.is_empty() || self.only.iter().any(names)) && !self.skip.iter().any(names)
+    }
+}
+
+/// What the rules find in an image, the most important first.
+pub fn findings(facts: &Facts<'_>, selection: &Selection) -> Vec<Finding> {
+    let mut claimants = Vec::new();
+    for rule in rules().iter().filter(|rule| selection.has(rule)) {
+        let candidates = match &rule.detect {
+            Detect::Paths(paths) => paths::detect(facts, rule, paths),
+            Detect::Layers(detect) => detect(facts),
+            Detect::Manifest(detect) => detect(facts.image),
+        };
+        let candidates = candidates.into_iter().map(|candidate| Claimant {
+            gross: gross(Some(facts), &candidate.claim),
+            rule,
+            candidate,
+            net: Saving::default(),
+            origins: Origins::default(),
+        });
+        claimants.extend(candidates.filter(Claimant::is_enough));
+    }
+    claimants.sort_by(|a, b| {
+        let key = |claimant: &Claimant| std::cmp::Reverse(claimant.gross.content);
+        let name = |claimant: &Claimant| (claimant.rule.id, claimant.candidate.anchor.clone());
+        (a.rule.phase, key(a)).cmp(&(b.rule.phase, key(b))).then_with(|| name(a).cmp(&name(b)))
+    });
+    settle(facts, &mut claimants);
+    let whole = facts.whole();
+    let mut findings: Vec<Finding> = claimants
+        .into_iter()
+        .filter(Claimant::has_something)
+        .map(|claimant| claimant.finding(Some(facts), facts.image, whole, selection))
+        .collect();
+    sort(&mut findings);
+    findings
+}
+
+/// What the rules find that need the manifest and config alone.
+pub fn manifest_findings(image: &Image, selection: &Selection) -> Vec<Finding> {
+    let whole =
+        Saving { content: 0, compressed: u64::try_from(image.compressed()).unwrap_or(u64::MAX) };
+    let mut findings = Vec::new();
+    for rule in rules().iter().filter(|rule| selection.has(rule)) {
+        let Detect::Manifest(detect) = &rule.detect else { continue };
+        findings.extend(detect(image).into_iter().map(|candidate| {
+            let gross = gross(None, &candidate.claim);
+            let (net, origins) = (Saving::default(), Origins::default());
+            let claimant = Claimant { rule, candidate, gross, net, origins };
+            claimant.finding(None, image, whole, selection)
+        }));
+    }
+    sort(&mut findings);
+    findings
+}
+
+/// The most important first, and in an order that depends on nothing else.
+fn sort(findings: &mut [Finding]) {
+    findings.sort_by(|a, b| {
+        let key = |finding: &Finding| {
+            let Saving { content, compressed } = finding.net;
+            (
+                std::cmp::Reverse(finding.severity),
+                finding.risk,
+                finding.rule.effort,
+                std::cmp::Reverse(content),
+                std::cmp::Reverse(compressed),
+            )
+        };
+        key(a).cmp(&key(b)).then_with(|| a.id.cmp(&b.id))
+    });
+}
+
+/// What a claim comes to by itself.
+fn gross(facts: Option<&Facts<'_>>, claim: &Claim) -> Saving {
+    let mut sum = Saving::default();
+    match claim {
+        Claim::Files(files) => {
+            for (file, _) in files {
+                sum += whole_file(facts, *file);
+            }
+        }
+        Claim::View(files) => files.iter().for_each(|file| sum += whole_file(facts, *file)),
+        Claim::Parts(parts) => {
+            parts.iter().for_each(|(file, bytes)| sum += part(facts, *file, *bytes))
+        }
+        Claim::Download(bytes) => sum.compressed = *bytes,
+        Claim::Figure(saving) => sum = *saving,
+    }
+    sum
+}
+
+fn whole_file(facts: Option<&Facts<'_>>, file: AtomId) -> Saving {
+    facts.map(|facts| facts.ledger.atom(file).amount().into()).unwrap_or_default()
+}
+
+/// A part of a file costs its share of what the file does.
+fn part(facts: Option<&Facts<'_>>, file: AtomId, bytes: u64) -> Saving {
+    let whole = whole_file(facts, file);
+    let share = u128::from(whole.compressed) * u128::from(bytes.min(whole.content));
+    let share = share.checked_div(u128::from(whole.content)).unwrap_or_default();
+    let compressed = u64::try_from(share).unwrap_or(whole.compressed);
+    Saving { content: bytes.min(whole.content), compressed }
+}
+
+/// Gives each claimant what is left for it. They come in the order in which they claim.
+fn settle(facts: &Facts<'_>, claimants: &mut [Claimant]) {
+    let mut holders: Vec<Option<Holder>> = vec![None; facts.ledger.atoms().len()];
+    for (at, claimant) in claimants.iter().enumerate() {
+        let Claim::Files(files) = &claimant.candidate.claim else { continue };
+        for (file, closeness) in files {
+            let holder = &mut holders[file.index()];
+            let phase = claimant.rule.phase;
+            let gives_way =
+                holder.is_none_or(|held| held.phase == phase && held.closeness < *closeness);
+            if gives_way {
+                *holder = Some(Holder { claimant: at, closeness: *closeness, phase });
+            }
+        }
+    }
+    let mut taken: HashMap<AtomId, u64> = HashMap::new();
+    for (at, claimant) in claimants.iter_mut().enumerate() {
+        let mut gains: Vec<(AtomId, Saving)> = Vec::new();
+        match &claimant.candidate.claim {
+            Claim::Files(files) => {
+                let own = files.iter().map(|(file, _)| *file).filter(|file| {
+                    holders[file.index()].is_some_and(|holder| holder.claimant == at)
+                });
+                gains.extend(own.map(|file| (file, whole_file(Some(facts), file))));
+            }
+            Claim::Parts(parts) => {
+                for (file, bytes) in parts {
+                    if holders[file.index()].is_some() {
+                        continue;
+                    }
+                    let taken = taken.entry(*file).or_default();
+                    let left = facts.ledger.atom(*file).bytes.saturating_sub(*taken);
+                    let bytes = left.min(*bytes);
+                    *taken += bytes;
+                    gains.push((*file, part(Some(facts), *file, bytes)));
+                }
+            }
+            Claim::Download(_) => {
+                claimant.net = claimant.gross;
+                *claimant.origins.of(crate::image::Origin::Own) = claimant.gross;
+            }
+            Claim::View(_) | Claim::Figure(_) => {}
+        }
+        for (file, saving) in gains {
+            claimant.net += saving;
+            *claimant.origins.of(facts.origin(file)) += saving;
+        }
+    }
+}
+
+impl Claimant {
+    /// Whether it is large enough to be told.
+    fn is_enough(&self) -> bool {
+        self.gross.content.max(self.gross.compressed) >= self.rule.min
+            || self.candidate.severity.is_some()
+    }
+
+    /// Whether others left something for it, or it claims nothing.
+    fn has_something(&self) -> bool {
+        let claims = matches!(self.candidate.claim, Claim::Files(_) | Claim::Parts(_));
+        !claims || self.net != Saving::default() || self.gross == Saving::default()
+    }
+
+    fn finding(
+        self,
+        facts: Option<&Facts<'_>>,
+        image: &Image,
+        whole: Saving,
+        selection: &Selection,
+    ) -> Finding {
+        let Self { rule, candidate, gross, net, origins } = self;
+        let shares = facts.map(|facts| shares::shares(facts, &candidate.claim)).unwrap_or_default();
+        let counted = if rule.phase == Phase::View { gross } else { net };
+        let severity = selection.severities.get(rule.id).copied();
+        let severity = severity.or(candidate.severity);
+        let risk = candidate.risk.unwrap_or(rule.risk);
+        let small = matches!(rule.effort, Effort::Line | Effort::Step);
+        let estimated = matches!(candidate.claim, Claim::Parts(_) | Claim::Download(_));
+        Finding {
+            id: id(rule, &candidate.anchor),
+            severity: severity.unwrap_or_else(|| rule.bands.grade(counted, whole)),
+            quick_win: risk == Risk::Safe && small && origins.own.content >= QUICK,
+            confidence: if estimated { Confidence::Estimated } else { Confidence::Measured },
+            snippet: fix::snippet(rule, &candidate, &shares, image),
+            rule,
+            message: candidate.message,
+            risk,
+            gross,
+            net,
+            origins,
+            files: shares.files,
+            steps: shares.steps,
+            paths: shares.paths,
+            more_paths: shares.more_paths,
+            owners: shares.owners,
+            group: candidate.group,
+            notes: candidate.notes,
+            table: candidate.table,
+        }
+    }
+}
+
+/// The rule's id, and a digest of what tells its findings apart.
+fn id(rule: &Rule, anchor: &str) -> String {
+    if anchor.is_empty() {
+        return rule.id.to_owned();
+    }
+    let hash = twox_hash::XxHash3_64::oneshot(anchor.as_bytes());
+    format!("{}-{:08x}", rule.id, hash >> 32)
+}

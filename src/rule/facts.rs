@@ -1,0 +1,69 @@
+//! All that rules may ask.
+
+use std::collections::HashMap;
+
+use super::Saving;
+use super::paths::{self, Hit};
+use crate::component::Component;
+use crate::image::{Image, Origin, Step};
+use crate::ledger::{AtomId, Documents, Ledger};
+use crate::owner::Owners;
+use crate::package::Inventory;
+
+/// What is known of one image.
+pub struct Facts<'a> {
+    /// Its manifest and config.
+    pub image: &'a Image,
+    /// Its stored files.
+    pub ledger: &'a Ledger,
+    /// The contents that were kept of them.
+    pub documents: &'a Documents<'a>,
+    /// What is installed.
+    pub inventory: &'a Inventory,
+    /// Its large tools.
+    pub components: &'a [Component],
+    /// Whose the files are.
+    pub owners: &'a Owners,
+    /// What fits the paths of rules, by the rule's id.
+    pub(super) hits: HashMap<&'static str, Vec<Hit>>,
+}
+
+impl<'a> Facts<'a> {
+    /// Puts them together; looks at every visible path once.
+    pub fn new(
+        image: &'a Image,
+        ledger: &'a Ledger,
+        documents: &'a Documents<'a>,
+        inventory: &'a Inventory,
+        components: &'a [Component],
+        owners: &'a Owners,
+    ) -> Self {
+        let hits = paths::hits(image, ledger);
+        Self { image, ledger, documents, inventory, components, owners, hits }
+    }
+
+    /// The step that made a layer.
+    pub fn step(&self, layer: usize) -> Option<&'a Step> {
+        self.image.steps.get(self.image.layers.get(layer)?.step?)
+    }
+
+    /// The instruction that made a layer; a word for it where that is not known.
+    pub fn instruction(&self, layer: usize) -> String {
+        match self.step(layer) {
+            Some(step) if !step.instruction.is_empty() => step.instruction.clone(),
+            _ => format!("layer {layer}"),
+        }
+    }
+
+    /// Whose layer stores a file.
+    pub fn origin(&self, atom: AtomId) -> Origin {
+        let layer = self.ledger.atom(atom).layer;
+        self.image.layers.get(layer).map_or(Origin::Unknown, |layer| layer.origin)
+    }
+
+    /// All bytes of the image.
+    pub fn whole(&self) -> Saving {
+        let compressed = u64::try_from(self.image.compressed()).unwrap_or(u64::MAX);
+        Saving { content: self.ledger.filesystem().content(), compressed }
+    }
+}

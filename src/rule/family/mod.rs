@@ -1,0 +1,3 @@
+//! The rules, one file a family; each rule's test stands beside it.
+
+pub(super) mod cache;

@@ -1,0 +1,30 @@
+//! Rules against images written as text; see [`crate::ledger::testing`].
+
+use super::{Facts, Finding, Selection, findings};
+use crate::component::{self, Knowledge};
+use crate::ledger::Documents;
+use crate::ledger::testing::image;
+use crate::owner::Owners;
+use crate::package::Inventory;
+
+/// What rules find in an image; `only` as [`Selection::only`] takes it, all rules where it is
+/// empty.
+pub(crate) fn found(text: &str, only: &[&str]) -> Vec<Finding> {
+    let (image, ledger) = image(text);
+    let documents = Documents::new(&ledger);
+    let inventory = Inventory::read(&ledger, &documents);
+    let components =
+        component::find(&image, &ledger, &documents, &inventory, &Knowledge::default());
+    let owners = Owners::attribute(&image, &ledger, &inventory, &components);
+    let facts = Facts::new(&image, &ledger, &documents, &inventory, &components, &owners);
+    let only = only.iter().map(|name| (*name).to_owned()).collect();
+    findings(&facts, &Selection { only, ..Selection::default() })
+}
+
+/// Checks the content bytes that a rule would save alone, by finding, the most first.
+pub(crate) fn check(rule: &str, text: &str, expected: &[u64]) {
+    let mut bytes: Vec<u64> =
+        found(text, &[rule]).iter().map(|finding| finding.gross.content).collect();
+    bytes.sort_unstable_by_key(|bytes| std::cmp::Reverse(*bytes));
+    assert_eq!(bytes, expected, "{rule} {text}");
+}
