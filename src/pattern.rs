@@ -87,17 +87,25 @@ impl<T> Patterns<T> {
         let mut last = path.iter().rev();
         let name = *last.next().unwrap_or(&&b""[..]);
         let parent = *last.next().unwrap_or(&&b""[..]);
-        let rows = [
+        self.rows_for(parent, name).into_iter().flatten().filter_map(move |at| {
+            let row = &self.rows[*at as usize];
+            ((is_directory || !row.directory) && fits(&row.components, path)).then_some(&row.value)
+        })
+    }
+
+    /// Whether a path with these last two components may fit any pattern: a quick no for most.
+    pub fn may_fit(&self, parent: &[u8], name: &[u8]) -> bool {
+        self.rows_for(parent, name).iter().any(|rows| !rows.is_empty())
+    }
+
+    fn rows_for(&self, parent: &[u8], name: &[u8]) -> [&[u32]; 5] {
+        [
             self.names.get(name),
             self.extensions.get(extension(name)),
             self.parents.get(parent),
             self.parent_extensions.get(extension(parent)),
             &self.others,
-        ];
-        rows.into_iter().flatten().filter_map(move |at| {
-            let row = &self.rows[*at as usize];
-            ((is_directory || !row.directory) && fits(&row.components, path)).then_some(&row.value)
-        })
+        ]
     }
 }
 

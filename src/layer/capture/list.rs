@@ -1,14 +1,11 @@
 //! The capture list: files whose contents say what is installed, by whom, and in which version.
 //!
-//! A row is a path from the root. `*` stands for any bytes of one component (once per component),
-//! `**` for any components, also none. The last component is a name; or it has a star, and the
-//! component before it is a name or `*.extension`. That is what rows are looked up by, so that the
-//! many paths that are in no row cost little.
+//! A row is a pattern of [`crate::pattern`]; the many paths that are in no row cost little.
 
-use std::collections::HashMap;
 use std::sync::LazyLock;
 
 use crate::layer::normalize;
+use crate::pattern::Patterns;
 
 const ROWS: &[&str] = &[
     // The distribution and its users.
@@ -93,63 +90,32 @@ const ARCHIVES: &[&str] = &[
     "rpm", "tar", "tbz2", "tgz", "txz", "vsix", "war", "whl", "xz", "zip", "zst",
 ];
 
-/// The rows by what they are looked up by.
-struct Index {
-    /// By the last component.
-    names: Keys,
-    /// By the component before the last.
-    parents: Keys,
-    /// By the extension of the component before the last.
-    extensions: Keys,
-}
-
-/// Rows by a name, with a quick no for most names.
-struct Keys {
-    /// Lengths of the names, as bits, by their first byte.
-    lengths: [u64; 256],
-    rows: HashMap<&'static [u8], Vec<&'static [u8]>>,
-}
-
-static INDEX: LazyLock<Index> = LazyLock::new(Index::new);
+static PATTERNS: LazyLock<Patterns<()>> = LazyLock::new(|| {
+    let mut patterns = Patterns::default();
+    ROWS.iter().for_each(|row| patterns.add(row.as_bytes(), ()));
+    patterns
+});
 
 /// Whether the list has a path, given as an archive names it.
 pub(super) fn has(name: &[u8]) -> bool {
     let (parents, last) = split(name);
     let parent = split(parents).1;
-    if is_odd(last) || (!parents.is_empty() && is_odd(parent)) {
-        return has_in_full(name);
-    }
-    let index = &*INDEX;
-    let rows =
-        [index.names.get(last), index.parents.get(parent), index.extensions.get(extension(parent))];
-    if rows.iter().all(|rows| rows.is_empty()) {
+    // Components that vanish when a path is normalised may hide the last two.
+    let is_plain = |component: &[u8]| !matches!(component, b"" | b"." | b"..");
+    let plain = is_plain(last) && (parents.is_empty() || is_plain(parent));
+    if plain && !PATTERNS.may_fit(parent, last) {
         return false;
     }
-    if name.starts_with(b"/")
-        || name.starts_with(b"..")
-        || name.windows(2).any(|two| two == b"//" || two == b"/.")
-    {
-        return has_in_full(name);
-    }
-    let path = name.strip_prefix(b"./").unwrap_or(name);
-    rows.into_iter().flatten().any(|row| matches(row, path))
+    let normalized = normalize(name);
+    normalized.is_some_and(|path| PATTERNS.fitting(&path.components, false).next().is_some())
 }
 
 /// Whether a file is an archive, by its name.
 pub(super) fn is_archive(name: &[u8]) -> bool {
-    let extension = extension(split(name).1);
-    ARCHIVES.iter().any(|known| extension.eq_ignore_ascii_case(known.as_bytes()))
-}
-
-fn has_in_full(name: &[u8]) -> bool {
-    let Some(normalized) = normalize(name) else { return false };
-    let path = normalized.components.join(&b'/');
-    ROWS.iter().any(|row| matches(row.as_bytes(), &path))
-}
-
-/// Whether a component vanishes when a path is normalised.
-fn is_odd(component: &[u8]) -> bool {
-    matches!(component, b"" | b"." | b"..")
+    let name = split(name).1;
+    let extension = name.iter().rposition(|byte| *byte == b'.').map(|at| &name[at + 1..]);
+    let is = |known: &&str| extension.is_some_and(|one| one.eq_ignore_ascii_case(known.as_bytes()));
+    ARCHIVES.iter().any(is)
 }
 
 /// All but the last component, and the last one.
@@ -157,76 +123,6 @@ fn split(path: &[u8]) -> (&[u8], &[u8]) {
     match path.iter().rposition(|byte| *byte == b'/') {
         Some(at) => (&path[..at], &path[at + 1..]),
         None => (b"", path),
-    }
-}
-
-/// What follows the last dot; nothing without one.
-fn extension(name: &[u8]) -> &[u8] {
-    name.iter().rposition(|byte| *byte == b'.').map_or(b"", |at| &name[at + 1..])
-}
-
-/// Whether a row stands for a normalised path.
-fn matches(row: &[u8], path: &[u8]) -> bool {
-    if row.is_empty() || path.is_empty() {
-        return path.is_empty() && matches!(row, b"" | b"**");
-    }
-    let ((rows, row_last), (parents, last)) = (split(row), split(path));
-    if row_last != b"**" {
-        return matches_component(row_last, last) && matches(rows, parents);
-    }
-    let mut path = path;
-    while !path.is_empty() {
-        if matches(rows, path) {
-            return true;
-        }
-        path = split(path).0;
-    }
-    matches(rows, path)
-}
-
-fn matches_component(row: &[u8], component: &[u8]) -> bool {
-    let Some(star) = row.iter().position(|byte| *byte == b'*') else { return row == component };
-    let (start, end) = (&row[..star], &row[star + 1..]);
-    component.len() >= start.len() + end.len()
-        && component.starts_with(start)
-        && component.ends_with(end)
-}
-
-impl Index {
-    fn new() -> Self {
-        let mut index = Self { names: Keys::new(), parents: Keys::new(), extensions: Keys::new() };
-        for row in ROWS {
-            let (parents, last) = split(row.as_bytes());
-            let parent = split(parents).1;
-            let (keys, key) = match (last.contains(&b'*'), parent.contains(&b'*')) {
-                (false, _) => (&mut index.names, last),
-                (true, false) => (&mut index.parents, parent),
-                (true, true) => (&mut index.extensions, extension(parent)),
-            };
-            keys.add(key, row.as_bytes());
-        }
-        index
-    }
-}
-
-impl Keys {
-    fn new() -> Self {
-        Self { lengths: [0; 256], rows: HashMap::new() }
-    }
-
-    fn add(&mut self, key: &'static [u8], row: &'static [u8]) {
-        if let Some(first) = key.first() {
-            self.lengths[usize::from(*first)] |= 1 << (key.len() % 64);
-            self.rows.entry(key).or_default().push(row);
-        }
-    }
-
-    fn get(&self, key: &[u8]) -> &[&'static [u8]] {
-        let Some(first) = key.first() else { return &[] };
-        if self.lengths[usize::from(*first)] >> (key.len() % 64) & 1 == 0 {
-            return &[];
-        }
-        self.rows.get(key).map_or(&[], Vec::as_slice)
     }
 }
 
