@@ -125,18 +125,17 @@ fn sort(findings: &mut [Finding]) {
 /// What a claim comes to by itself.
 fn gross(facts: Option<&Facts<'_>>, claim: &Claim) -> Saving {
     let mut sum = Saving::default();
+    let mut add = |saving| sum += saving;
     match claim {
         Claim::Files(files) => {
-            for (file, _) in files {
-                sum += whole_file(facts, *file);
-            }
+            files.iter().map(|(file, _)| whole_file(facts, *file)).for_each(add);
         }
-        Claim::View(files) => files.iter().for_each(|file| sum += whole_file(facts, *file)),
+        Claim::View(files) => files.iter().map(|file| whole_file(facts, *file)).for_each(add),
         Claim::Parts(parts) => {
-            parts.iter().for_each(|(file, bytes)| sum += part(facts, *file, *bytes))
+            parts.iter().map(|(file, bytes)| part(facts, *file, *bytes)).for_each(add);
         }
-        Claim::Download(bytes) => sum.compressed = *bytes,
-        Claim::Figure(saving) => sum = *saving,
+        Claim::Download(bytes) => add(Saving { content: 0, compressed: *bytes }),
+        Claim::Figure(saving) => add(*saving),
     }
     sum
 }
@@ -171,37 +170,39 @@ fn settle(facts: &Facts<'_>, claimants: &mut [Claimant]) {
     }
     let mut taken: HashMap<AtomId, u64> = HashMap::new();
     for (at, claimant) in claimants.iter_mut().enumerate() {
-        let mut gains: Vec<(AtomId, Saving)> = Vec::new();
-        match &claimant.candidate.claim {
+        let gains: Vec<(AtomId, Saving)> = match &claimant.candidate.claim {
             Claim::Files(files) => {
-                let own = files.iter().map(|(file, _)| *file).filter(|file| {
+                let is_own = |file: AtomId| {
                     holders[file.index()].is_some_and(|holder| holder.claimant == at)
-                });
-                gains.extend(own.map(|file| (file, whole_file(Some(facts), file))));
+                };
+                let own = files.iter().map(|(file, _)| *file).filter(|file| is_own(*file));
+                own.map(|file| (file, whole_file(Some(facts), file))).collect()
             }
             Claim::Parts(parts) => {
-                for (file, bytes) in parts {
-                    if holders[file.index()].is_some() {
-                        continue;
-                    }
-                    let taken = taken.entry(*file).or_default();
-                    let left = facts.ledger.atom(*file).bytes.saturating_sub(*taken);
-                    let bytes = left.min(*bytes);
-                    *taken += bytes;
-                    gains.push((*file, part(Some(facts), *file, bytes)));
-                }
+                let free = parts.iter().filter(|(file, _)| holders[file.index()].is_none());
+                free.map(|(file, bytes)| (*file, take(facts, &mut taken, *file, *bytes))).collect()
             }
             Claim::Download(_) => {
                 claimant.net = claimant.gross;
-                *claimant.origins.of(crate::image::Origin::Own) = claimant.gross;
+                claimant.origins.own = claimant.gross;
+                continue;
             }
-            Claim::View(_) | Claim::Figure(_) => {}
-        }
+            Claim::View(_) | Claim::Figure(_) => continue,
+        };
         for (file, saving) in gains {
             claimant.net += saving;
             *claimant.origins.of(facts.origin(file)) += saving;
         }
     }
+}
+
+/// Takes up to so many bytes of a file of which others may have taken some.
+fn take(facts: &Facts<'_>, taken: &mut HashMap<AtomId, u64>, file: AtomId, bytes: u64) -> Saving {
+    let taken = taken.entry(file).or_default();
+    let left = facts.ledger.atom(file).bytes.saturating_sub(*taken);
+    let bytes = left.min(bytes);
+    *taken += bytes;
+    part(Some(facts), file, bytes)
 }
 
 impl Claimant {

@@ -83,7 +83,9 @@ fn largest(ledger: &Ledger, mut shares: Vec<Share>) -> (Vec<PathShare>, u64) {
 /// part.
 fn live_paths(ledger: &Ledger, files: &[AtomId]) -> Vec<Share> {
     let mut wanted = vec![false; ledger.atoms().len()];
-    files.iter().for_each(|file| wanted[file.index()] = true);
+    for file in files {
+        wanted[file.index()] = true;
+    }
     let live = ledger.live();
     let mut before: Vec<u32> = Vec::with_capacity(live.len() + 1);
     before.push(0);

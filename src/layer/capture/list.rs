@@ -92,7 +92,9 @@ const ARCHIVES: &[&str] = &[
 
 static PATTERNS: LazyLock<Patterns<()>> = LazyLock::new(|| {
     let mut patterns = Patterns::default();
-    ROWS.iter().for_each(|row| patterns.add(row.as_bytes(), ()));
+    for row in ROWS {
+        patterns.add(row.as_bytes(), ());
+    }
     patterns
 });
 
