@@ -14,6 +14,7 @@ mod tests;
 mod tree;
 
 use std::collections::HashMap;
+use std::ops::Range;
 
 use crate::filesystem::{Amount, Filesystem, Hidden, NodeId};
 use crate::layer::{Attributes, ContentHash, Elf, Entry, Hashing, Kind};
@@ -142,9 +143,17 @@ impl Ledger {
 
     /// The visible files that count at a node or below it.
     pub fn inside(&self, node: NodeId) -> &[AtomId] {
-        let Some((start, end)) = self.tree.range(node) else { return &[] };
+        &self.live[self.live_range(node)]
+    }
+
+    /// Their positions in [`Self::live`].
+    pub fn live_range(&self, node: NodeId) -> Range<usize> {
+        self.tree.range(node).map_or(0..0, |range| self.live_in(range))
+    }
+
+    fn live_in(&self, (start, end): tree::Range) -> Range<usize> {
         let at = |position| self.live_at.partition_point(|live| *live < position);
-        &self.live[at(start)..at(end)]
+        at(start)..at(end)
     }
 
     /// The file that a visible node is a name of.
@@ -164,9 +173,8 @@ impl Ledger {
         let ranges = self.tree.union(roots);
         let inside = |node: NodeId| self.tree.is_covered(node, &ranges);
         let mut selected = Vec::new();
-        for (start, end) in &ranges {
-            let at = |position| self.live_at.partition_point(|live| *live < position);
-            let atoms = &self.live[at(*start)..at(*end)];
+        for range in &ranges {
+            let atoms = &self.live[self.live_in(*range)];
             selected.extend(atoms.iter().filter(|id| self.names(**id).all(inside)));
         }
         selected

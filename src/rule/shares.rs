@@ -82,50 +82,35 @@ fn largest(ledger: &Ledger, mut shares: Vec<Share>) -> (Vec<PathShare>, u64) {
 /// A directory is the uppermost such, or, where that has a single child, the one in which the ways
 /// part.
 fn live_paths(ledger: &Ledger, files: &[AtomId]) -> Vec<Share> {
-    let mut wanted = vec![false; ledger.atoms().len()];
-    for file in files {
-        wanted[file.index()] = true;
-    }
-    let live = ledger.live();
-    let mut before: Vec<u32> = Vec::with_capacity(live.len() + 1);
-    before.push(0);
-    for file in live {
-        let last = before.last().copied().unwrap_or_default();
-        before.push(last + u32::from(wanted[file.index()]));
-    }
+    let place = |file: &AtomId| ledger.live_range(ledger.atom(*file).node).start;
+    let mut places: Vec<usize> = files.iter().map(place).collect();
+    places.sort_unstable();
+    places.dedup();
     let mut found = Vec::new();
-    let mut at = 0;
-    while at < live.len() {
-        if !wanted[live[at].index()] {
-            at += 1;
-            continue;
-        }
-        let (node, end) = uppermost(ledger, live[at], at, &before);
-        let inside = &live[at..end];
+    let mut rest = &places[..];
+    while let Some(start) = rest.first() {
+        let (node, length) = uppermost(ledger, ledger.live()[*start], rest);
+        let inside = &ledger.live()[*start..start + length];
         let heaviest = inside.iter().max_by_key(|file| ledger.atom(**file).bytes);
         let layer = heaviest.map_or(0, |file| ledger.atom(*file).layer);
         found.push((narrowest(ledger, node, inside), layer, ledger.sum(inside.iter().copied())));
-        at = end;
+        rest = &rest[length..];
     }
     found
 }
 
-/// The highest directory that begins with a file and holds wanted ones alone, and where it ends
-/// among the visible files.
-fn uppermost(ledger: &Ledger, file: AtomId, at: usize, before: &[u32]) -> (NodeId, usize) {
-    let (mut node, mut end) = (ledger.atom(file).node, at + 1);
+/// The highest directory that begins with a file and holds wanted ones alone, and how many.
+/// `places` are those of the wanted ones among the visible, from the file on.
+fn uppermost(ledger: &Ledger, file: AtomId, places: &[usize]) -> (NodeId, usize) {
+    let (mut node, mut length) = (ledger.atom(file).node, 1);
     loop {
         let parent = ledger.filesystem().parent(node);
-        if parent == NodeId::ROOT {
-            return (node, end);
+        let range = ledger.live_range(parent);
+        let wanted = places.partition_point(|place| *place < range.end);
+        if parent == NodeId::ROOT || Some(&range.start) != places.first() || wanted < range.len() {
+            return (node, length);
         }
-        let inside = ledger.inside(parent);
-        let all = inside.first() == Some(&file)
-            && before[at + inside.len()] - before[at] == u32::try_from(inside.len()).unwrap_or(0);
-        if !all {
-            return (node, end);
-        }
-        (node, end) = (parent, at + inside.len());
+        (node, length) = (parent, wanted);
     }
 }
 
