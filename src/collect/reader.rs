@@ -116,7 +116,7 @@ impl Reader {
             (None, Some(ztoc)) => format!("soci {}", ztoc.digest),
             (None, None) => return None,
         };
-        Some(format!("{} {} {claim}", self.registry.name(), job.descriptor.size))
+        Some(format!("{} {} {claim}", self.registry.host(), job.descriptor.size))
     }
 
     fn lock(&self, digest: &Digest) -> Option<Lock> {
