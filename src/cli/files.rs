@@ -22,6 +22,8 @@ struct Found {
     image: usize,
     left_out: Vec<usize>,
     transferred: u64,
+    /// Bytes of the layer that is listed, if it is one, that belong to no entry.
+    overhead: Option<u64>,
     usage: Usage,
 }
 
@@ -75,7 +77,9 @@ async fn outcomes(cli: &Cli, args: &FilesArgs) -> Result<Vec<Outcome<Found>>, Er
             return Err(Error::new(ErrorKind::NotFound, "there is no image in it"));
         };
         let layers = || image.layers.iter().enumerate();
+        let listed_layer = args.layer.and_then(|layer| image.layers.get(layer)?.as_ref());
         Ok(Found {
+            overhead: listed_layer.map(|read| read.toc.overhead),
             usage: listed(image, args)?,
             image: image.image,
             left_out: layers().filter(|(_, read)| read.is_none()).map(|(at, _)| at).collect(),
@@ -163,6 +167,7 @@ fn listing<'a>(args: &FilesArgs, found: &'a Found, root: &'a [u8]) -> Listing<'a
         shadowed: args.shadowed,
         detailed: args.all,
         totals: found.usage.total(),
+        overhead: found.overhead,
         transferred: found.transferred,
         left_out: &found.left_out,
     }
