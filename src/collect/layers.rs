@@ -153,7 +153,7 @@ impl Session {
             observer: Arc::clone(observer),
             stop: stop.0.clone(),
         });
-        let jobs = jobs(&inspection, &images, wanted);
+        let jobs = jobs(&inspection, &images, wanted)?;
         let mut read = read_all(&reader, &documents, &inspection, &images, jobs).await?;
         read.check_entries(&inspection, &images, self.limits.entries)?;
         count(&mut inspection, &read.tocs);
@@ -189,11 +189,28 @@ fn check_only(
         .hint(format!("the layers are numbered from 0 to {}", most.saturating_sub(1))))
 }
 
-/// The distinct layers that are asked for, by digest.
-fn jobs(inspection: &Inspection, images: &[usize], wanted: &LayerRequest) -> BTreeMap<Digest, Job> {
-    let layers = images.iter().flat_map(|image| &inspection.images[*image].layers);
-    let asked = layers.filter(|layer| is_asked(layer, wanted));
-    asked.map(|layer| (layer.digest.clone(), job(layer, wanted))).collect()
+/// The distinct layers that are asked for, by digest. One blob has one size.
+fn jobs(
+    inspection: &Inspection,
+    images: &[usize],
+    wanted: &LayerRequest,
+) -> Result<BTreeMap<Digest, Job>, Error> {
+    let mut sizes = BTreeMap::new();
+    let mut jobs = BTreeMap::new();
+    for layer in images.iter().flat_map(|image| &inspection.images[*image].layers) {
+        let size = *sizes.entry(&layer.digest).or_insert(layer.compressed);
+        if size != layer.compressed {
+            let text = format!(
+                "layer {} is listed with {size} and with {} bytes",
+                layer.digest, layer.compressed
+            );
+            return Err(Error::new(ErrorKind::BadData, text));
+        }
+        if is_asked(layer, wanted) {
+            jobs.insert(layer.digest.clone(), job(layer, wanted));
+        }
+    }
+    Ok(jobs)
 }
 
 fn is_asked(layer: &Layer, wanted: &LayerRequest) -> bool {

@@ -64,7 +64,9 @@ const LONGEST_DEADLINE: Duration = Duration::from_hours(24 * 365);
 pub(super) enum Exhausted {
     Attempts,
     /// The wait that would have exceeded it, if the server asked for one.
-    Deadline { asked: Option<Duration> },
+    Deadline {
+        asked: Option<Duration>,
+    },
     ExtraBytes,
 }
 
