@@ -100,7 +100,7 @@ fn a_path_that_is_not_there_is_an_error_with_the_one_that_may_be_meant() {
     check(&["/opt/tmp"], &["there is no /opt/tmp: deleted in step 3", "--shadowed"]);
     check(&["/opt/tmp", "--layer", "0"], &["there is no /opt/tmp"]);
     check(&["/opt/tmp/x"], &["there is no /opt/tmp/x: deleted in step 3"]);
-    check(&["/opt/tmp/y"], &["there is no /opt/tmp/y", "hint: did you mean"]);
+    check(&["/opt/tmp/y"], &["there is no /opt/tmp/y", "did you mean /opt/lib?"]);
     check(&["--layer", "1", "--min-layer", "1GB"], &["layer 1 was not read", "--min-layer"]);
     for command in ["files", "analyze"] {
         let none = arguments(&reference, &[command, "--top", "0"]);

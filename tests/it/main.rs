@@ -24,6 +24,7 @@ mod images;
 mod indexes;
 mod inspect;
 mod layer_faults;
+mod listings;
 mod manifests;
 mod origins;
 mod output;

@@ -39,7 +39,7 @@ fn read(name: &str) -> Vec<u8> {
 }
 
 /// A layer of the test data.
-fn fixture(name: &str) -> Layer {
+pub(crate) fn fixture(name: &str) -> Layer {
     let annotations: BTreeMap<String, String> =
         serde_json::from_slice(&read(&format!("{name}.annotations.json"))).unwrap();
     let kind = if name.starts_with("zstd") { Layer::zstd("") } else { Layer::gzip("") };
@@ -94,7 +94,7 @@ fn assert_stored(sandbox: &Sandbox, registry: &RunningRegistry, options: &[&str]
     assert_eq!(found.len(), expected.len(), "{name}");
 }
 
-fn first_layer(report: &Value) -> &Value {
+pub(crate) fn first_layer(report: &Value) -> &Value {
     &report["images"][0]["layers"][0]
 }
 
