@@ -343,8 +343,8 @@ pub(super) struct NetworkArgs {
     /// Bytes of layers that may wait in memory
     #[arg(long, global = true, value_name = "SIZE", value_parser = size::parse, default_value = "48MiB")]
     pub(super) buffer: u64,
-    /// Raise or lower a ceiling: manifest, config, configs, statement, page, names, unpacked, toc
-    /// or captured (sizes), layers, manifests, steps, entries or ratio (numbers)
+    /// Raise or lower a ceiling: manifest, config, configs, statement, page, names, unpacked, toc,
+    /// captured or memory (sizes), layers, manifests, steps, entries or ratio (numbers)
     #[arg(long, global = true, value_name = "NAME=VALUE", value_parser = pair)]
     pub(super) limit: Vec<(String, String)>,
     /// Where documents are kept between runs

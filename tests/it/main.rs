@@ -26,6 +26,7 @@ mod inspect;
 mod layer_faults;
 mod listings;
 mod manifests;
+mod memory;
 mod origins;
 mod output;
 mod owners;

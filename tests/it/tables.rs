@@ -99,7 +99,7 @@ pub(crate) fn first_layer(report: &Value) -> &Value {
 }
 
 /// Whether every request for the layer was for a part of it.
-fn only_parts(registry: &RunningRegistry, layer: &Layer) -> bool {
+pub(crate) fn only_parts(registry: &RunningRegistry, layer: &Layer) -> bool {
     let digest = Digest::of(&layer.blob).to_string();
     let mut requests = registry.requests().into_iter().filter(|r| r.path().ends_with(&digest));
     requests.all(|request| request.header("range").is_some())
