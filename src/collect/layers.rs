@@ -165,6 +165,8 @@ impl Session {
         held.add(repeated.saturating_mul(REPEATED_COST)).map_err(explain)?;
         count(&mut inspection, &read.tocs);
         inspection.warnings.extend(documents.into_warnings(Vec::new()));
+        // In the same order whatever came from the cache.
+        read.warnings.sort();
         inspection.warnings.append(&mut read.warnings);
         let images = images.into_iter().map(|image| read.of(&inspection, image)).collect();
         Ok(ReadLayers { inspection, images, _held: held })
@@ -282,11 +284,8 @@ async fn read_all(
         let outcome = blocking(reader, move |reader| reader.read(&job)).await??;
         Ok::<_, Error>((digest, outcome))
     }));
-    for (digest, Outcome { layer, warnings }) in done.await? {
-        read.warnings.extend(warnings);
-        if let Some(layer) = layer {
-            read.tocs.insert(digest, layer);
-        }
+    for (digest, outcome) in done.await? {
+        read.take(digest, outcome);
     }
     Ok(read)
 }
@@ -303,6 +302,13 @@ async fn blocking<T: Send + 'static>(
 }
 
 impl Read {
+    fn take(&mut self, digest: Digest, Outcome { layer, warnings }: Outcome) {
+        self.warnings.extend(warnings);
+        if let Some(layer) = layer {
+            self.tocs.insert(digest, layer);
+        }
+    }
+
     /// Takes what the cache has; gives back the others.
     async fn take_cached(
         &mut self,
@@ -311,14 +317,14 @@ impl Read {
     ) -> Result<Vec<Job>, Error> {
         let found = try_join_all(jobs.into_iter().map(|job| {
             blocking(reader, move |reader| {
-                let layer = reader.cached(&job);
-                (job, layer)
+                let found = reader.cached(&job);
+                (job, found)
             })
         }));
         let mut missing = Vec::new();
-        for (job, layer) in found.await? {
-            match layer? {
-                Some(layer) => drop(self.tocs.insert(job.descriptor.digest, layer)),
+        for (job, outcome) in found.await? {
+            match outcome? {
+                Some(outcome) => self.take(job.descriptor.digest, outcome),
                 None => missing.push(job),
             }
         }

@@ -11,7 +11,9 @@ use super::stream::{BlobRanges, BlobReader, Stop, explain, wait};
 use crate::cache::{Attempt, Bucket, Cache, Lock, pauses, toc_key};
 use crate::layer::codec;
 use crate::layer::toc_reader::{Claim, TocRequest, read_claimed, read_ztoc};
-use crate::layer::{self, Limits, Memory, OddityKind, ReadRequest, Toc, differs, read_layer};
+use crate::layer::{
+    self, Limits, Memory, OddityKind, ReadRequest, Source, Toc, differs, read_layer,
+};
 use crate::oci::{Descriptor, Digest};
 use crate::registry::{Error, ErrorKind, Registry};
 
@@ -54,7 +56,7 @@ pub(super) struct Reader {
 
 impl Reader {
     /// The layer as the cache has it, if what was asked for allows that.
-    pub(super) fn cached(&self, job: &Job) -> Result<Option<LayerRead>, Error> {
+    pub(super) fn cached(&self, job: &Job) -> Result<Option<Outcome>, Error> {
         if self.wanted.verify_diff_ids || self.wanted.verify_toc {
             return Ok(None);
         }
@@ -68,7 +70,17 @@ impl Reader {
         let found = keys.into_iter().flatten().find_map(|key| self.get(&key).filter(fits));
         let Some(mut toc) = found else { return Ok(None) };
         toc.count(&self.memory).map_err(explain)?;
-        Ok(Some(LayerRead { toc: Arc::new(toc), cached: true, transferred: 0 }))
+        let warnings = if toc.source == Source::Stream { self.refusal(job) } else { None };
+        let layer = LayerRead { toc: Arc::new(toc), cached: true, transferred: 0 };
+        Ok(Some(Outcome { layer: Some(layer), warnings: warnings.into_iter().collect() }))
+    }
+
+    /// The warning that an earlier run gave about the layer's table of contents.
+    fn refusal(&self, job: &Job) -> Option<String> {
+        let digest = &job.descriptor.digest;
+        let key = toc_key(digest, Some(&self.claim_key(job)?));
+        let reason = self.cache.get(Bucket::Refusals, &key)?;
+        Some(not_used(digest, &String::from_utf8(reason).ok()?))
     }
 
     /// Reads a layer by the shortest way there is.
@@ -82,7 +94,7 @@ impl Reader {
         // Another process may be reading the same layer; then this one waits for it.
         let _lock = self.lock(digest);
         let outcome = match self.cached(job) {
-            Ok(Some(layer)) => Ok(Outcome { layer: Some(layer), warnings: Vec::new() }),
+            Ok(Some(outcome)) => Ok(outcome),
             Ok(None) => self.transfer(job),
             Err(error) => Err(error),
         };
@@ -158,14 +170,12 @@ impl Reader {
                 return Ok(Outcome { layer: Some(layer), warnings });
             }
             Some(Ok((toc, _))) => Some(toc),
-            Some(Err(Unlisted { error, ends: true })) => {
+            Some(Err(Unlisted { error, kind: Some(layer::ErrorKind::Memory) })) => {
                 return Err(error.about(&format!("layer {digest}")));
             }
-            Some(Err(Unlisted { error, .. })) => {
-                warnings.push(format!(
-                    "the table of contents of layer {} is not used: {error}",
-                    digest.short()
-                ));
+            Some(Err(unlisted)) => {
+                warnings.push(not_used(digest, &unlisted.error.to_string()));
+                self.remember(job, &unlisted);
                 None
             }
             None => None,
@@ -182,6 +192,17 @@ impl Reader {
         let toc = self.relieved(compared(toc, listed.as_ref(), digest, &mut warnings));
         let layer = LayerRead { toc: Arc::new(toc), cached: false, transferred };
         Ok(Outcome { layer: Some(layer), warnings })
+    }
+
+    /// Keeps what is wrong with a table for the runs that have the layer from the cache, if it
+    /// stays wrong.
+    fn remember(&self, job: &Job, unlisted: &Unlisted) {
+        use layer::ErrorKind::{BadData, Unsupported};
+        let lasts = matches!(unlisted.kind, Some(BadData | Unsupported));
+        if let Some(claim) = self.claim_key(job).filter(|_| lasts) {
+            let key = toc_key(&job.descriptor.digest, Some(&claim));
+            self.cache.put(Bucket::Refusals, &key, unlisted.error.to_string().as_bytes());
+        }
     }
 
     /// The layer as a table of contents lists it, with what vouches for that; `None` where there
@@ -222,7 +243,7 @@ impl Reader {
             registry.small_blob(&repository, &ztoc, ceiling, what).await
         });
         let bytes = bytes.map_err(layer::Error::from)?;
-        let bytes = bytes.map_err(|error| Unlisted { error, ends: false })?;
+        let bytes = bytes.map_err(|error| Unlisted { error, kind: None })?;
         Ok(read_ztoc(&bytes, request)?)
     }
 
@@ -279,14 +300,14 @@ impl Reader {
 /// Why a table of contents is not used.
 struct Unlisted {
     error: Error,
-    /// Whether the run is at its end, so that reading the layer whole is of no use.
-    ends: bool,
+    /// The class of what is wrong with the layer; `None` where the registry failed.
+    kind: Option<layer::ErrorKind>,
 }
 
 impl From<layer::Error> for Unlisted {
     fn from(error: layer::Error) -> Self {
-        let ends = error.kind() == layer::ErrorKind::Memory;
-        Self { error: explain(error), ends }
+        let kind = Some(error.kind());
+        Self { error: explain(error), kind }
     }
 }
 
@@ -295,6 +316,10 @@ struct Failure {
     error: Error,
     /// Whether another attempt may help.
     again: bool,
+}
+
+fn not_used(digest: &Digest, why: &str) -> String {
+    format!("the table of contents of layer {} is not used: {why}", digest.short())
 }
 
 /// The layer as it was read, flagged if its table of contents says something else.

@@ -156,6 +156,11 @@ fn check_streamed(name: &str, layer: Layer, warning: Option<&str>, options: &[&s
         assert!(warnings[0].as_str().unwrap().contains(part), "{name}: {warnings:?}");
     }
     assert_stored(&sandbox, &registry, options, name);
+    // What is wrong with the table is told also when it is not looked at, unless it is a ceiling.
+    let again = analyzed(&sandbox, &registry, &[]);
+    assert_eq!(first_layer(&again)["toc_source"], "cache", "{name}");
+    let expected = if options.is_empty() { &report["warnings"] } else { &json!([]) };
+    assert_eq!(&again["warnings"], expected, "{name}");
 }
 
 /// The layer with the bytes `from`, as near to its end as they are, made `to`.
