@@ -1,6 +1,6 @@
 //! The registry and the images of the tests.
 
-#![allow(dead_code, unreachable_pub, reason = "the tests use the rest")]
+#![expect(dead_code, unreachable_pub, reason = "the tests use the rest")]
 
 #[path = "../../tests/it/support/canary.rs"]
 pub mod canary;

@@ -52,13 +52,15 @@ pub(super) fn analyze_image(
     };
     let all = (0..filesystem.layers()).all(|layer| filesystem.toc(layer).is_some());
     let (remarks, remarks_dropped) = remarks(filesystem);
+    let (waste, waste_without_content) = waste::waste(filesystem, options.top);
     let (ambiguous, notes) = remarks.into_iter().partition(|remark| remark.kind.is_ambiguous());
     ImageAnalysis {
         image: image.image,
         layers: image.layers.iter().enumerate().map(usage).collect(),
         visible: filesystem.visible(),
         shadowed: filesystem.shadowed(),
-        waste: waste::waste(filesystem, options.top),
+        waste,
+        waste_without_content,
         directories: directories(filesystem, options.top),
         files: files(filesystem, options.top),
         dive: (options.dive && all).then(|| dive::dive(filesystem)),

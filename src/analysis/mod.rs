@@ -16,7 +16,7 @@ use std::collections::BTreeSet;
 
 pub use analyze::{AnalysisOptions, analyze};
 pub use study::Study;
-pub use usage::{Sort, Usage, UsageError, UsageOptions, UsageRow, usage};
+pub use usage::{NoSuchPath, Sort, Usage, UsageError, UsageOptions, UsageRow, usage};
 
 use crate::filesystem::{Amount, Filesystem, Hidden, NodeId};
 use crate::image::Inspection;
@@ -43,9 +43,12 @@ pub struct ImageAnalysis {
     pub visible: Amount,
     /// What it does not show of them.
     pub shadowed: Amount,
-    /// The shadowed bytes by the layers that wrote and hid them and how, the largest first. What
-    /// has no content (directories, links, markers) is left out.
+    /// The shadowed bytes by the layers that wrote and hid them and how, the largest first, where
+    /// there is content among them.
     pub waste: Vec<Waste>,
+    /// What is shadowed besides: whiteouts, links, directories and empty files, which have no
+    /// content but cost bytes of the blob. It and `waste` are `shadowed`.
+    pub waste_without_content: Amount,
     /// The largest directories of the merged filesystem by content, the largest first; without
     /// those of which one directory in them holds nearly everything.
     pub directories: Vec<PathUsage>,

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use super::analyze::analyze_image;
 use super::*;
 use crate::collect::{ImageLayers, LayerRead};
+use crate::filesystem::How;
 use crate::filesystem::lines::layer;
 use crate::image::Image;
 use crate::layer::{Attributes, Hashing, Limits, Toc, TocBuilder};
@@ -175,8 +176,10 @@ fn usage_is_listed_as_it_is_asked_for() {
     ];
     check_usage(&all, 14, &rows);
     let top = UsageOptions { top: Some(3), ..all.clone() };
-    check_usage(&top, 14, &["1 usr 13", "2 usr/lib 8", "3 usr/lib/b 8 file"]);
-    check_usage(&UsageOptions { sort: Sort::Size, top: Some(1), ..all.clone() }, 14, &["1 usr 13"]);
+    check_usage(&top, 14, &["0  14", "1 usr 13", "2 usr/lib 8", "3 usr/lib/b 8 file"]);
+    let largest = UsageOptions { sort: Sort::Size, top: Some(1), ..all.clone() };
+    check_usage(&largest, 14, &["0  14", "1 usr 13"]);
+    check_usage(&UsageOptions { path: "n".into(), ..largest }, 1, &["0 n 1 file"]);
     let layer = UsageOptions { layer: Some(1), ..all.clone() };
     check_usage(
         &layer,
@@ -214,8 +217,23 @@ fn usage_is_listed_as_it_is_asked_for() {
 fn usage_of_what_is_not_there_is_an_error() {
     let of = |options| usage(&image(&LAYERS), &options).err();
     let path = |path: &str| UsageOptions { path: path.into(), ..Default::default() };
-    assert_eq!(of(path("usr/none")), Some(UsageError::NoSuchPath));
-    assert_eq!(of(path("old")), Some(UsageError::NoSuchPath));
+    let absent = |path: &str, missing: &str, names: &[&str], hidden| {
+        let (parent, missing) = (path.as_bytes().to_vec(), missing.as_bytes().to_vec());
+        let names = names.iter().map(|name| name.as_bytes().to_vec()).collect();
+        Some(UsageError::NoSuchPath(NoSuchPath { parent, missing, names, hidden }))
+    };
+    let deleted = Some(Hidden { layer: 1, how: How::Whiteout });
+    assert_eq!(of(path("usr/none")), absent("usr", "none", &["a", "c", "lib"], None));
+    assert_eq!(of(path("usr/./none/more")), absent("usr", "none", &["a", "c", "lib"], None));
+    assert_eq!(of(path("old")), absent("", "old", &["l", "n", "usr"], deleted));
+    let implied = ["file d/e/x 1\nfile y 2", "file .wh.d 0"];
+    let found = usage(&image(&implied), &path("d/e")).err();
+    let UsageError::NoSuchPath(found) = found.unwrap() else { panic!("of another kind") };
+    assert_eq!((found.missing, found.hidden), (b"d".to_vec(), deleted));
+    let alone = UsageOptions { layer: Some(0), ..path("nowhere") };
+    assert_eq!(of(alone), absent("", "nowhere", &["l", "old", "usr"], None));
+    let long = "a".repeat(crate::layer::MAX_PATH + 1);
+    assert_eq!(of(path(&long)), absent("", "", &[], None));
     assert_eq!(of(UsageOptions { shadowed: true, ..path("old") }), None);
     assert_eq!(of(UsageOptions { layer: Some(2), ..path("") }), Some(UsageError::NoSuchLayer));
 }

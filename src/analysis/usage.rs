@@ -13,7 +13,7 @@ pub struct UsageOptions {
     pub path: Vec<u8>,
     /// List nothing deeper below the start than this.
     pub depth: Option<usize>,
-    /// List so many at most: the largest, of which the start is not one if it is a directory.
+    /// List so many at most, the largest; the start beside them if it is a directory.
     pub top: Option<usize>,
     /// The order of the rows.
     pub sort: Sort,
@@ -38,14 +38,27 @@ pub enum Sort {
 }
 
 /// Why there is no usage.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum UsageError {
     /// The path is not among what was to be listed.
     #[error("the path is not in the image")]
-    NoSuchPath,
+    NoSuchPath(NoSuchPath),
     /// The layer does not exist or was not read.
     #[error("the layer was not read")]
     NoSuchLayer,
+}
+
+/// A path that is not among what was to be listed, and what is around it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct NoSuchPath {
+    /// The part of it that is there, from the root, without a slash at the start.
+    pub parent: Vec<u8>,
+    /// The name that is missing there; empty if the path is too long for any to be looked for.
+    pub missing: Vec<u8>,
+    /// The names that are there, in the order of bytes.
+    pub names: Vec<Vec<u8>>,
+    /// By which layer the path is hidden and how, if it was to be visible and a layer stores it.
+    pub hidden: Option<Hidden>,
 }
 
 /// What is below a path.
@@ -118,7 +131,13 @@ pub fn usage(image: &ImageLayers, options: &UsageOptions) -> Result<Usage, Usage
     }
     usage.filesystem.add_up(&mut usage.sums, |sum, amount| *sum += amount);
     let tree = Tree::new(&usage.filesystem, items);
-    usage.start = tree.find(&usage.filesystem, &options.path).ok_or(UsageError::NoSuchPath)?;
+    let start = tree.find(&usage.filesystem, &options.path);
+    usage.start = start.map_err(|mut absent| {
+        if merged {
+            absent.hidden = hidden(&usage.filesystem, &options.path);
+        }
+        UsageError::NoSuchPath(absent)
+    })?;
     usage.rows = tree.rows(&usage.filesystem, usage.start, options);
     usage.arrange(options);
     Ok(usage)
@@ -154,6 +173,34 @@ fn stored(filesystem: &Filesystem, options: &UsageOptions) -> Vec<Row> {
     items
 }
 
+/// By which layer what was stored last at a path is hidden, and how. A directory that no layer
+/// lists is hidden by what hid the last in it.
+fn hidden(filesystem: &Filesystem, path: &[u8]) -> Option<Hidden> {
+    let mut names = normalize(path)?.components.into_iter().peekable();
+    let mut at = NodeId::ROOT;
+    // Directories stand before what is in them.
+    for id in filesystem.ids().skip(1) {
+        let Some(name) = names.peek() else { break };
+        if filesystem.parent(id) == at && filesystem.name(id) == *name {
+            at = id;
+            names.next();
+        }
+    }
+    if names.peek().is_some() {
+        return None;
+    }
+    let fate = |id: NodeId| {
+        let node = filesystem.node(id);
+        node.layer.zip(node.entry).map(|(layer, entry)| filesystem.hidden(layer, entry))
+    };
+    let is_below = |id: &NodeId| {
+        let parent = |id: &NodeId| (*id != NodeId::ROOT).then(|| filesystem.parent(*id));
+        std::iter::successors(parent(id), parent).any(|above| above == at)
+    };
+    let below = || filesystem.ids().filter(is_below).filter_map(fate).flatten();
+    fate(at).unwrap_or_else(|| below().max_by_key(|hidden| hidden.layer))
+}
+
 /// The paths that are listed, with those above them.
 struct Tree {
     /// In the order of paths' ids; of several at a path, in the order of layers and entries.
@@ -186,10 +233,17 @@ impl Tree {
         })
     }
 
-    fn find(&self, filesystem: &Filesystem, path: &[u8]) -> Option<NodeId> {
-        let mut names = normalize(path)?.components.into_iter();
-        names.try_fold(NodeId::ROOT, |at, name| {
-            self.children(at).find(|child| filesystem.name(*child) == name)
+    fn find(&self, filesystem: &Filesystem, path: &[u8]) -> Result<NodeId, NoSuchPath> {
+        let names = normalize(path).ok_or_else(NoSuchPath::default)?.components;
+        names.into_iter().try_fold(NodeId::ROOT, |at, name| {
+            let found = self.children(at).find(|child| filesystem.name(*child) == name);
+            found.ok_or_else(|| {
+                let names = self.children(at).map(|child| filesystem.name(child).to_vec());
+                let mut names: Vec<_> = names.collect();
+                names.sort_unstable();
+                let (parent, missing) = (filesystem.path(at), name.to_vec());
+                NoSuchPath { parent, missing, names, hidden: None }
+            })
         })
     }
 
@@ -217,8 +271,7 @@ impl Tree {
         while let Some((node, depth)) = waiting.pop() {
             for row in self.at(filesystem, node) {
                 let directory = kind(filesystem, &row) == Kind::Directory;
-                let total = depth == 0 && directory && options.top.is_some();
-                if (directory || options.all || depth == 0) && !total {
+                if directory || options.all || depth == 0 {
                     rows.push(Row { depth, ..row });
                 }
             }
@@ -263,7 +316,16 @@ impl Usage {
         };
         let mut order: Vec<_> = self.rows.iter().enumerate().map(rank).collect();
         order.sort_unstable();
-        order.truncate(options.top.unwrap_or(usize::MAX));
+        if let Some(top) = options.top {
+            let mut left = top;
+            order.retain(|(_, at)| {
+                let row = &self.rows[*at];
+                let is_start = row.depth == 0 && kind(&self.filesystem, row) == Kind::Directory;
+                let room = left > 0;
+                left -= usize::from(room && !is_start);
+                is_start || room
+            });
+        }
         if options.sort == Sort::Path {
             order.sort_unstable_by_key(|(_, at)| *at);
         }

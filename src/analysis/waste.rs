@@ -27,26 +27,34 @@ impl Fate {
     }
 }
 
-/// The waste that has content, the most bytes first, with the `top` largest paths of each.
+/// The waste that has content, the most bytes first, with the `top` largest paths of each; and what
+/// is hidden besides.
 ///
 /// A path is a directory where all files that the layer stores in it are hidden by the same layer
 /// in the same way: the uppermost such, or, where that has a single child, the one in which the
 /// ways part. Takes time linear in entries and paths.
-pub(super) fn waste(filesystem: &Filesystem, top: usize) -> Vec<Waste> {
+pub(super) fn waste(filesystem: &Filesystem, top: usize) -> (Vec<Waste>, Amount) {
     let mut all = Vec::new();
+    let mut bare = Amount::default();
     for layer in 0..filesystem.layers() {
         if let Some(toc) = filesystem.toc(layer) {
-            all.extend(of_layer(filesystem, layer, toc, top));
+            all.extend(of_layer(filesystem, layer, toc, top, &mut bare));
         }
     }
     all.sort_by(|a, b| {
         let key = |waste: &Waste| (waste.written_in, waste.hidden);
         b.amount.bytes.cmp(&a.amount.bytes).then_with(|| key(a).cmp(&key(b)))
     });
-    all
+    (all, bare)
 }
 
-fn of_layer(filesystem: &Filesystem, layer: usize, toc: &Toc, top: usize) -> Vec<Waste> {
+fn of_layer(
+    filesystem: &Filesystem,
+    layer: usize,
+    toc: &Toc,
+    top: usize,
+    bare: &mut Amount,
+) -> Vec<Waste> {
     let mut rows: BTreeMap<Hidden, Amount> = BTreeMap::new();
     let mut fates = vec![Fate::Empty; toc.paths.len()];
     let mut sums = vec![Amount::default(); toc.paths.len()];
@@ -63,7 +71,13 @@ fn of_layer(filesystem: &Filesystem, layer: usize, toc: &Toc, top: usize) -> Vec
             kinds[path] = entry.kind;
         }
     }
-    rows.retain(|_, amount| amount.bytes > 0);
+    rows.retain(|_, amount| {
+        let has_content = amount.bytes > 0;
+        if !has_content {
+            *bare += *amount;
+        }
+        has_content
+    });
     if rows.is_empty() {
         return Vec::new();
     }

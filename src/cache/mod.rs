@@ -8,6 +8,8 @@
 //!               /tocs-1/sha256/<hex>      listings of layers in version 1 of their format; see
 //!                                         [`toc_key`]
 //!               /captures-1/sha256/<hex>  contents of some of a layer's files, under the same key
+//!               /refusals/sha256/<hex>    why the table of contents that a layer has is not used,
+//!                                         under the key of the listing that it would have made
 //!               /locks/sha256-<hex>       held by the process that is making the listing
 //! ```
 //!
@@ -69,6 +71,9 @@ pub enum Bucket {
     Tocs,
     /// The contents of some files of a layer, by the key of its listing.
     Captures,
+    /// What is wrong with a layer's table of contents, by the key of the listing that it would
+    /// have made.
+    Refusals,
 }
 
 impl Bucket {
@@ -80,6 +85,7 @@ impl Bucket {
             Self::Tags => "tags",
             Self::Tocs => "tocs-1",
             Self::Captures => "captures-1",
+            Self::Refusals => "refusals",
         }
     }
 

@@ -14,8 +14,14 @@ use crate::oci::Digest;
 /// What is as old as this and unfinished was left by a process that was killed.
 pub(super) const STALE: Duration = Duration::from_hours(1);
 
-const BUCKETS: [Bucket; 5] =
-    [Bucket::Documents, Bucket::Tails, Bucket::Tags, Bucket::Tocs, Bucket::Captures];
+const BUCKETS: [Bucket; 6] = [
+    Bucket::Documents,
+    Bucket::Tails,
+    Bucket::Tags,
+    Bucket::Tocs,
+    Bucket::Captures,
+    Bucket::Refusals,
+];
 
 /// What is in a cache.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

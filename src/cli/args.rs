@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
+use clap::builder::RangedU64ValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::cache::DEFAULT_LIMIT;
@@ -190,7 +191,7 @@ pub(super) struct AnalyzeArgs {
     #[command(flatten)]
     pub(super) images: ImagesArgs,
     /// Rows of each list
-    #[arg(long, value_name = "NUMBER", default_value_t = 10)]
+    #[arg(long, value_name = "NUMBER", default_value_t = 10, value_parser = positive())]
     pub(super) top: usize,
     /// Show the figures of the program dive beside the exact ones
     #[arg(long)]
@@ -219,8 +220,8 @@ pub(super) struct FilesArgs {
     /// List directories down to this depth below PATH; 1 by default, any with --all
     #[arg(long, value_name = "NUMBER")]
     pub(super) depth: Option<usize>,
-    /// List so many rows at most, the largest
-    #[arg(long, value_name = "NUMBER")]
+    /// List so many rows below PATH at most, the largest
+    #[arg(long, value_name = "NUMBER", value_parser = positive())]
     pub(super) top: Option<usize>,
     /// The order of rows
     #[arg(long, value_enum, default_value_t = FilesSortBy::Size)]
@@ -281,7 +282,7 @@ pub(super) struct OutputArgs {
     #[arg(long, global = true)]
     pub(super) no_color: bool,
     /// Columns of the terminal report; the terminal's own by default
-    #[arg(long, global = true, value_name = "COLUMNS")]
+    #[arg(long, global = true, value_name = "COLUMNS", value_parser = positive())]
     pub(super) width: Option<usize>,
     /// Say on stderr which requests are sent, and show the pull limit
     #[arg(long, short, global = true)]
@@ -313,19 +314,37 @@ pub(super) struct NetworkArgs {
     #[arg(long, global = true, value_name = "NUMBER", default_value_t = 4)]
     pub(super) retries: u32,
     /// Seconds that one request may take with all its repetitions
-    #[arg(long, global = true, value_name = "SECONDS", default_value_t = 600)]
+    #[arg(
+        long,
+        global = true,
+        value_name = "SECONDS",
+        default_value_t = 600,
+        value_parser = clap::value_parser!(u64).range(1..)
+    )]
     pub(super) deadline: u64,
     /// Requests in flight
-    #[arg(long, global = true, value_name = "NUMBER", default_value_t = 192)]
+    #[arg(
+        long,
+        global = true,
+        value_name = "NUMBER",
+        default_value_t = 192,
+        value_parser = positive()
+    )]
     pub(super) concurrency: usize,
     /// Connections for layers
-    #[arg(long, global = true, value_name = "NUMBER", default_value_t = 12)]
+    #[arg(
+        long,
+        global = true,
+        value_name = "NUMBER",
+        default_value_t = 12,
+        value_parser = positive()
+    )]
     pub(super) streams: usize,
     /// Bytes of layers that may wait in memory
     #[arg(long, global = true, value_name = "SIZE", value_parser = size::parse, default_value = "48MiB")]
     pub(super) buffer: u64,
-    /// Raise or lower a ceiling: manifest, config, configs, statement, page, names, unpacked, toc
-    /// or captured (sizes), layers, manifests, steps, entries or ratio (numbers)
+    /// Raise or lower a ceiling: manifest, config, configs, statement, page, names, unpacked, toc,
+    /// captured or memory (sizes), layers, manifests, steps, entries or ratio (numbers)
     #[arg(long, global = true, value_name = "NAME=VALUE", value_parser = pair)]
     pub(super) limit: Vec<(String, String)>,
     /// Where documents are kept between runs
@@ -350,6 +369,11 @@ pub(super) struct NetworkArgs {
     /// Keep nothing between runs
     #[arg(long, global = true)]
     pub(super) no_cache: bool,
+}
+
+/// Numbers from 1 on.
+fn positive() -> RangedU64ValueParser<usize> {
+    RangedU64ValueParser::new().range(1..)
 }
 
 fn limit(text: &str) -> Result<u64, String> {

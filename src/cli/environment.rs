@@ -244,10 +244,11 @@ fn limits(pairs: &[(String, String)]) -> Result<(Limits, layer::Limits), Error> 
             "ratio" => of_layers.ratio = factor()?,
             "toc" => of_layers.toc = bytes()?,
             "captured" => of_layers.captured = memory()?,
+            "memory" => of_layers.memory = memory()?,
             _ => {
                 return Err(usage(
                     "the ceilings are manifest, config, configs, statement, page, layers, manifests, \
-                     steps, entries, names, unpacked, ratio, toc and captured"
+                     steps, entries, names, unpacked, ratio, toc, captured and memory"
                         .to_owned(),
                 ));
             }

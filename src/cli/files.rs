@@ -5,13 +5,13 @@ use std::os::unix::ffi::OsStrExt as _;
 use super::args::{Cli, FilesArgs, FilesSortBy};
 use super::exit::Exit;
 use super::run::{finish, not_started, prepare, render_options};
-use crate::analysis::{Sort, Usage, UsageError, UsageOptions, usage};
+use crate::analysis::{NoSuchPath, Sort, Usage, UsageError, UsageOptions, usage};
 use crate::collect::{BaseSource, ImageLayers, LayerRequest, Request, Session};
-use crate::image::Inspection;
+use crate::image::{Image, Inspection};
 use crate::layer::normalize;
 use crate::oci::Platform;
 use crate::registry::{Error, ErrorKind};
-use crate::report::{Listing, Outcome, render_files, render_files_failure};
+use crate::report::{Listing, Outcome, how_hidden, render_files, render_files_failure};
 
 /// Names that differ in more letters than this are not the one that was meant.
 const FARTHEST: usize = 3;
@@ -22,6 +22,8 @@ struct Found {
     image: usize,
     left_out: Vec<usize>,
     transferred: u64,
+    /// Bytes of the layer that is listed, if it is one, that belong to no entry.
+    overhead: Option<u64>,
     usage: Usage,
 }
 
@@ -75,8 +77,10 @@ async fn outcomes(cli: &Cli, args: &FilesArgs) -> Result<Vec<Outcome<Found>>, Er
             return Err(Error::new(ErrorKind::NotFound, "there is no image in it"));
         };
         let layers = || image.layers.iter().enumerate();
+        let listed_layer = args.layer.and_then(|layer| image.layers.get(layer)?.as_ref());
         Ok(Found {
-            usage: listed(image, args)?,
+            overhead: listed_layer.map(|read| read.toc.overhead),
+            usage: listed(&read.inspection, image, args)?,
             image: image.image,
             left_out: layers().filter(|(_, read)| read.is_none()).map(|(at, _)| at).collect(),
             transferred: image.layers.iter().flatten().map(|read| read.transferred).sum(),
@@ -102,10 +106,11 @@ fn usage_options(args: &FilesArgs) -> UsageOptions {
     }
 }
 
-fn listed(image: &ImageLayers, args: &FilesArgs) -> Result<Usage, Error> {
-    let options = usage_options(args);
-    usage(image, &options).map_err(|error| match error {
-        UsageError::NoSuchPath => no_such_path(image, &options),
+fn listed(inspection: &Inspection, image: &ImageLayers, args: &FilesArgs) -> Result<Usage, Error> {
+    usage(image, &usage_options(args)).map_err(|error| match error {
+        UsageError::NoSuchPath(absent) => {
+            no_such_path(&inspection.images[image.image], args, &absent)
+        }
         UsageError::NoSuchLayer => {
             let layer = args.layer.unwrap_or_default();
             Error::new(ErrorKind::NotFound, format!("layer {layer} was not read"))
@@ -115,37 +120,29 @@ fn listed(image: &ImageLayers, args: &FilesArgs) -> Result<Usage, Error> {
 }
 
 /// The error for a path that is not there, with the one that may be meant.
-fn no_such_path(image: &ImageLayers, options: &UsageOptions) -> Error {
+fn no_such_path(image: &Image, args: &FilesArgs, absent: &NoSuchPath) -> Error {
     let shown = |path: &[u8]| format!("/{}", String::from_utf8_lossy(path));
-    let mut components =
-        normalize(&options.path).map(|normalized| normalized.components).unwrap_or_default();
-    let error =
-        Error::new(ErrorKind::NotFound, format!("there is no {}", shown(&components.join(&b'/'))));
-    while let Some(missing) = components.pop() {
-        let parent = components.join(&b'/');
-        let around = UsageOptions {
-            path: parent.clone(),
-            depth: Some(1),
-            all: true,
-            top: None,
-            sort: Sort::Path,
-            ..options.clone()
-        };
-        let Ok(around) = usage(image, &around) else { continue };
-        let missing = String::from_utf8_lossy(missing);
-        let distance = |path: &[u8]| {
-            let name = path.rsplit(|byte| *byte == b'/').next().unwrap_or_default();
-            strsim::damerau_levenshtein(&missing, &String::from_utf8_lossy(name))
-        };
-        let near =
-            around.rows().filter(|row| row.depth == 1).map(|row| (distance(&row.path), row.path));
-        let nearest = near.min().filter(|(distance, _)| *distance <= FARTHEST);
-        return error.hint(match nearest {
-            Some((_, path)) => format!("did you mean {}?", shown(&path)),
-            None => format!("see what is in {}: leave out the rest of the path", shown(&parent)),
-        });
+    let path = shown(&root(args));
+    if let Some(hidden) = absent.hidden {
+        let text = format!("there is no {path}: {}", how_hidden(image, hidden));
+        return Error::new(ErrorKind::NotFound, text).hint("list what is not shown: --shadowed");
     }
-    error
+    let missing = String::from_utf8_lossy(&absent.missing);
+    let distance =
+        |name: &[u8]| strsim::damerau_levenshtein(&missing, &String::from_utf8_lossy(name));
+    let near = absent.names.iter().map(|name| (distance(name), name));
+    let nearest = near.min().filter(|(distance, _)| *distance <= FARTHEST);
+    let within: Vec<&[u8]> =
+        [&*absent.parent].into_iter().filter(|parent| !parent.is_empty()).collect();
+    let error = Error::new(ErrorKind::NotFound, format!("there is no {path}"));
+    error.hint(match nearest {
+        Some((_, name)) => {
+            format!("did you mean {}?", shown(&[&within[..], &[name]].concat().join(&b'/')))
+        }
+        None => {
+            format!("see what is in {}: leave out the rest of the path", shown(&absent.parent))
+        }
+    })
 }
 
 /// The path in its one form.
@@ -163,6 +160,7 @@ fn listing<'a>(args: &FilesArgs, found: &'a Found, root: &'a [u8]) -> Listing<'a
         shadowed: args.shadowed,
         detailed: args.all,
         totals: found.usage.total(),
+        overhead: found.overhead,
         transferred: found.transferred,
         left_out: &found.left_out,
     }

@@ -4,7 +4,7 @@
 //! for, or from the whole blob, in this order. Large layers are decompressed on as many threads as
 //! there are processors, the largest first; small ones, which mostly wait, on some more.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::thread::available_parallelism;
 
@@ -14,15 +14,17 @@ use tokio::sync::Semaphore;
 
 use super::documents::Documents;
 use super::reader::{Job, Outcome, Reader};
-use super::stream::{Stop, StopWhenDropped};
+use super::stream::{Stop, StopWhenDropped, explain};
 use super::{Request, Session, soci};
 use crate::image::{Image, Inspection, Layer, Uncompressed};
 use crate::layer::toc_reader::{Claim, claim};
-use crate::layer::{Source, Toc};
+use crate::layer::{Hold, Source, Toc};
 use crate::oci::{Descriptor, Digest, Kind};
 use crate::reference::Reference;
 use crate::registry::{Error, ErrorKind};
 
+/// Bytes that an entry takes in the tables of a merge each time that an image has its layer.
+const REPEATED_COST: usize = 64;
 /// Layers of fewer bytes mostly wait for the registry.
 const SMALL: u64 = 8 << 20;
 /// Small layers that are read at a time.
@@ -64,6 +66,8 @@ pub struct ReadLayers {
     pub inspection: Inspection,
     /// The images whose layers were asked for.
     pub images: Vec<ImageLayers>,
+    /// What layers that an image has several times take of the run's memory.
+    _held: Hold,
 }
 
 /// The layers of one image.
@@ -149,18 +153,23 @@ impl Session {
             repository: reference.repository().to_owned(),
             limits: self.limits,
             wanted: wanted.clone(),
-            windows: Arc::default(),
+            memory: self.memory.clone(),
             observer: Arc::clone(observer),
             stop: stop.0.clone(),
         });
-        let jobs = jobs(&inspection, &images, wanted);
+        let jobs = jobs(&inspection, &images, wanted)?;
         let mut read = read_all(&reader, &documents, &inspection, &images, jobs).await?;
         read.check_entries(&inspection, &images, self.limits.entries)?;
+        let repeated = read.repeated(&inspection, &images);
+        let mut held = self.memory.hold();
+        held.add(repeated.saturating_mul(REPEATED_COST)).map_err(explain)?;
         count(&mut inspection, &read.tocs);
         inspection.warnings.extend(documents.into_warnings(Vec::new()));
+        // In the same order whatever came from the cache.
+        read.warnings.sort();
         inspection.warnings.append(&mut read.warnings);
         let images = images.into_iter().map(|image| read.of(&inspection, image)).collect();
-        Ok(ReadLayers { inspection, images })
+        Ok(ReadLayers { inspection, images, _held: held })
     }
 }
 
@@ -189,11 +198,28 @@ fn check_only(
         .hint(format!("the layers are numbered from 0 to {}", most.saturating_sub(1))))
 }
 
-/// The distinct layers that are asked for, by digest.
-fn jobs(inspection: &Inspection, images: &[usize], wanted: &LayerRequest) -> BTreeMap<Digest, Job> {
-    let layers = images.iter().flat_map(|image| &inspection.images[*image].layers);
-    let asked = layers.filter(|layer| is_asked(layer, wanted));
-    asked.map(|layer| (layer.digest.clone(), job(layer, wanted))).collect()
+/// The distinct layers that are asked for, by digest. One blob has one size.
+fn jobs(
+    inspection: &Inspection,
+    images: &[usize],
+    wanted: &LayerRequest,
+) -> Result<BTreeMap<Digest, Job>, Error> {
+    let mut sizes = BTreeMap::new();
+    let mut jobs = BTreeMap::new();
+    for layer in images.iter().flat_map(|image| &inspection.images[*image].layers) {
+        let size = *sizes.entry(&layer.digest).or_insert(layer.compressed);
+        if size != layer.compressed {
+            let text = format!(
+                "layer {} is listed with {size} and with {} bytes",
+                layer.digest, layer.compressed
+            );
+            return Err(Error::new(ErrorKind::BadData, text));
+        }
+        if is_asked(layer, wanted) {
+            jobs.insert(layer.digest.clone(), job(layer, wanted));
+        }
+    }
+    Ok(jobs)
 }
 
 fn is_asked(layer: &Layer, wanted: &LayerRequest) -> bool {
@@ -258,11 +284,8 @@ async fn read_all(
         let outcome = blocking(reader, move |reader| reader.read(&job)).await??;
         Ok::<_, Error>((digest, outcome))
     }));
-    for (digest, Outcome { layer, warnings }) in done.await? {
-        read.warnings.extend(warnings);
-        if let Some(layer) = layer {
-            read.tocs.insert(digest, layer);
-        }
+    for (digest, outcome) in done.await? {
+        read.take(digest, outcome);
     }
     Ok(read)
 }
@@ -279,6 +302,13 @@ async fn blocking<T: Send + 'static>(
 }
 
 impl Read {
+    fn take(&mut self, digest: Digest, Outcome { layer, warnings }: Outcome) {
+        self.warnings.extend(warnings);
+        if let Some(layer) = layer {
+            self.tocs.insert(digest, layer);
+        }
+    }
+
     /// Takes what the cache has; gives back the others.
     async fn take_cached(
         &mut self,
@@ -287,14 +317,14 @@ impl Read {
     ) -> Result<Vec<Job>, Error> {
         let found = try_join_all(jobs.into_iter().map(|job| {
             blocking(reader, move |reader| {
-                let layer = reader.cached(&job);
-                (job, layer)
+                let found = reader.cached(&job);
+                (job, found)
             })
         }));
         let mut missing = Vec::new();
-        for (job, layer) in found.await? {
-            match layer {
-                Some(layer) => drop(self.tocs.insert(job.descriptor.digest, layer)),
+        for (job, outcome) in found.await? {
+            match outcome? {
+                Some(outcome) => self.take(job.descriptor.digest, outcome),
                 None => missing.push(job),
             }
         }
@@ -323,6 +353,18 @@ impl Read {
             }
         }
         Ok(())
+    }
+
+    /// Entries of layers that an image has already, in the image that has the most of them.
+    fn repeated(&self, inspection: &Inspection, images: &[usize]) -> usize {
+        let of_image = |image: &usize| {
+            let mut known = BTreeSet::new();
+            let layers = inspection.images[*image].layers.iter();
+            let again = layers.filter(|layer| !known.insert(&layer.digest));
+            let read = again.filter_map(|layer| self.tocs.get(&layer.digest));
+            read.fold(0, |sum: usize, read| sum.saturating_add(read.toc.entries.len()))
+        };
+        images.iter().map(of_image).max().unwrap_or_default()
     }
 
     /// The layers of one image. What was transferred counts for the first that has it.

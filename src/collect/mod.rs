@@ -23,7 +23,7 @@ use futures::future::{join, try_join_all};
 
 use crate::cache::Cache;
 use crate::image::{Image, Inspection, Parts, Shared, Uncompressed};
-use crate::layer::Limits;
+use crate::layer::{Limits, Memory};
 use crate::oci::{Digest, Document, ImageConfig, Kind, Manifest, Platform};
 use crate::reference::Reference;
 use crate::registry::{Error, ErrorKind, Registries};
@@ -38,6 +38,7 @@ pub struct Session {
     registries: Registries,
     cache: Cache,
     limits: Limits,
+    memory: Memory,
 }
 
 /// What to find out about a reference.
@@ -77,13 +78,14 @@ struct Found<'a> {
 impl Session {
     /// Starts a run.
     pub fn new(registries: Registries, cache: Cache) -> Self {
-        Self { registries, cache, limits: Limits::default() }
+        let limits = Limits::default();
+        Self { registries, cache, limits, memory: Memory::new(limits.memory) }
     }
 
     /// The same run with other ceilings of layers.
     #[must_use]
     pub fn with_limits(self, limits: Limits) -> Self {
-        Self { limits, ..self }
+        Self { limits, memory: Memory::new(limits.memory), ..self }
     }
 
     /// The registries of the run.

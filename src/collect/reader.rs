@@ -11,7 +11,9 @@ use super::stream::{BlobRanges, BlobReader, Stop, explain, wait};
 use crate::cache::{Attempt, Bucket, Cache, Lock, pauses, toc_key};
 use crate::layer::codec;
 use crate::layer::toc_reader::{Claim, TocRequest, read_claimed, read_ztoc};
-use crate::layer::{self, Limits, OddityKind, ReadRequest, Toc, Windows, differs, read_layer};
+use crate::layer::{
+    self, Limits, Memory, OddityKind, ReadRequest, Source, Toc, differs, read_layer,
+};
 use crate::oci::{Descriptor, Digest};
 use crate::registry::{Error, ErrorKind, Registry};
 
@@ -47,24 +49,38 @@ pub(super) struct Reader {
     pub(super) repository: String,
     pub(super) limits: Limits,
     pub(super) wanted: LayerRequest,
-    pub(super) windows: Arc<Windows>,
+    pub(super) memory: Memory,
     pub(super) observer: LayerObserver,
     pub(super) stop: Stop,
 }
 
 impl Reader {
     /// The layer as the cache has it, if what was asked for allows that.
-    pub(super) fn cached(&self, job: &Job) -> Option<LayerRead> {
+    pub(super) fn cached(&self, job: &Job) -> Result<Option<Outcome>, Error> {
         if self.wanted.verify_diff_ids || self.wanted.verify_toc {
-            return None;
+            return Ok(None);
         }
         let Descriptor { digest, size, .. } = &job.descriptor;
         let claim = self.claim_key(job).map(|claim| toc_key(digest, Some(&claim)));
         let keys = [Some(toc_key(digest, None)), claim];
         // A manifest that gives the blob another size is wrong, which reading it will tell.
         let fits = |toc: &Toc| toc.blob_size() == *size;
-        let toc = keys.into_iter().flatten().find_map(|key| self.get(&key).filter(fits))?;
-        Some(LayerRead { toc: Arc::new(toc), cached: true, transferred: 0 })
+        // How much a listing takes is known when it is there, so there is one at a time.
+        let _turn = self.memory.turn();
+        let found = keys.into_iter().flatten().find_map(|key| self.get(&key).filter(fits));
+        let Some(mut toc) = found else { return Ok(None) };
+        toc.count(&self.memory).map_err(explain)?;
+        let warnings = if toc.source == Source::Stream { self.refusal(job) } else { None };
+        let layer = LayerRead { toc: Arc::new(toc), cached: true, transferred: 0 };
+        Ok(Some(Outcome { layer: Some(layer), warnings: warnings.into_iter().collect() }))
+    }
+
+    /// The warning that an earlier run gave about the layer's table of contents.
+    fn refusal(&self, job: &Job) -> Option<String> {
+        let digest = &job.descriptor.digest;
+        let key = toc_key(digest, Some(&self.claim_key(job)?));
+        let reason = self.cache.get(Bucket::Refusals, &key)?;
+        Some(not_used(digest, &String::from_utf8(reason).ok()?))
     }
 
     /// Reads a layer by the shortest way there is.
@@ -78,8 +94,9 @@ impl Reader {
         // Another process may be reading the same layer; then this one waits for it.
         let _lock = self.lock(digest);
         let outcome = match self.cached(job) {
-            Some(layer) => Ok(Outcome { layer: Some(layer), warnings: Vec::new() }),
-            None => self.transfer(job),
+            Ok(Some(outcome)) => Ok(outcome),
+            Ok(None) => self.transfer(job),
+            Err(error) => Err(error),
         };
         (self.observer)(&LayerEvent::Finished { layer: job.place });
         outcome
@@ -97,15 +114,20 @@ impl Reader {
     /// The listing without what nobody asked for.
     fn relieved(&self, mut toc: Toc) -> Toc {
         if !self.wanted.captures {
-            toc.captures = Vec::new();
+            toc.drop_captures();
         }
         toc
     }
 
     fn put(&self, key: &Digest, toc: &Toc) {
         self.cache.put(Bucket::Tocs, key, &codec::encode(toc));
-        // A later run may want them, and the layer is not read again.
-        self.cache.put(Bucket::Captures, key, &codec::encode_captures(toc));
+        // A later run may want them, and the layer is not read again. Encoded they may be as long
+        // as they are.
+        let captures = toc.captures.iter().map(|capture| capture.head.len() + capture.tail.len());
+        let mut held = self.memory.hold();
+        if held.add(captures.sum()).is_ok() {
+            self.cache.put(Bucket::Captures, key, &codec::encode_captures(toc));
+        }
     }
 
     /// What vouches for the table of contents that a layer has, if it has one. Where the table is
@@ -116,7 +138,7 @@ impl Reader {
             (None, Some(ztoc)) => format!("soci {}", ztoc.digest),
             (None, None) => return None,
         };
-        Some(format!("{} {} {claim}", self.registry.name(), job.descriptor.size))
+        Some(format!("{} {} {claim}", self.registry.host(), job.descriptor.size))
     }
 
     fn lock(&self, digest: &Digest) -> Option<Lock> {
@@ -148,11 +170,12 @@ impl Reader {
                 return Ok(Outcome { layer: Some(layer), warnings });
             }
             Some(Ok((toc, _))) => Some(toc),
-            Some(Err(error)) => {
-                warnings.push(format!(
-                    "the table of contents of layer {} is not used: {error}",
-                    digest.short()
-                ));
+            Some(Err(Unlisted { error, kind: Some(layer::ErrorKind::Memory) })) => {
+                return Err(error.about(&format!("layer {digest}")));
+            }
+            Some(Err(unlisted)) => {
+                warnings.push(not_used(digest, &unlisted.error.to_string()));
+                self.remember(job, &unlisted);
                 None
             }
             None => None,
@@ -171,11 +194,26 @@ impl Reader {
         Ok(Outcome { layer: Some(layer), warnings })
     }
 
+    /// Keeps what is wrong with a table for the runs that have the layer from the cache, if it
+    /// stays wrong.
+    fn remember(&self, job: &Job, unlisted: &Unlisted) {
+        use layer::ErrorKind::{BadData, Unsupported};
+        let lasts = matches!(unlisted.kind, Some(BadData | Unsupported));
+        if let Some(claim) = self.claim_key(job).filter(|_| lasts) {
+            let key = toc_key(&job.descriptor.digest, Some(&claim));
+            self.cache.put(Bucket::Refusals, &key, unlisted.error.to_string().as_bytes());
+        }
+    }
+
     /// The layer as a table of contents lists it, with what vouches for that; `None` where there
     /// is no such table.
-    fn listed(&self, job: &Job, transferred: &mut u64) -> Option<Result<(Toc, String), Error>> {
-        let request =
-            TocRequest { blob_size: job.descriptor.size, limits: self.limits, captures: true };
+    fn listed(&self, job: &Job, transferred: &mut u64) -> Option<Result<(Toc, String), Unlisted>> {
+        let request = TocRequest {
+            blob_size: job.descriptor.size,
+            limits: self.limits,
+            captures: true,
+            memory: &self.memory,
+        };
         let ranges = BlobRanges {
             runtime: self.runtime.clone(),
             registry: Arc::clone(&self.registry),
@@ -185,7 +223,7 @@ impl Reader {
         };
         let key = self.claim_key(job)?;
         let listed = match (&job.claim, &job.ztoc) {
-            (Some(claim), _) => read_claimed(claim, &request, &ranges).map_err(explain),
+            (Some(claim), _) => read_claimed(claim, &request, &ranges).map_err(Unlisted::from),
             (None, Some(ztoc)) => self.ztoc(ztoc, &request),
             (None, None) => return None,
         };
@@ -194,16 +232,19 @@ impl Reader {
         Some(listed.map(|toc| (toc, key)))
     }
 
-    fn ztoc(&self, ztoc: &Descriptor, request: &TocRequest) -> Result<Toc, Error> {
+    fn ztoc(&self, ztoc: &Descriptor, request: &TocRequest<'_>) -> Result<Toc, Unlisted> {
         let ceiling = self.limits.toc_unpacked;
+        let mut held = self.memory.hold();
+        held.add(usize::try_from(ztoc.size.min(ceiling)).unwrap_or(usize::MAX))?;
         let (registry, repository) = (Arc::clone(&self.registry), self.repository.clone());
         let ztoc = ztoc.clone();
         let bytes = wait(&self.runtime, async move {
             let what = "the SOCI table of contents";
             registry.small_blob(&repository, &ztoc, ceiling, what).await
         });
-        let bytes = bytes.map_err(|error| explain(error.into()))??;
-        read_ztoc(&bytes, request).map_err(explain)
+        let bytes = bytes.map_err(layer::Error::from)?;
+        let bytes = bytes.map_err(|error| Unlisted { error, kind: None })?;
+        Ok(read_ztoc(&bytes, request)?)
     }
 
     /// Reads the whole layer; the inner error is why it cannot be listed at all. A blob that was
@@ -233,7 +274,7 @@ impl Reader {
             captures: true,
             uncompressed: job.diff_id.as_ref().filter(|_| self.wanted.verify_diff_ids),
             table_at_end: job.has_stargz,
-            windows: &self.windows,
+            memory: &self.memory,
         };
         let read = read_layer(&mut reader, &request);
         *transferred += reader.received();
@@ -256,11 +297,29 @@ impl Reader {
     }
 }
 
+/// Why a table of contents is not used.
+struct Unlisted {
+    error: Error,
+    /// The class of what is wrong with the layer; `None` where the registry failed.
+    kind: Option<layer::ErrorKind>,
+}
+
+impl From<layer::Error> for Unlisted {
+    fn from(error: layer::Error) -> Self {
+        let kind = Some(error.kind());
+        Self { error: explain(error), kind }
+    }
+}
+
 /// Why a layer was not read.
 struct Failure {
     error: Error,
     /// Whether another attempt may help.
     again: bool,
+}
+
+fn not_used(digest: &Digest, why: &str) -> String {
+    format!("the table of contents of layer {} is not used: {why}", digest.short())
 }
 
 /// The layer as it was read, flagged if its table of contents says something else.

@@ -126,7 +126,7 @@ impl Ranges for BlobRanges<'_> {
 /// The error of a layer as one of the run: the registry's own where it is one.
 pub(super) fn explain(error: layer::Error) -> Error {
     let kind = match error.kind() {
-        layer::ErrorKind::Ceiling => ErrorKind::Ceiling,
+        layer::ErrorKind::Ceiling | layer::ErrorKind::Memory => ErrorKind::Ceiling,
         _ => ErrorKind::BadData,
     };
     let (text, hint) = (error.to_string(), error.hint());

@@ -75,7 +75,7 @@ pub(super) struct Stack {
     /// The number of each layer's first entry, and that after the last.
     pub(super) starts: Vec<u32>,
     /// The merged path of each path of each layer.
-    pub(super) maps: Vec<Vec<PathId>>,
+    pub(super) maps: Vec<Arc<[PathId]>>,
 }
 
 impl Stack {
@@ -152,7 +152,7 @@ pub(super) fn merge(layers: Vec<Option<Arc<Toc>>>) -> Merger {
 }
 
 /// Gives entries and paths their numbers. A layer with which they would need more than 32 bits
-/// is left out.
+/// is left out. One that is there several times has its paths mapped once.
 fn number(layers: Vec<Option<Arc<Toc>>>) -> (Stack, Paths) {
     let mut builder = PathsBuilder::default();
     let mut stack = Stack { tocs: Vec::new(), read: Vec::new(), starts: vec![0], maps: Vec::new() };
@@ -162,9 +162,16 @@ fn number(layers: Vec<Option<Arc<Toc>>>) -> (Stack, Paths) {
             let entries = u32::try_from(toc.entries.len()).ok()?;
             start.checked_add(entries).filter(|end| *end < NONE && position < 1 << 28)
         };
-        let placed = toc.and_then(|toc| Some((end(&toc)?, map(&mut builder, &toc.paths)?, toc)));
+        let mut mapped = |toc: &Arc<Toc>| {
+            let same = stack.tocs.iter().position(|other| Arc::ptr_eq(other, toc));
+            same.map_or_else(
+                || map(&mut builder, &toc.paths),
+                |same| Some(stack.maps[same].clone()),
+            )
+        };
+        let placed = toc.and_then(|toc| Some((end(&toc)?, mapped(&toc)?, toc)));
         let (end, map, toc) =
-            placed.map_or((start, Vec::new(), None), |(end, map, toc)| (end, map, Some(toc)));
+            placed.map_or((start, Arc::default(), None), |(end, map, toc)| (end, map, Some(toc)));
         stack.starts.push(end);
         stack.maps.push(map);
         stack.read.push(toc.is_some());
@@ -173,7 +180,7 @@ fn number(layers: Vec<Option<Arc<Toc>>>) -> (Stack, Paths) {
     (stack, builder.finish())
 }
 
-fn map(builder: &mut PathsBuilder, paths: &Paths) -> Option<Vec<PathId>> {
+fn map(builder: &mut PathsBuilder, paths: &Paths) -> Option<Arc<[PathId]>> {
     let mut map: Vec<PathId> = Vec::with_capacity(paths.len());
     for path in paths.ids() {
         let merged = match path {
@@ -182,7 +189,7 @@ fn map(builder: &mut PathsBuilder, paths: &Paths) -> Option<Vec<PathId>> {
         };
         map.push(merged);
     }
-    Some(map)
+    Some(map.into())
 }
 
 impl Merger {

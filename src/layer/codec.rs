@@ -56,7 +56,7 @@ use zstd::stream::read::Decoder;
 use zstd::stream::write::Encoder;
 
 use super::columns;
-use super::{Attributes, Capture, Elf, Entry, Hashing, Limits, Oddities, Paths, Source, Toc};
+use super::{Attributes, Capture, Elf, Entry, Hashing, Hold, Limits, Oddities, Paths, Source, Toc};
 
 /// The version of the format.
 pub const VERSION: u32 = 1;
@@ -157,6 +157,7 @@ impl<'a> Listing<'a> {
             source: self.source,
             hashing: self.hashing,
             oddities: self.oddities.into_owned(),
+            held: Hold::default(),
         }
     }
 }

@@ -9,6 +9,8 @@ pub enum ErrorKind {
     BadData,
     /// A ceiling that protects this machine was reached.
     Ceiling,
+    /// The ceiling on what all layers of a run take together was reached.
+    Memory,
     /// The layer is in a format that is not read.
     Unsupported,
     /// The bytes could not be had; the cause says why.
@@ -49,7 +51,10 @@ impl Error {
 
     /// What the user can do.
     pub fn hint(&self) -> Option<&'static str> {
-        self.hint
+        match self.kind {
+            ErrorKind::Memory => Some("allow more: --limit memory=SIZE"),
+            _ => self.hint,
+        }
     }
 
     /// The failure of the input, if that is what it is.

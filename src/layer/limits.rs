@@ -1,6 +1,6 @@
 //! Ceilings that protect this machine from what a layer holds.
 
-/// Ceilings of one layer.
+/// Ceilings of one layer, and one of all layers of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// Entries.
@@ -18,6 +18,8 @@ pub struct Limits {
     pub toc_unpacked: u64,
     /// Bytes of the contents that are kept of a layer's files.
     pub captured: usize,
+    /// Bytes of memory that all layers of a run may take together; a file takes some 300.
+    pub memory: usize,
 }
 
 impl Default for Limits {
@@ -30,6 +32,7 @@ impl Default for Limits {
             toc: 16 << 20,
             toc_unpacked: 64 << 20,
             captured: 128 << 20,
+            memory: 768 << 20,
         }
     }
 }

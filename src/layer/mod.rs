@@ -3,6 +3,7 @@
 //! Synchronous, and knows no network: a stream is a [`std::io::BufRead`], and parts of a blob come
 //! through [`Ranges`]. Nothing here writes to a disk or extracts a file.
 
+mod builder;
 mod capture;
 pub mod codec;
 mod columns;
@@ -16,6 +17,7 @@ mod error;
 pub mod fuzzing;
 mod hash;
 mod limits;
+mod memory;
 mod oddity;
 mod path;
 mod paths;
@@ -27,17 +29,18 @@ pub mod toc_reader;
 
 use bytes::Bytes;
 
+pub use builder::TocBuilder;
 pub use compare::differs;
-pub use decode::Windows;
 pub use error::{Error, ErrorKind};
 pub use limits::Limits;
+pub use memory::{Hold, Memory};
 pub use oddity::{Oddities, Oddity, OddityKind};
 pub use path::{MAX_COMPONENTS, MAX_PATH, Normalized, normalize};
 pub use paths::{PathId, Paths, PathsBuilder};
 pub use read::{ReadRequest, read_layer};
 pub use toc::{
     Attributes, Capture, ContentHash, Elf, ElfSection, Entry, Hashing, Kind, Link, Source, TextId,
-    Toc, TocBuilder,
+    Toc,
 };
 
 /// Parts of one blob, by closed ranges.

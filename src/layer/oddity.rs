@@ -54,9 +54,10 @@ pub enum OddityKind {
     EscapingPath,
     /// A path has `..` in it.
     DottedPath,
-    /// A hard link's target is not in the layer.
+    /// A hard link's target is not there when the link comes: neither in the layers below nor
+    /// before it in its own.
     MissingTarget,
-    /// An entry is below something that is not a directory in this layer.
+    /// Something is below a link or file of this layer or a lower one; some readers follow a link.
     ParentNotDirectory,
     /// A whiteout without the name of what it hides; it is ignored.
     NamelessWhiteout,

@@ -63,6 +63,11 @@ impl Paths {
         self.nodes.len() == 1
     }
 
+    /// Bytes of all names.
+    pub fn names_len(&self) -> usize {
+        self.names.len()
+    }
+
     /// All ids, parents before children.
     pub fn ids(&self) -> impl Iterator<Item = PathId> + use<> {
         // No more than `u32::MAX` nodes are ever made.
@@ -120,7 +125,7 @@ impl PathsBuilder {
 
     /// Bytes of all names so far.
     pub fn names_len(&self) -> usize {
-        self.paths.names.len()
+        self.paths.names_len()
     }
 
     /// The path of `name` in `parent`, if it was collected.

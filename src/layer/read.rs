@@ -12,11 +12,13 @@ use std::io::BufRead;
 
 use super::capture::Captures;
 use super::cost::Marks;
-use super::decode::{Extent, Input, Output, Windows, decode, is_zero};
+use super::decode::{Extent, Input, Output, decode, is_zero};
 use super::elf::ElfReader;
 use super::hash::Hasher;
 use super::tar::{Header, Sink, Walker, detect};
-use super::{Error, ErrorKind, Hashing, Kind, Limits, OddityKind, Source, Toc, TocBuilder};
+use super::{
+    Capture, Error, ErrorKind, Hashing, Kind, Limits, Memory, OddityKind, Source, Toc, TocBuilder,
+};
 use crate::oci::{Digest, Verifier};
 
 /// The ceiling on the ratio holds for longer streams.
@@ -47,7 +49,7 @@ pub struct ReadRequest<'a> {
     /// nothing.
     pub table_at_end: bool,
     /// Shared by all layers of a run.
-    pub windows: &'a Windows,
+    pub memory: &'a Memory,
 }
 
 /// Reads a layer from its first byte to its last.
@@ -64,7 +66,7 @@ pub fn read_layer(input: &mut dyn BufRead, request: &ReadRequest<'_>) -> Result<
         entries: Entries::new(request),
         verifier: request.uncompressed.map(Verifier::new),
     };
-    let extent = decode(&mut input, request.windows, &mut reading);
+    let extent = decode(&mut input, request.memory.windows(), &mut reading);
     let extent = extent.and_then(|extent| reading.end().map(|()| extent));
     // A tar archive may well begin as another format does.
     let is_tar = reading.entries.current.is_some();
@@ -208,8 +210,12 @@ impl Sink for Entries {
         } else if self.builder.entry(at).kind == Kind::File {
             self.hasher = Some(Hasher::new(size));
             if let Some(keeper) = &mut self.keeper {
-                keeper.captures.begin(at, name, size);
                 keeper.elf.begin(size);
+                if let Some(bytes) = keeper.captures.begin(at, name, size) {
+                    // Below the ceiling on captures, which is a size in memory.
+                    let bytes = usize::try_from(bytes).unwrap_or(usize::MAX);
+                    self.builder.charge(Capture::cost_of(bytes))?;
+                }
             }
         }
         Ok(())
@@ -232,6 +238,7 @@ impl Sink for Entries {
             if let Some(elf) = keeper.elf.end() {
                 keeper.sections += elf.sections.len();
                 if keeper.sections <= MAX_SECTIONS {
+                    self.builder.charge(elf.cost())?;
                     self.builder.toc().elf.push((at, elf));
                 } else {
                     keeper.dropped += 1;
@@ -261,7 +268,8 @@ impl Entries {
             dropped: 0,
         };
         Self {
-            builder: TocBuilder::new(Source::Stream, Hashing::Xxh3, request.limits),
+            builder: TocBuilder::new(Source::Stream, Hashing::Xxh3, request.limits)
+                .within(request.memory),
             marks: Marks::default(),
             archive: Marks::default(),
             rest: None,

@@ -25,6 +25,8 @@ const TAIL: u64 = 72;
 /// A larger tar-split is not worth its download here.
 const MAX_TAR_SPLIT: u64 = 4 << 20;
 const MAX_TAR_SPLIT_UNPACKED: u64 = 64 << 20;
+/// A line of it, of which the longest have an extension header of at most 1 MiB in base64.
+const LONGEST_LINE: u64 = 4 << 20;
 /// Memory for decoding a tar-split.
 const MAX_WINDOW_LOG: u32 = 27;
 /// Deflate cannot do better than this.
@@ -156,12 +158,15 @@ fn from_tar_split(bytes: &[u8]) -> Option<u64> {
     const FILE: u8 = 1;
     const BYTES: u8 = 2;
 
-    let mut decoder = zstd::stream::read::Decoder::new(bytes).ok()?;
+    let mut decoder = zstd::stream::read::Decoder::with_buffer(bytes).ok()?.single_frame();
     decoder.window_log_max(MAX_WINDOW_LOG).ok()?;
     let mut lines = BufReader::new(decoder.take(MAX_TAR_SPLIT_UNPACKED + 1));
     let (mut line, mut total, mut unpacked) = (String::new(), 0_u64, 0_u64);
-    while lines.read_line(&mut line).ok()? > 0 {
+    while lines.by_ref().take(LONGEST_LINE + 1).read_line(&mut line).ok()? > 0 {
         unpacked += line.len() as u64;
+        if line.len() as u64 > LONGEST_LINE {
+            return None;
+        }
         let piece: Piece = serde_json::from_str(&line).ok()?;
         let length = match piece.kind {
             FILE => piece.size,
@@ -171,7 +176,8 @@ fn from_tar_split(bytes: &[u8]) -> Option<u64> {
         total = total.checked_add(length)?;
         line.clear();
     }
-    let complete = unpacked <= MAX_TAR_SPLIT_UNPACKED;
+    let ended = lines.into_inner().into_inner().finish().is_empty();
+    let complete = ended && unpacked <= MAX_TAR_SPLIT_UNPACKED;
     (complete && u128::from(total) % TAR_BLOCK == 0).then_some(total)
 }
 
@@ -276,6 +282,15 @@ mod tests {
             Inferred::Unknown,
         );
         check("{\"type\":3}\n", Inferred::Unknown);
+        let padded = |spaces: u64| {
+            let spaces = " ".repeat(usize::try_from(spaces).unwrap());
+            format!("{{\"type\":1,{spaces}\"size\":512}}\n").repeat(2)
+        };
+        check(&padded(LONGEST_LINE - 100), Inferred::Length(1024));
+        check(&padded(LONGEST_LINE), Inferred::Unknown);
+        let one = zstd::encode_all(padded(1).as_bytes(), 0).unwrap();
+        let two = [&one[..], &one].concat();
+        assert_eq!(infer(&media_type(ZSTD), 1000, &two), Inferred::Unknown);
         assert_eq!(infer(&media_type(ZSTD), 1000, b"junk"), Inferred::Unknown);
     }
 

@@ -209,11 +209,7 @@ impl Registry {
     }
 
     /// The registry as references name it.
-    pub fn name(&self) -> &str {
-        self.host()
-    }
-
-    pub(super) fn host(&self) -> &str {
+    pub fn host(&self) -> &str {
         &self.auth.host
     }
 

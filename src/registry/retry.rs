@@ -63,7 +63,10 @@ const LONGEST_DEADLINE: Duration = Duration::from_hours(24 * 365);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Exhausted {
     Attempts,
-    Deadline { wait: Duration },
+    /// The wait that would have exceeded it, if the server asked for one.
+    Deadline {
+        asked: Option<Duration>,
+    },
     ExtraBytes,
 }
 
@@ -133,7 +136,7 @@ impl Budget {
         let own = self.backoff.next().unwrap_or(Duration::from_secs(30));
         let wait = asked.unwrap_or(own);
         if self.elapsed(now).saturating_add(wait) >= self.policy.deadline {
-            return Err(Exhausted::Deadline { wait });
+            return Err(Exhausted::Deadline { asked });
         }
         self.attempts += 1;
         Ok(wait)
@@ -169,10 +172,10 @@ mod tests {
         assert!(attempts.spend(0, None, now).is_ok());
         assert_eq!(attempts.spend(0, None, now), Err(Exhausted::Attempts));
 
-        let wait = Duration::from_secs(999_999_999);
-        assert_eq!(budget(now).spend(0, Some(wait), now), Err(Exhausted::Deadline { wait }));
+        let asked = Some(Duration::from_secs(999_999_999));
+        assert_eq!(budget(now).spend(0, asked, now), Err(Exhausted::Deadline { asked }));
         let late = now + Duration::from_secs(61);
-        assert!(matches!(budget(now).spend(0, None, late), Err(Exhausted::Deadline { .. })));
+        assert_eq!(budget(now).spend(0, None, late), Err(Exhausted::Deadline { asked: None }));
 
         assert_eq!(budget(now).spend(101, None, now), Err(Exhausted::ExtraBytes));
     }

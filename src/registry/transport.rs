@@ -51,9 +51,17 @@ pub(super) struct Transport {
     pub(super) policy: RetryPolicy,
     pub(super) timer: Arc<dyn Timer>,
     pub(super) observer: Observer,
-    pub(super) pauses: Mutex<HashMap<Origin, Instant>>,
+    pub(super) pauses: Mutex<HashMap<Origin, Pause>>,
     pub(super) answered: Mutex<HashSet<Origin>>,
     pub(super) traffic: Mutex<Traffic>,
+}
+
+/// A span in which a server is asked nothing.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Pause {
+    until: Instant,
+    /// Whether the server named its length.
+    asked: bool,
 }
 
 impl Transport {
@@ -102,13 +110,14 @@ impl Transport {
             let permit = self.permits.acquire().await.map_err(|error| {
                 Error::new(ErrorKind::Local, "the program is shutting down").because(error)
             })?;
-            let Some(wait) = self.pause(&origin) else { return Ok(permit) };
+            let Some((wait, asked)) = self.pause(&origin) else { return Ok(permit) };
             drop(permit);
             if wait > budget.left(self.timer.now()) {
+                let asked = asked.then_some(wait);
                 let error =
                     Error::new(ErrorKind::RateLimited, "the server allows no requests for now")
                         .during(call.describe());
-                return Err(explain(error, Exhausted::Deadline { wait }, self.policy));
+                return Err(explain(error, Exhausted::Deadline { asked }, self.policy));
             }
             self.timer.sleep(wait).await;
         }
@@ -133,18 +142,22 @@ impl Transport {
             .map_err(|exhausted| explain(error, exhausted, self.policy))?;
         if let Some(origin) = pauses_host {
             let mut pauses = lock(&self.pauses);
-            let until = pauses.entry(origin).or_insert(now);
-            *until = (*until).max(now + wait);
+            let new = Pause { until: now + wait, asked: asked_wait.is_some() };
+            let pause = pauses.entry(origin).or_insert(new);
+            if pause.until < new.until {
+                *pause = new;
+            }
         }
         lock(&self.traffic).retries += 1;
         (self.observer)(&Event::Retrying { reason: request.to_owned(), wait });
         Ok(wait)
     }
 
-    /// How long requests to a server have to wait, if they have to.
-    fn pause(&self, origin: &Origin) -> Option<Duration> {
-        let until = lock(&self.pauses).get(origin).copied()?;
-        Some(until.saturating_duration_since(self.timer.now())).filter(|wait| !wait.is_zero())
+    /// How long requests to a server have to wait, if they have to, and whether it asked for that.
+    fn pause(&self, origin: &Origin) -> Option<(Duration, bool)> {
+        let Pause { until, asked } = lock(&self.pauses).get(origin).copied()?;
+        let wait = until.saturating_duration_since(self.timer.now());
+        (!wait.is_zero()).then_some((wait, asked))
     }
 
     /// Sends a call once, following redirects.
@@ -163,7 +176,7 @@ impl Transport {
                 return Err(Failure::permanent(too_long(&url)));
             }
             let origin = Origin::of(&url).map_err(refused)?;
-            while let Some(wait) = self.pause(&origin) {
+            while let Some((wait, _)) = self.pause(&origin) {
                 self.timer.sleep(wait).await;
             }
             let authorization = authorization.filter(|_| redirect.keep_authorization);
@@ -417,12 +430,14 @@ fn too_large(what: &str, limit: u64) -> Error {
 fn explain(error: Error, exhausted: Exhausted, policy: RetryPolicy) -> Error {
     match exhausted {
         Exhausted::Attempts => error,
-        Exhausted::Deadline { wait } => {
-            let text = format!(
-                "the server asks to wait {} s, but {} s are allowed for a request",
-                wait.as_secs(),
-                policy.deadline.as_secs()
-            );
+        Exhausted::Deadline { asked } => {
+            let allowed = policy.deadline.as_secs();
+            let text = match asked.map(|wait| wait.as_secs()) {
+                Some(wait @ 1..) => format!(
+                    "the server asks to wait {wait} s, but {allowed} s are allowed for a request"
+                ),
+                _ => format!("the {allowed} s allowed for a request are used up"),
+            };
             Error::new(error.kind(), text).hint("allow more: --deadline SECONDS").because(error)
         }
         Exhausted::ExtraBytes => {

@@ -11,6 +11,7 @@ use serde::Serialize;
 
 use super::document::{Block, Column, Document, Fact, Piece, Section, Table, Text};
 use super::encode::write_json;
+use super::json::write_no_report;
 use super::{Failure, Format, TerminalOptions, markdown, terminal, write_csv};
 use crate::cache::{BucketUsage, Removed, Usage};
 
@@ -35,9 +36,7 @@ pub fn render_cache(
 
 /// Writes why there is nothing to say about the cache, in the schema of the report.
 pub fn write_cache_failure(failure: &Failure, out: &mut dyn Write) -> io::Result<()> {
-    let Failure { kind, message, hint } = failure;
-    let error = ErrorJson { kind, message, hint: hint.as_deref() };
-    write_json(&FailureJson { schema: SCHEMA, error }, out)
+    write_no_report(SCHEMA, None, failure, out)
 }
 
 fn compose(usage: &Usage, removed: Option<Removed>) -> Document {
@@ -123,19 +122,6 @@ struct BucketJson<'a> {
 struct RemovedJson {
     entries: u64,
     bytes: u64,
-}
-
-#[derive(Serialize)]
-struct FailureJson<'a> {
-    schema: &'static str,
-    error: ErrorJson<'a>,
-}
-
-#[derive(Serialize)]
-struct ErrorJson<'a> {
-    kind: &'a str,
-    message: &'a str,
-    hint: Option<&'a str>,
 }
 
 impl<'a> CacheJson<'a> {

@@ -47,16 +47,23 @@ fn inspected(outcome: &Outcome) -> OutcomeJson<'_, ImageJson<'_>> {
 
 /// The error of a command line that could not be understood.
 pub fn usage_json(message: &str, hint: Option<&str>) -> Vec<u8> {
-    #[derive(Serialize)]
-    struct UsageJson<'a> {
-        schema: &'static str,
-        error: ErrorJson<'a>,
-    }
     let error = ErrorJson { kind: "usage", message: message.trim_end(), hint };
     let mut out = Vec::new();
+    let failed = FailureJson { schema: "regsize.error/1", reference: None, error };
     // Writing into memory does not fail.
-    let _ = write_json(&UsageJson { schema: "regsize.error/1", error }, &mut out);
+    let _ = write_json(&failed, &mut out);
     out
+}
+
+/// Writes the object that stands for a report that cannot be made, about `reference` if it is
+/// about one.
+pub(super) fn write_no_report(
+    schema: &'static str,
+    reference: Option<&str>,
+    failure: &Failure,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    write_json(&FailureJson::new(schema, reference, failure), out)
 }
 
 #[derive(Serialize)]
@@ -69,7 +76,8 @@ enum OutcomeJson<'a, I> {
 #[derive(Serialize)]
 struct FailureJson<'a> {
     schema: &'static str,
-    reference: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reference: Option<&'a str>,
     error: ErrorJson<'a>,
 }
 
@@ -202,13 +210,15 @@ impl<'a, I> OutcomeJson<'a, I> {
     ) -> Self {
         match &outcome.result {
             Ok(result) => Self::Found(Box::new(found(result))),
-            Err(failure) => Self::Failed(FailureJson::new(schema, &outcome.reference, failure)),
+            Err(failure) => {
+                Self::Failed(FailureJson::new(schema, Some(&outcome.reference), failure))
+            }
         }
     }
 }
 
 impl<'a> FailureJson<'a> {
-    fn new(schema: &'static str, reference: &'a str, failure: &'a Failure) -> Self {
+    fn new(schema: &'static str, reference: Option<&'a str>, failure: &'a Failure) -> Self {
         let Failure { kind, message, hint } = failure;
         Self { schema, reference, error: ErrorJson { kind, message, hint: hint.as_deref() } }
     }

@@ -26,7 +26,7 @@ use std::io::{self, Write};
 
 use crate::analysis::Analysis;
 
-pub use self::analyze::{AnalyzeOptions, analysis_rows, compose_analysis};
+pub use self::analyze::{AnalyzeOptions, analysis_rows, compose_analysis, how_hidden};
 pub use self::cache::{render_cache, write_cache_failure};
 pub use self::csv::write_csv;
 pub use self::document::Document;

@@ -11,10 +11,15 @@ pub(super) const UNKNOWN: &str = "?";
 /// Stands before a size that was inferred.
 pub(super) const INFERRED: &str = "~";
 
+/// What stands for a size that is not known, as figures are.
+pub(super) fn unknown() -> Text {
+    Text::from(UNKNOWN).styled(Style::Dim)
+}
+
 /// An uncompressed size with its marks.
 pub(super) fn uncompressed(bytes: Option<u128>, inferred: bool) -> Text {
     match bytes {
-        None => Text::from(UNKNOWN).styled(Style::Dim),
+        None => unknown(),
         Some(bytes) if inferred => Text::from(INFERRED).with(Piece::Bytes(bytes)),
         Some(bytes) => Piece::Bytes(bytes).into(),
     }

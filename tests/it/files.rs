@@ -7,14 +7,18 @@ use crate::support::registry::RunningRegistry;
 use crate::support::{Layer, Sandbox, refused};
 
 /// Three layers whose blobs are the same bytes with every library.
-fn registry() -> RunningRegistry {
-    registry_of(&[
+fn registry_layers() -> [Layer; 3] {
+    [
         Layer::plain(
             "bin/\n bin/tool 3000 mode=755\n bin/t => bin/tool\n bin/sh -> tool\n opt/lib/a 900\n opt/lib/b 100 uid=7 gid=8",
         ),
         Layer::plain("opt/lib/a 800 seed=z\n opt/tmp/x 5000\n etc/motd 10"),
         Layer::plain("opt/.wh.tmp 0\n etc/motd 20"),
-    ])
+    ]
+}
+
+fn registry() -> RunningRegistry {
+    registry_of(&registry_layers())
 }
 
 #[test]
@@ -63,9 +67,10 @@ fn without_options_it_is_the_largest_directories() {
     let deep = listed(&sandbox, &registry, &["--depth", "2"]);
     assert_eq!(deep, [" 3920", "bin 3000", "opt 900", "opt/lib 900", "etc 20"]);
     assert_eq!(listed(&sandbox, &registry, &["--depth", "0"]), [" 3920"]);
-    assert_eq!(listed(&sandbox, &registry, &["--top", "2"]), ["bin 3000", "opt 900"]);
+    let top = listed(&sandbox, &registry, &["--top", "2"]);
+    assert_eq!(top, [" 3920", "bin 3000", "opt 900"]);
     let top = listed(&sandbox, &registry, &["--all", "--top", "2", "--sort", "path"]);
-    assert_eq!(top, ["bin 3000", "bin/tool 3000"]);
+    assert_eq!(top, [" 3920", "bin 3000", "bin/tool 3000"]);
     let cost = listed(&sandbox, &registry, &["--all", "--sort", "compressed", "/opt/lib"]);
     assert_eq!(cost, ["opt/lib 900", "opt/lib/b 100", "opt/lib/a 800"]);
 }
@@ -92,9 +97,15 @@ fn a_path_that_is_not_there_is_an_error_with_the_one_that_may_be_meant() {
     check(&["/opt/lbi"], &["there is no /opt/lbi", "did you mean /opt/lib?"]);
     check(&["/bni/tool"], &["did you mean /bin?"]);
     check(&["/opt/nothing/like/it"], &["see what is in /opt"]);
-    check(&["/opt/tmp"], &["there is no /opt/tmp"]);
+    check(&["/opt/tmp"], &["there is no /opt/tmp: deleted in step 3", "--shadowed"]);
     check(&["/opt/tmp", "--layer", "0"], &["there is no /opt/tmp"]);
+    check(&["/opt/tmp/x"], &["there is no /opt/tmp/x: deleted in step 3"]);
+    check(&["/opt/tmp/y"], &["there is no /opt/tmp/y", "did you mean /opt/lib?"]);
     check(&["--layer", "1", "--min-layer", "1GB"], &["layer 1 was not read", "--min-layer"]);
+    for command in ["files", "analyze"] {
+        let none = arguments(&reference, &[command, "--top", "0"]);
+        refused(&sandbox, &none, "usage").says(&["invalid value '0' for '--top <NUMBER>'"]);
+    }
     let unknown = arguments(&reference, &["files", "--layer", "3"]);
     refused(&sandbox, &unknown, "usage").says(&["there is no layer 3", "from 0 to 2"]);
 }
@@ -107,6 +118,9 @@ fn one_layer_is_listed_as_it_is_stored_and_no_other_is_read() {
     let kinds: Vec<_> = report["entries"].as_array().unwrap().iter().map(|e| &e["kind"]).collect();
     assert_eq!(kinds, ["directory", "directory", "file", "directory", "whiteout"], "{report}");
     assert_eq!(registry.lines().iter().filter(|line| line.contains("/blobs/")).count(), 2);
+    let layer = registry_layers()[2].blob.len() as u64;
+    assert_eq!(report["overhead"], layer - report["totals"]["compressed"].as_u64().unwrap());
+    assert_eq!(listing(&sandbox, &registry, &[])["overhead"], json!(null));
     let left: Vec<_> = report["left_out"].as_array().unwrap().iter().map(|l| &l["index"]).collect();
     assert_eq!(left, [0, 1]);
 }

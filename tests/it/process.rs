@@ -1,12 +1,10 @@
 //! How the program behaves as a process: streams, signals, exit codes, limits.
 
 use std::fs::File;
-use std::path::PathBuf;
-use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::support::registry::RunningRegistry;
-use crate::support::sandbox::{Output, Running};
+use crate::support::sandbox::Running;
 use crate::support::{Image, Layer, Registry, Reply, Report, Sandbox};
 
 fn image() -> Image {
@@ -15,29 +13,6 @@ fn image() -> Image {
 
 fn registry() -> RunningRegistry {
     Registry::new().put_image("team/app", "latest", &image().bundle()).start()
-}
-
-/// All files in the sandbox's directories.
-fn files(sandbox: &Sandbox) -> Vec<PathBuf> {
-    let mut left = vec![sandbox.path("")];
-    let mut found = Vec::new();
-    while let Some(directory) = left.pop() {
-        for entry in std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path()) {
-            if entry.is_dir() { left.push(entry) } else { found.push(entry) }
-        }
-    }
-    found
-}
-
-/// Runs `command` in a shell in the sandbox, as `"$0" "$@"`.
-fn shell(sandbox: &Sandbox, script: &str, arguments: &[&str]) -> Output {
-    let own = sandbox.command(arguments);
-    let mut command = Command::new("bash");
-    command.args(["-c", script]).arg(own.get_program()).args(own.get_args()).env_clear();
-    command.envs(own.get_envs().filter_map(|(name, value)| Some((name, value?))));
-    command.current_dir(sandbox.path("home"));
-    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    Running::start(&mut command).finish()
 }
 
 #[test]
@@ -58,7 +33,7 @@ fn signals_end_a_run_that_waits_at_once_and_nothing_is_left() {
         let output = run.finish();
         assert_eq!(output.code, Some(code), "{output}");
         assert!(sent.elapsed() < Duration::from_secs(5), "{:?}", sent.elapsed());
-        assert_eq!((output.stdout.as_str(), files(&sandbox)), ("", Vec::new()), "{output}");
+        assert_eq!((output.stdout.as_str(), sandbox.files("")), ("", Vec::new()), "{output}");
     };
     check(Running::interrupt, 130);
     check(Running::terminate, 143);
@@ -103,7 +78,7 @@ fn an_error_stream_that_nobody_reads_changes_nothing() {
     let arguments = ["inspect", &reference, "--verbose"];
     let expected = sandbox.run(&arguments).stdout;
     for redirection in ["2>&-", "2>/dev/full"] {
-        let output = shell(&sandbox, &format!("\"$0\" \"$@\" {redirection}"), &arguments);
+        let output = sandbox.shell(&format!("\"$0\" \"$@\" {redirection}"), &arguments);
         assert_eq!((output.code, output.stdout), (Some(0), expected.clone()), "{redirection}");
     }
 }
@@ -115,7 +90,7 @@ fn a_few_file_descriptors_are_enough_for_many_layers() {
     });
     let registry = Registry::new().put_image("team/app", "latest", &image.bundle()).start();
     let arguments = ["inspect", &registry.reference("team/app"), "--format", "json"];
-    let output = shell(&Sandbox::new(), "ulimit -n 32; exec \"$0\" \"$@\"", &arguments);
+    let output = Sandbox::new().shell("ulimit -n 32; exec \"$0\" \"$@\"", &arguments);
     let report = Report::of(&output);
     assert_eq!((report.shown().layers.len(), report.warnings.len()), (127, 0));
     assert!(report.uncompressed().iter().all(Option::is_some));
@@ -126,7 +101,7 @@ fn the_version_costs_neither_disk_nor_network() {
     let sandbox = Sandbox::new();
     let started = Instant::now();
     let script = "rmdir ../cache ../docker; ulimit -n 8; exec \"$0\" \"$@\"";
-    let output = shell(&sandbox, script, &["--version"]);
+    let output = sandbox.shell(script, &["--version"]);
     assert!(started.elapsed() < Duration::from_secs(5));
     let expected = format!("regsize {}\n", env!("CARGO_PKG_VERSION"));
     assert_eq!((output.code, output.stdout.as_str()), (Some(0), expected.as_str()));
@@ -144,7 +119,7 @@ fn the_output_is_data_alone_and_progress_goes_where_somebody_watches() {
     let program = sandbox.command(&[]).get_program().to_string_lossy().into_owned();
     // The terminal is stderr; stdout is a file.
     let line = format!("TERM=xterm {program} inspect {reference} --format json > report.json");
-    let watched = shell(&sandbox, "script -qefc \"$1\" /dev/null", &[&line]);
+    let watched = sandbox.shell("script -qefc \"$1\" /dev/null", &[&line]);
     assert_eq!(watched.code, Some(0), "{watched}");
     let report = std::fs::read_to_string(sandbox.path("home/report.json")).unwrap();
     let quiet = sandbox.run(&["inspect", &reference, "--format", "json"]);

@@ -2,7 +2,7 @@
 //! what they leave behind.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use crate::hostile_layers::bomb;
@@ -25,31 +25,8 @@ fn sandbox() -> Sandbox {
     sandbox
 }
 
-/// The files in a directory of the sandbox.
-fn files(sandbox: &Sandbox, directory: &str) -> Vec<PathBuf> {
-    let mut left = vec![sandbox.path(directory)];
-    let mut found = Vec::new();
-    while let Some(directory) = left.pop() {
-        for entry in std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path()) {
-            if entry.is_dir() { left.push(entry) } else { found.push(entry) }
-        }
-    }
-    found
-}
-
 fn is_hidden(path: &Path) -> bool {
     path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'))
-}
-
-/// Runs `command` in a shell in the sandbox, as `"$0" "$@"`.
-fn shell(sandbox: &Sandbox, script: &str, arguments: &[&str]) -> Output {
-    let own = sandbox.command(arguments);
-    let mut command = Command::new("bash");
-    command.args(["-c", script]).arg(own.get_program()).args(own.get_args()).env_clear();
-    command.envs(own.get_envs().filter_map(|(name, value)| Some((name, value?))));
-    command.current_dir(sandbox.path("home"));
-    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    Running::start(&mut command).finish()
 }
 
 /// Waits until something holds; the test fails if it never does.
@@ -115,7 +92,7 @@ fn runs_at_the_same_time_fetch_each_layer_once() {
     for layer in &layers {
         assert_eq!(asked_for(&registry, layer), 1);
     }
-    assert!(files(&sandbox, "cache/v1/locks").is_empty());
+    assert!(sandbox.files("cache/v1/locks").is_empty());
 }
 
 #[test]
@@ -130,7 +107,7 @@ fn a_killed_run_stands_in_nobodys_way() {
     child.wait().unwrap();
     let after = listed(&sandbox, &registry, &["--all", "--sort", "path"]);
     assert_eq!(after, listed(&Sandbox::new(), &registry, &["--all", "--sort", "path"]));
-    assert!(files(&sandbox, "tmp").is_empty());
+    assert!(sandbox.files("tmp").is_empty());
 }
 
 #[test]
@@ -146,8 +123,8 @@ fn signals_end_a_run_that_reads_layers_at_once_and_nothing_is_left() {
         let output = run.finish();
         assert!(sent.elapsed() < Duration::from_secs(5), "{:?}", sent.elapsed());
         assert_eq!((output.code, output.stdout.as_str()), (Some(code), ""), "{output}");
-        assert!(files(&sandbox, "tmp").is_empty());
-        let left = files(&sandbox, "cache");
+        assert!(sandbox.files("tmp").is_empty());
+        let left = sandbox.files("cache");
         let odd = |path: &PathBuf| path.to_string_lossy().contains("/locks/") || is_hidden(path);
         assert!(!left.iter().any(odd), "{left:?}");
         let again = analyzed(&sandbox, &registry, &[]);
@@ -164,7 +141,7 @@ fn a_few_file_descriptors_are_enough_for_many_layers() {
     let registry = registry_of(&layers);
     let reference = registry.reference("team/app:latest");
     let command = arguments(&reference, &["analyze", "--format", "json"]);
-    let output = shell(&sandbox(), "ulimit -n 64; exec \"$0\" \"$@\"", &command);
+    let output = sandbox().shell("ulimit -n 64; exec \"$0\" \"$@\"", &command);
     assert_eq!((output.code, output.stderr.as_str()), (Some(0), ""), "{output}");
     let report = output.json();
     assert_eq!(report["images"][0]["visible"]["bytes"], 12_700);
@@ -204,8 +181,8 @@ fn memory_does_not_grow_with_a_layer_and_nothing_of_it_touches_the_disk() {
     let (peak, output) = peak(&sandbox, &["analyze", &reference, "--limit", "ratio=40000"]);
     assert_eq!(output.code, Some(0), "{output}");
     assert!((4 << 10..64 << 10).contains(&peak), "{peak} KiB");
-    assert!(files(&sandbox, "tmp").is_empty());
-    let kept: u64 = files(&sandbox, "cache").iter().map(|f| f.metadata().unwrap().len()).sum();
+    assert!(sandbox.files("tmp").is_empty());
+    let kept: u64 = sandbox.files("cache").iter().map(|f| f.metadata().unwrap().len()).sum();
     assert!(kept < 20_000, "{kept}");
 }
 
@@ -221,7 +198,7 @@ fn who_watches_sees_a_line_for_each_layer_and_who_does_not_sees_nothing() {
     let reference = registry.reference("team/app:latest");
     let program = sandbox.command(&[]).get_program().to_string_lossy().into_owned();
     let line = format!("TERM=xterm {program} analyze {reference} --format json > report.json");
-    let watched = shell(&sandbox, "stty() { :; }; script -qefc \"$1\" /dev/null", &[&line]);
+    let watched = sandbox.shell("stty() { :; }; script -qefc \"$1\" /dev/null", &[&line]);
     assert_eq!(watched.code, Some(0), "{watched}");
     for layer in &layers {
         let digest = regsize::oci::Digest::of(&layer.blob);
@@ -244,6 +221,6 @@ fn a_reader_of_a_long_list_may_leave_early() {
     let reference = registry.reference("team/app:latest");
     let command = ["files", &reference, "--all"];
     let script = "set -o pipefail; \"$0\" \"$@\" | head -n 1";
-    let output = shell(&sandbox(), script, &command);
+    let output = sandbox().shell(script, &command);
     assert_eq!((output.code, output.stderr.as_str()), (Some(0), ""), "{output}");
 }

@@ -181,6 +181,9 @@ fn values_of_options_are_refused_with_the_forms_that_are_taken() {
             check(&[&format!("{option}={number}")], &[option]);
         }
     }
+    for option in ["--width", "--deadline", "--concurrency", "--streams"] {
+        check(&[&format!("{option}=0")], &["invalid value '0'", option, "0 is not in 1.."]);
+    }
     for platform in ["linux", "linux/", "/amd64", "linux/amd64/v1/x", "linux/\u{1b}[31m", ""] {
         check(&[&format!("--platform={platform}")], &["--platform", "os/architecture"]);
     }
@@ -207,8 +210,6 @@ fn the_largest_and_smallest_values_of_options_work() {
     check(&["--deadline", &all]);
     check(&["--retries", "4294967295"]);
     check(&["--concurrency", &all]);
-    check(&["--concurrency", "0"]);
-    check(&["--width", "0"]);
     check(&["--width", &all]);
     check(&["--width", &all, "--history"]);
 }

@@ -39,7 +39,7 @@ fn read(name: &str) -> Vec<u8> {
 }
 
 /// A layer of the test data.
-fn fixture(name: &str) -> Layer {
+pub(crate) fn fixture(name: &str) -> Layer {
     let annotations: BTreeMap<String, String> =
         serde_json::from_slice(&read(&format!("{name}.annotations.json"))).unwrap();
     let kind = if name.starts_with("zstd") { Layer::zstd("") } else { Layer::gzip("") };
@@ -94,12 +94,12 @@ fn assert_stored(sandbox: &Sandbox, registry: &RunningRegistry, options: &[&str]
     assert_eq!(found.len(), expected.len(), "{name}");
 }
 
-fn first_layer(report: &Value) -> &Value {
+pub(crate) fn first_layer(report: &Value) -> &Value {
     &report["images"][0]["layers"][0]
 }
 
 /// Whether every request for the layer was for a part of it.
-fn only_parts(registry: &RunningRegistry, layer: &Layer) -> bool {
+pub(crate) fn only_parts(registry: &RunningRegistry, layer: &Layer) -> bool {
     let digest = Digest::of(&layer.blob).to_string();
     let mut requests = registry.requests().into_iter().filter(|r| r.path().ends_with(&digest));
     requests.all(|request| request.header("range").is_some())
@@ -156,6 +156,11 @@ fn check_streamed(name: &str, layer: Layer, warning: Option<&str>, options: &[&s
         assert!(warnings[0].as_str().unwrap().contains(part), "{name}: {warnings:?}");
     }
     assert_stored(&sandbox, &registry, options, name);
+    // What is wrong with the table is told also when it is not looked at, unless it is a ceiling.
+    let again = analyzed(&sandbox, &registry, &[]);
+    assert_eq!(first_layer(&again)["toc_source"], "cache", "{name}");
+    let expected = if options.is_empty() { &report["warnings"] } else { &json!([]) };
+    assert_eq!(&again["warnings"], expected, "{name}");
 }
 
 /// The layer with the bytes `from`, as near to its end as they are, made `to`.

@@ -82,6 +82,18 @@ fn a_wait_beyond_the_deadline_ends_the_request_at_once() {
 }
 
 #[test]
+fn a_deadline_that_ends_before_the_clients_own_wait_is_told_as_such() {
+    let reply = busy("2").without_header("Retry-After");
+    let registry = registry().script("GET", MANIFEST, vec![reply]).forever().start();
+    let mut library = Library::new();
+    // Shorter than the shortest wait between two attempts.
+    library.options.retry.deadline = Duration::from_millis(499);
+    let error = library.inspect(&reference(&registry)).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::RateLimited, "{error}");
+    assert_eq!(error.message(), "the 0 s allowed for a request are used up");
+}
+
+#[test]
 fn no_deadline_is_so_long_that_times_overflow() {
     let registry = registry().script("GET", MANIFEST, vec![busy("18446744073709551615")]).start();
     let mut library = Library::new();

@@ -75,8 +75,8 @@ impl Captures {
         Self { whole: ceiling - ends, ends, current: None, kept: Vec::new(), dropped: 0 }
     }
 
-    /// Starts with a file.
-    pub(super) fn begin(&mut self, entry: u32, name: &[u8], size: u64) {
+    /// Starts with a file; gives the bytes of it that will be kept, or `None` for none.
+    pub(super) fn begin(&mut self, entry: u32, name: &[u8], size: u64) -> Option<u64> {
         self.current = Plan::of(name, size).and_then(|plan| {
             let left = if plan.listed { &mut self.whole } else { &mut self.ends };
             let Some(rest) = left.checked_sub(plan.head + plan.tail) else {
@@ -87,6 +87,7 @@ impl Captures {
             let capture = Capture { entry, head: Vec::new(), tail: Vec::new() };
             Some(Current { capture, plan, size, at: 0 })
         });
+        self.current.as_ref().map(|Current { plan, .. }| plan.head + plan.tail)
     }
 
     /// Takes the next bytes of the file.

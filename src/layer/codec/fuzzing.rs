@@ -4,6 +4,7 @@ use super::{LEVEL, decode, decode_captures, encode, encode_captures};
 use crate::layer::{Attributes, Hashing, Kind, Limits, Source, Toc, TocBuilder};
 
 const LIMITS: Limits = Limits {
+    memory: 768 << 20,
     entries: 20_000,
     names: 1 << 20,
     unpacked: 0,

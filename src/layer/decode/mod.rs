@@ -18,7 +18,8 @@ mod tests;
 
 use super::Error;
 pub(super) use input::Input;
-pub use windows::Windows;
+pub(super) use windows::Windows;
+pub(super) use zstd::window;
 
 /// Decoded bytes of one piece, at least, where there are more.
 const SMALLEST_PIECE: usize = 32 << 10;

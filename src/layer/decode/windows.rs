@@ -3,7 +3,7 @@
 use std::sync::{Condvar, Mutex, PoisonError};
 
 /// Larger windows need a permit.
-pub(super) const FREE: u64 = 8 << 20;
+pub(in crate::layer) const FREE: u64 = 8 << 20;
 const PERMITS: usize = 2;
 
 /// Permits for zstd windows above 8 MiB, of which there are two at a time.
@@ -11,17 +11,22 @@ const PERMITS: usize = 2;
 /// One is shared by all layers of a run. A layer that needs a permit waits for it on its thread,
 /// and keeps it until it is read to its end.
 #[derive(Debug, Default)]
-pub struct Windows {
+pub(in crate::layer) struct Windows {
     taken: Mutex<usize>,
     returned: Condvar,
 }
 
 /// A permit, given back when dropped.
-pub(super) struct Permit<'a>(&'a Windows);
+pub(in crate::layer) struct Permit<'a>(&'a Windows);
 
 impl Windows {
+    /// Waits for a permit if a window of so many bytes needs one.
+    pub(in crate::layer) fn acquire_for(&self, window: u64) -> Option<Permit<'_>> {
+        (window > FREE).then(|| self.acquire())
+    }
+
     /// Waits for a permit.
-    pub(super) fn acquire(&self) -> Permit<'_> {
+    fn acquire(&self) -> Permit<'_> {
         let taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
         let mut taken = self
             .returned

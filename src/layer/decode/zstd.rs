@@ -5,7 +5,7 @@
 
 use zstd::stream::raw::{DParameter, Decoder, InBuffer, Operation, OutBuffer};
 
-use super::windows::{FREE, Permit};
+use super::windows::Permit;
 use super::{Extent, Input, LARGEST_PIECE, Output, Windows, cut, trailing};
 use crate::layer::Error;
 
@@ -30,6 +30,13 @@ fn is_skippable(magic: u32) -> bool {
 fn is_cut_magic(bytes: &[u8]) -> bool {
     let skippable = bytes[0] & 0xf0 == 0x50 && [0x2a, 0x4d].starts_with(&bytes[1..]);
     skippable || FRAME.to_le_bytes().starts_with(bytes)
+}
+
+/// The window that the frame at the start of these bytes needs; 0 if there is none.
+pub(in crate::layer) fn window(bytes: &[u8]) -> u64 {
+    let header =
+        if bytes.starts_with(&FRAME.to_le_bytes()) { Header::read(bytes, 0) } else { Ok(None) };
+    header.ok().flatten().map_or(0, |header| header.window)
 }
 
 pub(super) fn decode(
@@ -87,8 +94,8 @@ impl Frames<'_> {
                 None,
             ));
         }
-        if header.window > FREE && self.permit.is_none() {
-            self.permit = Some(self.windows.acquire());
+        if self.permit.is_none() {
+            self.permit = self.windows.acquire_for(header.window);
         }
         let mut wanted = header.length;
         let mut holds = false;

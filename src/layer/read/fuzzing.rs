@@ -2,7 +2,7 @@
 
 use std::io::BufReader;
 
-use super::{Limits, ReadRequest, Windows, read_layer};
+use super::{Limits, Memory, ReadRequest, read_layer};
 
 /// Reads the bytes as a layer: it ends, costs add up, the table fits together, and how the input
 /// is cut does not matter.
@@ -11,14 +11,14 @@ use super::{Limits, ReadRequest, Windows, read_layer};
 ///
 /// Where that does not hold.
 pub fn layer(bytes: &[u8]) {
-    let windows = Windows::default();
+    let memory = Memory::default();
     let request = ReadRequest {
         blob_size: bytes.len() as u64,
         limits: Limits { unpacked: 16 << 20, ..Limits::default() },
         captures: true,
         uncompressed: None,
         table_at_end: false,
-        windows: &windows,
+        memory: &memory,
     };
     let read = |cut: usize| read_layer(&mut BufReader::with_capacity(cut, bytes), &request);
     match (read(1 << 20), read(7)) {

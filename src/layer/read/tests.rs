@@ -68,14 +68,14 @@ fn noise(length: usize, seed: u32) -> Vec<u8> {
 }
 
 fn read_cut(blob: &[u8], cut: usize, limits: Limits) -> Result<Toc, Error> {
-    let windows = Windows::default();
+    let memory = Memory::default();
     let request = ReadRequest {
         blob_size: blob.len() as u64,
         limits,
         captures: true,
         uncompressed: None,
         table_at_end: false,
-        windows: &windows,
+        memory: &memory,
     };
     read_layer(&mut BufReader::with_capacity(cut, blob), &request)
 }
@@ -241,7 +241,7 @@ fn formats_that_are_not_read_are_named() {
 fn the_uncompressed_bytes_are_verified_where_that_is_asked_for() {
     let tar = archive(&[file("a", b"a")]);
     let whole = [&tar[..], b"after the end"].concat();
-    let windows = Windows::default();
+    let memory = Memory::default();
     for (digest, expected) in [(Digest::of(&whole), true), (Digest::of(&tar), false)] {
         let blob = gzip(&whole);
         let request = ReadRequest {
@@ -250,7 +250,7 @@ fn the_uncompressed_bytes_are_verified_where_that_is_asked_for() {
             captures: false,
             uncompressed: Some(&digest),
             table_at_end: false,
-            windows: &windows,
+            memory: &memory,
         };
         let result = read_layer(&mut &blob[..], &request);
         assert_eq!(result.is_ok(), expected);
@@ -264,7 +264,7 @@ fn the_uncompressed_bytes_are_verified_where_that_is_asked_for() {
 fn a_table_after_the_archive_is_flagged_only_if_no_annotation_has_its_digest() {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/testdata/toc/estargz-lossless.blob");
     let blob = std::fs::read(path).unwrap();
-    let windows = Windows::default();
+    let memory = Memory::default();
     let read = |table_at_end| {
         let request = ReadRequest {
             blob_size: blob.len() as u64,
@@ -272,7 +272,7 @@ fn a_table_after_the_archive_is_flagged_only_if_no_annotation_has_its_digest() {
             captures: false,
             uncompressed: None,
             table_at_end,
-            windows: &windows,
+            memory: &memory,
         };
         read_layer(&mut &blob[..], &request).unwrap()
     };
@@ -298,7 +298,7 @@ impl Read for Unverified<'_> {
 #[test]
 fn the_input_has_its_say_before_the_bytes_mean_anything() {
     let tar = archive(&[file("a", &noise(300_000, 1))]);
-    let windows = Windows::default();
+    let memory = Memory::default();
     for pack in PACKS {
         let blob = [pack(&tar), vec![0; 100_000]].concat();
         let mut damaged = blob.clone();
@@ -310,12 +310,49 @@ fn the_input_has_its_say_before_the_bytes_mean_anything() {
                 captures: false,
                 uncompressed: None,
                 table_at_end: false,
-                windows: &windows,
+                memory: &memory,
             };
             let error = read_layer(&mut BufReader::new(Unverified(&blob)), &request).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Input);
             assert_eq!(error.into_input().unwrap().to_string(), "another digest");
         }
+    }
+}
+
+#[test]
+fn what_a_layer_takes_is_counted_and_has_a_ceiling() {
+    let elf = [&b"\x7fELF\x02\x01\x01"[..], &vec![0; 300_000]].concat();
+    let entries = [
+        file("etc/os-release", b"ID=x\n"),
+        file("usr/bin/tool", &elf),
+        header("usr/bin/t", b'1', 0, "usr/bin/tool"),
+        header("usr/bin/s", b'2', 0, "tool"),
+    ];
+    let blob = gzip(&archive(&entries));
+    let read = |memory: &Memory| {
+        let (blob_size, limits) = (blob.len() as u64, Limits::default());
+        let (uncompressed, table_at_end) = (None, false);
+        let request =
+            ReadRequest { blob_size, limits, captures: true, uncompressed, table_at_end, memory };
+        read_layer(&mut &blob[..], &request)
+    };
+    let memory = Memory::default();
+    let mut toc = read(&memory).unwrap();
+    let all = memory.used();
+    assert!((5000..7000).contains(&all), "{all}");
+    let mut counted = toc.clone();
+    counted.count(&memory).unwrap();
+    assert_eq!((counted.held.bytes(), toc.held.bytes(), memory.used()), (all, all, 2 * all));
+    drop(counted);
+    toc.drop_captures();
+    assert!(memory.used() < all - 4096, "{}", memory.used());
+    drop(toc);
+    assert_eq!(memory.used(), 0);
+    for enough in [0, 200, 1000, 4000, all - 1, all] {
+        let memory = Memory::new(enough);
+        let kind = read(&memory).map(|_| ()).map_err(|error| error.kind());
+        assert_eq!(kind, if enough < all { Err(ErrorKind::Memory) } else { Ok(()) }, "{enough}");
+        assert_eq!(memory.used(), 0);
     }
 }
 
@@ -337,7 +374,7 @@ fn contents_and_sections_are_kept_if_asked_for() {
     assert_eq!(toc.captures_dropped, 0);
     let few = Limits { captured: 4, ..Limits::default() };
     assert_eq!(read_cut(&blob, 1 << 20, few).unwrap().captures_dropped, 2);
-    let windows = Windows::default();
+    let memory = Memory::default();
     let blob_size = blob.len() as u64;
     let limits = Limits::default();
     let request = ReadRequest {
@@ -346,7 +383,7 @@ fn contents_and_sections_are_kept_if_asked_for() {
         captures: false,
         uncompressed: None,
         table_at_end: false,
-        windows: &windows,
+        memory: &memory,
     };
     let toc = read_layer(&mut &blob[..], &request).unwrap();
     assert!(toc.captures.is_empty() && toc.elf.is_empty() && toc.captures_dropped == 0);

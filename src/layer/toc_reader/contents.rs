@@ -13,7 +13,8 @@ use sha2::{Digest as _, Sha256};
 use super::TocRequest;
 use super::parts::Parts;
 use super::rows::{Piece, Wanted};
-use crate::layer::{Capture, Error};
+use crate::layer::decode::window;
+use crate::layer::{Capture, Error, Hold, Memory};
 
 /// Bytes that are read for nothing rather than asking twice.
 const GAP: u64 = 32 << 10;
@@ -25,6 +26,8 @@ const FLOOR: u64 = 64 << 10;
 /// Bytes that are decompressed to get to a content that shares its member with others.
 const FARTHEST: u64 = 8 << 20;
 const MAX_WINDOW_LOG: u32 = 27;
+/// Windows that need no permit.
+const FREE_WINDOW_LOG: u32 = 23;
 
 /// How payloads are compressed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,8 +72,9 @@ impl Plan {
         sorted: &[Piece],
         end: u64,
         format: Format,
-        request: &TocRequest,
+        request: &TocRequest<'_>,
         parts: &mut Parts<'_>,
+        held: &mut Hold,
     ) -> Result<Contents, Error> {
         let share = request.blob_size / 1000 * SHARE;
         let mut budget = share.max(FLOOR).saturating_sub(parts.total());
@@ -87,7 +91,9 @@ impl Plan {
             let Some(parts) = pieces.iter().map(within).collect::<Option<Vec<_>>>() else {
                 continue;
             };
-            let head = unpack(file, pieces, &parts, format)?;
+            // Below the ceiling on captures, which is a size in memory.
+            held.add(Capture::cost_of(usize::try_from(file.size).unwrap_or(usize::MAX)))?;
+            let head = unpack(file, pieces, &parts, format, request.memory)?;
             contents.kept.push(Capture { entry: file.entry, head, tail: Vec::new() });
         }
         contents.kept.sort_by_key(|capture| capture.entry);
@@ -176,6 +182,7 @@ fn unpack(
     pieces: &[Piece],
     parts: &[Bytes],
     format: Format,
+    memory: &Memory,
 ) -> Result<Vec<u8>, Error> {
     let damaged = || Error::bad("a file in it is not what its table of contents says");
     let mut content = Vec::new();
@@ -183,8 +190,10 @@ fn unpack(
         let read = match format {
             Format::Gzip => take(GzDecoder::new(&bytes[..]), piece, &mut content),
             Format::Zstd => {
+                let permit = memory.windows().acquire_for(window(bytes));
+                let longest = if permit.is_some() { MAX_WINDOW_LOG } else { FREE_WINDOW_LOG };
                 zstd::stream::read::Decoder::with_buffer(&bytes[..]).and_then(|mut decoder| {
-                    decoder.window_log_max(MAX_WINDOW_LOG)?;
+                    decoder.window_log_max(longest)?;
                     take(decoder, piece, &mut content)
                 })
             }

@@ -61,7 +61,7 @@ fn footer(tail: &[u8], size: u64) -> Result<Footer, Error> {
 pub(super) fn read(
     json: &Digest,
     tar_size: Option<u64>,
-    request: &TocRequest,
+    request: &TocRequest<'_>,
     mut parts: Parts<'_>,
 ) -> Result<Toc, Error> {
     let tail = parts.tail()?;
@@ -80,7 +80,7 @@ fn parse(
     member: &[u8],
     digest: &Digest,
     payload_end: u64,
-    request: &TocRequest,
+    request: &TocRequest<'_>,
 ) -> Result<rows::Rows, Error> {
     let damaged = |error: std::io::Error| rows::bad(&format!("does not decompress: {error}"));
     let mut tar = GzDecoder::new(member);

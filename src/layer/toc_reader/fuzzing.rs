@@ -6,12 +6,13 @@
 
 use std::cell::RefCell;
 use std::io::Write as _;
+use std::sync::LazyLock;
 
 use bytes::Bytes;
 use flate2::{Compression, write::GzEncoder};
 
 use super::{Claim, Position, TocRequest, claim, read_claimed, read_ztoc};
-use crate::layer::{Error, Limits, Ranges, Toc};
+use crate::layer::{Error, Limits, Memory, Ranges, Toc};
 use crate::oci::{Annotations, Digest, MediaType};
 
 /// Requests that a table and the contents of files may take.
@@ -94,8 +95,11 @@ fn check(toc: Result<Toc, Error>, blob_size: usize) {
     assert_eq!(sum + toc.overhead, blob_size as u64);
 }
 
-fn request(blob_size: usize) -> TocRequest {
-    TocRequest { blob_size: blob_size as u64, limits: Limits::default(), captures: true }
+/// A request for all that a blob's table has.
+pub(in crate::layer) fn request(blob_size: usize) -> TocRequest<'static> {
+    static MEMORY: LazyLock<Memory> = LazyLock::new(Memory::default);
+    let limits = Limits::default();
+    TocRequest { blob_size: blob_size as u64, limits, captures: true, memory: &MEMORY }
 }
 
 fn read(claim: &Claim, blob: Vec<u8>) {

@@ -26,7 +26,7 @@ pub use soci::{SociLayer, read_ztoc, soci_index};
 
 use std::io::Read;
 
-use super::{Error, Limits, Ranges, Toc};
+use super::{Error, Limits, Memory, Ranges, Toc};
 use crate::oci::{Digest, Verifier};
 use parts::Parts;
 use rows::Rows;
@@ -36,23 +36,25 @@ const SMALL: u64 = 64 << 20;
 
 /// What to read of a table, and with which ceilings.
 #[derive(Clone, Copy, Debug)]
-pub struct TocRequest {
+pub struct TocRequest<'a> {
     /// The size of the layer's blob, from its descriptor.
     pub blob_size: u64,
     /// Ceilings.
     pub limits: Limits,
     /// Whether to fetch the contents of files on the capture list, as far as they are few bytes.
     pub captures: bool,
+    /// Shared by all layers of a run.
+    pub memory: &'a Memory,
 }
 
 /// Reads the table of contents that a descriptor claims. An error says why it is not to be had or
 /// not to be trusted; what it is about is the table, so the layer itself may be sound.
 pub fn read_claimed(
     claim: &Claim,
-    request: &TocRequest,
+    request: &TocRequest<'_>,
     ranges: &dyn Ranges,
 ) -> Result<Toc, Error> {
-    let parts = Parts::new(ranges, request.blob_size);
+    let parts = Parts::new(ranges, request.blob_size, request.memory.hold());
     match claim {
         Claim::EStargz { json, tar_size } => estargz::read(json, *tar_size, request, parts),
         Claim::ZstdChunked { position, compressed, json, tar_split, tar_size } => {
@@ -73,7 +75,7 @@ fn finish(
     mut rows: Rows,
     end: u64,
     format: contents::Format,
-    request: &TocRequest,
+    request: &TocRequest<'_>,
     parts: &mut Parts<'_>,
 ) -> Result<Toc, Error> {
     let wanted = std::mem::take(&mut rows.wanted);
@@ -81,8 +83,8 @@ fn finish(
     let plan = contents::Plan::new(wanted, &pieces);
     pieces.sort_by_key(|piece| piece.offset);
     cost::charge(&mut rows.builder, &pieces, end);
-    let wanted = plan.fetch(&pieces, end, format, request, parts)?;
     let toc = rows.builder.toc();
+    let wanted = plan.fetch(&pieces, end, format, request, parts, &mut toc.held)?;
     toc.captures = wanted.kept;
     toc.captures_dropped += wanted.dropped;
     check_content(toc, request)?;
@@ -91,7 +93,7 @@ fn finish(
 
 /// Refuses what no layer can hold: more than its tar stream, than the ceilings or than its blob
 /// could be decompressed to.
-fn check_content(toc: &Toc, request: &TocRequest) -> Result<(), Error> {
+fn check_content(toc: &Toc, request: &TocRequest<'_>) -> Result<(), Error> {
     let Limits { unpacked, ratio, .. } = request.limits;
     let possible = request.blob_size.saturating_mul(ratio).max(SMALL);
     let possible = possible.min(unpacked).min(toc.tar_size.unwrap_or(u64::MAX));

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use crate::layer::{Error, Ranges};
+use crate::layer::{Error, Hold, Ranges};
 
 /// Bytes at the end of a blob that are read first.
 const TAIL: u64 = 16 << 10;
@@ -15,11 +15,13 @@ pub(super) struct Parts<'a> {
     ranges: &'a dyn Ranges,
     size: u64,
     read: u64,
+    held: Hold,
 }
 
 impl<'a> Parts<'a> {
-    pub(super) fn new(ranges: &'a dyn Ranges, size: u64) -> Self {
-        Self { ranges, size, read: 0 }
+    /// Counts them in `held`, too.
+    pub(super) fn new(ranges: &'a dyn Ranges, size: u64, held: Hold) -> Self {
+        Self { ranges, size, read: 0, held }
     }
 
     /// Bytes read so far.
@@ -32,6 +34,7 @@ impl<'a> Parts<'a> {
         let length = end.checked_sub(start).filter(|_| end <= self.size).ok_or_else(|| {
             Error::bad(format!("a part of it, {start} to {end}, is not in its {} bytes", self.size))
         })?;
+        self.held.add(usize::try_from(length).unwrap_or(usize::MAX))?;
         let bytes = self.ranges.read(start, length)?;
         self.read = self.read.saturating_add(length);
         if bytes.len() as u64 != length {

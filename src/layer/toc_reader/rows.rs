@@ -4,10 +4,12 @@
 //! Refuses what does not add up: payloads outside of the blob's data, chunks that leave gaps,
 //! overlap or are not as long as their file, and names whose bytes JSON could not carry.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::hash::Hasher as _;
-use std::io::Read;
+use std::io::{self, Read};
+use std::rc::Rc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -17,11 +19,14 @@ use sha2::{Digest as _, Sha256};
 use twox_hash::XxHash3_64;
 
 use crate::layer::{
-    Attributes, ContentHash, Error, ErrorKind, Hashing, Kind, OddityKind, Source, TocBuilder,
+    Attributes, ContentHash, Error, ErrorKind, Hashing, Hold, Kind, OddityKind, Source, TocBuilder,
     capture,
 };
 
 use super::TocRequest;
+
+/// Bytes of a row, which is in memory whole while it is read.
+const LONGEST_ROW: usize = 2 << 20;
 
 /// A row as it is written; fields that it does not have are ignored.
 #[derive(Deserialize)]
@@ -95,6 +100,10 @@ pub(super) struct Rows {
     file: Option<File>,
     payload_end: u64,
     captures: bool,
+    /// For pieces and wanted files, while they are needed.
+    held: Hold,
+    /// Bytes that may still be read of the row.
+    ration: Rc<Cell<usize>>,
     failure: Option<Error>,
 }
 
@@ -112,11 +121,13 @@ struct File {
 pub(super) fn read(
     json: impl Read,
     source: Source,
-    request: &TocRequest,
+    request: &TocRequest<'_>,
     payload_end: u64,
 ) -> Result<Rows, Error> {
+    let ration = Rc::new(Cell::new(LONGEST_ROW));
+    let json = Rationed { inner: json, ration: Rc::clone(&ration) };
     let mut rows = Rows {
-        builder: TocBuilder::new(source, Hashing::Sha256, request.limits),
+        builder: TocBuilder::new(source, Hashing::Sha256, request.limits).within(request.memory),
         pieces: Vec::new(),
         wanted: Vec::new(),
         tar_split: None,
@@ -124,6 +135,8 @@ pub(super) fn read(
         file: None,
         payload_end,
         captures: request.captures,
+        held: request.memory.hold(),
+        ration,
         failure: None,
     };
     let mut decoder = serde_json::Deserializer::from_reader(json);
@@ -180,6 +193,7 @@ impl Rows {
             match digest.filter(|_| row.size <= capture::WHOLE) {
                 Some(digest) => {
                     let rank = rank(&row.name);
+                    self.held.add(2 * size_of::<Wanted>())?;
                     self.wanted.push(Wanted { entry, size: row.size, digest, rank });
                 }
                 None => self.builder.toc().captures_dropped += 1,
@@ -196,8 +210,15 @@ impl Rows {
             }
             let (end, weight) = (Some(end), end - row.offset);
             let (inner, length) = (0, row.size);
-            self.pieces.push(Piece { entry, offset: row.offset, end, inner, length, weight });
+            self.piece(Piece { entry, offset: row.offset, end, inner, length, weight })?;
         }
+        Ok(())
+    }
+
+    fn piece(&mut self, piece: Piece) -> Result<(), Error> {
+        // It is there twice while contents are looked for.
+        self.held.add(2 * size_of::<Piece>())?;
+        self.pieces.push(piece);
         Ok(())
     }
 
@@ -224,7 +245,7 @@ impl Rows {
                 return Err(bad("has a file outside of the data"));
             }
             let entry = file.entry;
-            self.pieces.push(Piece { entry, offset, end: None, inner, length, weight });
+            self.piece(Piece { entry, offset, end: None, inner, length, weight })?;
         }
         Ok(())
     }
@@ -318,6 +339,25 @@ pub(super) fn bad(what: &str) -> Error {
     Error::bad(format!("its table of contents {what}"))
 }
 
+/// Reads no more bytes than the ration, which somebody else renews.
+struct Rationed<R> {
+    inner: R,
+    ration: Rc<Cell<usize>>,
+}
+
+impl<R: Read> Read for Rationed<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let left = self.ration.get();
+        if left == 0 {
+            return Err(io::Error::other(format!("a row is longer than {LONGEST_ROW} bytes")));
+        }
+        let longest = buffer.len().min(left);
+        let length = self.inner.read(&mut buffer[..longest])?;
+        self.ration.set(left - length);
+        Ok(length)
+    }
+}
+
 /// The document: an object with a version and rows.
 struct Document<'a>(&'a mut Rows);
 
@@ -375,6 +415,7 @@ impl<'de> Visitor<'de> for Entries<'_> {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut rows: A) -> Result<(), A::Error> {
         while let Some(row) = rows.next_element()? {
+            self.0.ration.set(LONGEST_ROW);
             if let Err(failure) = self.0.add(&row) {
                 self.0.failure = Some(failure);
                 return Err(A::Error::custom("stopped"));

@@ -48,7 +48,7 @@ pub fn soci_index(index: &Manifest) -> Vec<SociLayer> {
 }
 
 /// Reads a ztoc, whose bytes were verified against its digest.
-pub fn read_ztoc(ztoc: &[u8], request: &TocRequest) -> Result<Toc, Error> {
+pub fn read_ztoc(ztoc: &[u8], request: &TocRequest<'_>) -> Result<Toc, Error> {
     let length = ztoc.len() as u64;
     if length > request.limits.toc_unpacked {
         return Err(too_long(length, request.limits.toc_unpacked));
@@ -58,7 +58,8 @@ pub fn read_ztoc(ztoc: &[u8], request: &TocRequest) -> Result<Toc, Error> {
         return Err(bad("is of a blob of another size"));
     }
     let mut listing = Listing {
-        builder: TocBuilder::new(Source::Soci, Hashing::Sha256, request.limits),
+        builder: TocBuilder::new(Source::Soci, Hashing::Sha256, request.limits)
+            .within(request.memory),
         spans: table.spans()?,
         tar: table.tar,
         end: 0,

@@ -7,9 +7,9 @@ use std::path::PathBuf;
 use proptest::prelude::*;
 use sha2::{Digest as _, Sha256};
 
-use super::fuzzing::{Blob, END, estargz, zstd_chunked};
+use super::fuzzing::{Blob, END, estargz, request, zstd_chunked};
 use super::*;
-use crate::layer::{ErrorKind, Kind, Link, OddityKind, Source};
+use crate::layer::{ErrorKind, Hold, Kind, Link, OddityKind, Source};
 use crate::oci::{Annotations, Manifest, MediaType};
 
 const GZIP: &str = "application/vnd.oci.image.layer.v1.tar+gzip";
@@ -30,10 +30,6 @@ fn ztoc(name: &str) -> Vec<u8> {
     let mut bytes = Vec::new();
     flate2::read::GzDecoder::new(&packed[..]).read_to_end(&mut bytes).unwrap();
     bytes
-}
-
-fn request(blob_size: usize) -> TocRequest {
-    TocRequest { blob_size: blob_size as u64, limits: Limits::default(), captures: true }
 }
 
 fn media_type(name: &str) -> MediaType {
@@ -278,6 +274,46 @@ fn tables_beyond_the_ceilings_are_refused() {
 }
 
 #[test]
+fn what_a_table_takes_is_counted_and_has_a_ceiling() {
+    let check = |name: &str, read: &dyn Fn(&Memory) -> Result<Toc, Error>| {
+        let memory = Memory::default();
+        let toc = read(&memory).unwrap();
+        let all = memory.used();
+        let mut counted = toc.clone();
+        counted.count(&memory).unwrap();
+        assert_eq!((counted.held.bytes(), memory.used()), (all, 2 * all), "{name}");
+        drop((toc, counted));
+        assert_eq!(memory.used(), 0, "{name}");
+        for few in [0, 100, 1000, all - 1] {
+            let memory = Memory::new(few);
+            assert_eq!(read(&memory).unwrap_err().kind(), ErrorKind::Memory, "{name} {few}");
+            assert_eq!(memory.used(), 0, "{name}");
+        }
+    };
+    for name in ["estargz-library", "stargz-legacy", "zstd-gen2", "zstd-containerd"] {
+        let (bytes, annotations) = load(name);
+        let claim = claim_of(name, &annotations, bytes.len());
+        let (size, blob) = (bytes.len(), Blob::new(bytes));
+        check(name, &|memory| read_claimed(&claim, &TocRequest { memory, ..request(size) }, &blob));
+    }
+    let (size, table) = (load("soci-gzip").0.len(), ztoc("soci-gzip.v1"));
+    check("soci", &|memory| read_ztoc(&table, &TocRequest { memory, ..request(size) }));
+}
+
+#[test]
+fn a_row_has_a_longest_length() {
+    let row = |length: usize| {
+        let spaces = " ".repeat(length);
+        rows(&format!(r#"{{"name":"a","type":"dir",{spaces}"size":0}}"#))
+    };
+    row(1 << 20).unwrap();
+    let error = row(2 << 20).unwrap_err();
+    assert!(error.to_string().contains("a row is longer than 2097152 bytes"), "{error}");
+    let many: Vec<_> = (0..5).map(|_| r#"{"name":"a","type":"dir"}"#.to_owned()).collect();
+    rows(&many.join(&format!(",{}", " ".repeat(1 << 20)))).unwrap();
+}
+
+#[test]
 fn a_table_takes_two_requests_at_most() {
     for name in ["estargz-library", "stargz-legacy", "zstd-gen2", "zstd-containerd"] {
         let (bytes, annotations) = load(name);
@@ -296,7 +332,13 @@ fn rows(rows: &str) -> Result<Toc, Error> {
     let mut parts_of = TocRequest { captures: false, ..request(2000) };
     parts_of.blob_size = 2000;
     let blob = Blob::new(Vec::new());
-    finish(rows, 1000, contents::Format::Gzip, &parts_of, &mut Parts::new(&blob, 2000))
+    finish(
+        rows,
+        1000,
+        contents::Format::Gzip,
+        &parts_of,
+        &mut Parts::new(&blob, 2000, Hold::default()),
+    )
 }
 
 #[test]

@@ -8,6 +8,7 @@ use zstd::stream::read::Decoder;
 
 use super::parts::Parts;
 use super::{Hashed, Position, TocRequest, contents, finish, mismatch, rows, too_long};
+use crate::layer::decode::window;
 use crate::layer::{Error, Source, Toc, tail};
 use crate::oci::{Digest, MediaType};
 
@@ -36,7 +37,7 @@ pub(super) struct Table<'a> {
 
 impl Table<'_> {
     /// Reads it.
-    pub(super) fn read(self, request: &TocRequest, mut parts: Parts<'_>) -> Result<Toc, Error> {
+    pub(super) fn read(self, request: &TocRequest<'_>, mut parts: Parts<'_>) -> Result<Toc, Error> {
         let tail = if self.position.is_none() { Some(parts.tail()?) } else { None };
         let position = match (self.position, &tail) {
             (Some(position), _) => position,
@@ -68,7 +69,7 @@ impl Table<'_> {
             let gap = usize::try_from(split.offset - table_end).ok()?;
             let length = usize::try_from(split.length).ok()?;
             let split = rest.get(gap..gap.checked_add(length)?)?;
-            tar_size(split, rows.tar_split.as_deref(), request.blob_size)
+            tar_size(split, rows.tar_split.as_deref(), request)
         });
         rows.builder.toc().tar_size = self.tar_size.or(split_size);
         finish(rows, end, contents::Format::Zstd, request, &mut parts)
@@ -87,10 +88,11 @@ fn is_cheap(table: &Position, split: &Position, blob: u64) -> bool {
 }
 
 /// The tar's length by a tar-split of which the table has the digest.
-fn tar_size(split: &[u8], digest: Option<&str>, blob: u64) -> Option<u64> {
+fn tar_size(split: &[u8], digest: Option<&str>, request: &TocRequest<'_>) -> Option<u64> {
     let digest: Digest = digest?.parse().ok()?;
+    let _permit = request.memory.windows().acquire_for(window(split));
     let zstd = MediaType("application/vnd.oci.image.layer.v1.tar+zstd".into());
-    match tail::infer(&zstd, blob, split) {
+    match tail::infer(&zstd, request.blob_size, split) {
         tail::Inferred::Length(length) if digest.matches(split) => Some(length),
         _ => None,
     }
@@ -101,9 +103,10 @@ fn parse(
     unpacked: u64,
     json: Option<&Digest>,
     payload_end: u64,
-    request: &TocRequest,
+    request: &TocRequest<'_>,
 ) -> Result<rows::Rows, Error> {
     let damaged = |error: std::io::Error| rows::bad(&format!("does not decompress: {error}"));
+    let _permit = request.memory.windows().acquire_for(window(table));
     let mut decoder = Decoder::with_buffer(table).map_err(damaged)?.single_frame();
     decoder.window_log_max(MAX_WINDOW_LOG).map_err(damaged)?;
     let mut text = BufReader::new(Hashed::new(decoder.take(unpacked), json));

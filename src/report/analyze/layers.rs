@@ -7,7 +7,7 @@ use crate::analysis::LayerUsage;
 use crate::image::{Layer, Origin};
 use crate::report::document::{Block, Column, Overflow, Piece, Row, Section, Style, Table, Text};
 use crate::report::inspect::{Sort, in_order, origin, origin_facts, place, subtotal};
-use crate::report::words::{UNKNOWN, instruction, step};
+use crate::report::words::{instruction, step, unknown};
 
 const COLUMNS: [Column; 10] = [
     Column::right("layer"),
@@ -66,10 +66,6 @@ fn row(subject: Subject<'_>, layer: &Layer) -> Row {
         instruction(image, layer),
     ];
     texts.into_iter().map(|text| text.styled(style)).collect()
-}
-
-fn unknown() -> Text {
-    Text::from(UNKNOWN).styled(Style::Dim)
 }
 
 fn shadowed(subject: Subject<'_>, bytes: u64) -> Text {

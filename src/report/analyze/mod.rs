@@ -14,6 +14,7 @@ mod words;
 
 pub(super) use self::remarks::{kind_name, sentence};
 pub use self::rows::analysis_rows;
+pub use self::words::how_hidden;
 pub(super) use self::words::{amount_row, hidden_by, left_out, toc_source};
 
 use super::document::{Block, Document, Section, Text};

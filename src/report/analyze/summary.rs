@@ -8,7 +8,7 @@ use crate::image::Inspection;
 use crate::report::document::{
     Block, Column, Fact, Overflow, Piece, Row, Section, Share, Style, Table, Text,
 };
-use crate::report::words::{UNKNOWN, describe_type};
+use crate::report::words::{describe_type, unknown};
 
 const COLUMNS: [Column; 6] = [
     Column::rest("platform", Overflow::Wrap),
@@ -43,10 +43,6 @@ pub(super) fn content(subject: Subject<'_>) -> Text {
 /// Bytes that depend on how all layers are merged.
 pub(super) fn merged(subject: Subject<'_>, bytes: u64) -> Text {
     if subject.found.is_complete() { Text::bytes(bytes) } else { unknown() }
-}
-
-fn unknown() -> Text {
-    Text::from(UNKNOWN).styled(Style::Dim)
 }
 
 /// Visible bytes as a share of content bytes.

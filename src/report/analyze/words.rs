@@ -8,11 +8,14 @@ use crate::report::words::step;
 
 /// The step that made a layer, as in `step 7`; without one, the layer.
 pub(super) fn step_name(image: &Image, layer: usize) -> Text {
+    let (noun, number) = maker(image, layer);
+    Text::from(noun).with(Text::number(number))
+}
+
+fn maker(image: &Image, layer: usize) -> (&'static str, usize) {
     let made = image.layers.get(layer).and_then(|layer| step(image, layer));
-    match made.and_then(|step| step.number) {
-        Some(number) => Text::from("step ").with(Text::number(number)),
-        None => Text::from("layer ").with(Text::number(layer)),
-    }
+    let number = made.and_then(|step| step.number);
+    number.map_or(("layer ", layer), |number| ("step ", number))
 }
 
 /// What a table of contents came from, as JSON names it.
@@ -47,7 +50,17 @@ pub(super) fn waste(image: &Image, written_in: usize, hidden: Hidden, what: Text
 
 /// What hides an entry, as in `deleted in step 7`.
 pub(in crate::report) fn hidden_by(image: &Image, hidden: Hidden) -> Text {
-    let how = match hidden.how {
+    Text::from(participle(hidden.how)).with(step_name(image, hidden.layer))
+}
+
+/// The same for an error.
+pub fn how_hidden(image: &Image, hidden: Hidden) -> String {
+    let (noun, number) = maker(image, hidden.layer);
+    format!("{}{noun}{number}", participle(hidden.how))
+}
+
+fn participle(how: How) -> &'static str {
+    match how {
         How::Whiteout => "deleted in ",
         How::OpaqueDirectory => "under an opaque directory of ",
         How::OverwriteChanged => "replaced in ",
@@ -57,8 +70,7 @@ pub(in crate::report) fn hidden_by(image: &Image, hidden: Hidden) -> Text {
         How::AncestorReplaced => "lost with its directory in ",
         How::Repeated => "repeated in ",
         How::Marker => "never shown, a marker of ",
-    };
-    Text::from(how).with(step_name(image, hidden.layer))
+    }
 }
 
 /// The verb for how something is hidden, and what is to be said after it.

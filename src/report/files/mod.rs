@@ -35,6 +35,8 @@ pub struct Listing<'a> {
     pub detailed: bool,
     /// What is below the path, whether listed or not.
     pub totals: Amount,
+    /// Bytes of the layer's blob that belong to no entry; `None` for the merged filesystem.
+    pub overhead: Option<u64>,
     /// Bytes that were transferred for the layers.
     pub transferred: u64,
     /// The layers that were not read, by their positions.

@@ -1,10 +1,12 @@
 //! `regsize.analyze/1`: everything of `regsize.inspect/1`, and what the layers hold.
 //!
 //! What was not read or not asked for is `null`. A layer's `overhead` is what of its blob belongs
-//! to no entry: the `compressed` of its entries and it make the blob. If a layer was left out,
-//! what is visible and shadowed is not known; `waste` is then what is hidden for certain. A path is exact, unless `path_bytes` stands
-//! beside it: then it is not UTF-8, `path_bytes` is it in base64, and `path` shows each byte that
-//! is not text as `\xNN`.
+//! to no entry: the `compressed` of its entries and it make the blob. `waste` has what is shadowed
+//! where there is content among it, and `waste_without_content` the rest (whiteouts, links,
+//! directories, empty files): together they are `shadowed`, in files, bytes and compressed. If a
+//! layer was left out, what is visible and shadowed is not known, and they are what is hidden for
+//! certain. A path is exact, unless `path_bytes` stands beside it: then it is not UTF-8,
+//! `path_bytes` is it in base64, and `path` shows each byte that is not text as `\xNN`.
 
 use std::borrow::Cow;
 use std::io::{self, Write};
@@ -49,6 +51,7 @@ struct AnalyzedJson<'a> {
     shadowed: Option<AmountJson>,
     efficiency: Option<f64>,
     waste: Option<Vec<WasteJson<'a>>>,
+    waste_without_content: Option<AmountJson>,
     dive: Option<DiveJson>,
     transferred: Option<u64>,
     ambiguous: Option<Vec<RemarkJson<'a>>>,
@@ -167,6 +170,7 @@ impl<'a> AnalyzedJson<'a> {
             shadowed: complete.map(|found| AmountJson::new(found.shadowed)),
             efficiency: complete.and_then(ImageAnalysis::efficiency),
             waste: found.map(|found| found.waste.iter().map(WasteJson::new).collect()),
+            waste_without_content: found.map(|found| AmountJson::new(found.waste_without_content)),
             dive: found.and_then(|found| found.dive).map(DiveJson::new),
             transferred: found.map(ImageAnalysis::transferred),
             ambiguous: found.map(|found| remarks(&found.ambiguous)),

@@ -1,6 +1,7 @@
 //! `regsize.files/1`: one listing, its entries written one by one.
 //!
-//! `mode` is a text of octal digits. What a directory that no layer lists would have is `null`.
+//! `mode` is a text of octal digits. `overhead` are the bytes of the layer's blob that belong to none
+//! of its entries; `null` where it is not a layer that is listed. What a directory that no layer lists would have is `null`.
 //! For paths that are not UTF-8 see `regsize.analyze/1`; `target_bytes` is the same for `target`.
 
 use std::borrow::Cow;
@@ -12,8 +13,8 @@ use serde::{Serialize, Serializer};
 use super::super::encode::write_json;
 use super::super::files::Listing;
 use super::super::inspect::Failure;
-use super::FailureJson;
 use super::analyze::{AmountJson, PathJson, text_and_bytes};
+use super::write_no_report;
 use crate::analysis::UsageRow;
 
 const SCHEMA: &str = "regsize.files/1";
@@ -33,7 +34,7 @@ pub(in crate::report) fn write_files_failure(
     failure: &Failure,
     out: &mut dyn Write,
 ) -> io::Result<()> {
-    write_json(&FailureJson::new(SCHEMA, reference, failure), out)
+    write_no_report(SCHEMA, Some(reference), failure, out)
 }
 
 #[derive(Serialize)]
@@ -48,6 +49,7 @@ struct ListingJson<'a, I: Iterator<Item = UsageRow>> {
     layer: Option<usize>,
     shadowed: bool,
     totals: AmountJson,
+    overhead: Option<u64>,
     transferred: u64,
     left_out: Vec<LeftOutJson<'a>>,
     entries: Rows<I>,
@@ -109,6 +111,7 @@ impl<'a, I: Iterator<Item = UsageRow>> ListingJson<'a, I> {
             layer: listing.layer,
             shadowed: listing.shadowed,
             totals: AmountJson::new(listing.totals),
+            overhead: listing.overhead,
             transferred: listing.transferred,
             left_out: left_out
                 .map(|layer| LeftOutJson {

@@ -208,6 +208,7 @@ fn bare(image: &Image) -> ImageAnalysis {
         visible: Amount::default(),
         shadowed: Amount::default(),
         waste: Vec::new(),
+        waste_without_content: Amount::default(),
         directories: Vec::new(),
         files: Vec::new(),
         dive: None,

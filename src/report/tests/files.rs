@@ -32,6 +32,7 @@ pub(super) fn listing(inspection: &Inspection) -> Listing<'_> {
         shadowed: false,
         detailed: false,
         totals: Amount { files: 418_220, bytes: 23_910_400_000, compressed: 9_100_000_000 },
+        overhead: None,
         transferred: 9_648_000_000,
         left_out: &[],
     }

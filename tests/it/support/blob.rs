@@ -162,11 +162,6 @@ impl RunningStore {
         blob.received()
     }
 
-    /// Where the blob is.
-    pub fn path(&self) -> String {
-        path(&self.descriptor.digest)
-    }
-
     /// The ranges that were asked for, in order; empty where the whole blob was.
     pub fn ranges(&self) -> Vec<String> {
         let requests = self.registry.requests();

@@ -160,9 +160,6 @@ impl Registry {
         let mut size = wanted.or(self.listing.page_size).unwrap_or(usize::MAX);
         size = size.min(self.listing.page_size.unwrap_or(usize::MAX));
         let mut tags: Vec<&String> = repository.tags.keys().collect();
-        if self.listing.ignore_paging {
-            return Reply::json(200, &json!({"name": name, "tags": tags}));
-        }
         tags.retain(|&tag| *tag > last);
         let more = tags.len() > size;
         tags.truncate(size);

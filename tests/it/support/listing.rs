@@ -5,6 +5,8 @@
 //! assert_eq!(listing.entries[0].path(), b"etc/passwd");
 //! ```
 
+#![expect(dead_code, reason = "what no test reads is decoded all the same")]
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
@@ -24,6 +26,7 @@ pub struct Listing {
     pub layer: Option<usize>,
     pub shadowed: bool,
     pub totals: Totals,
+    pub overhead: Option<u64>,
     pub transferred: u64,
     pub left_out: Vec<LeftOut>,
     pub entries: Vec<Listed>,

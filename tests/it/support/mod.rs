@@ -11,7 +11,7 @@
 //! The scripted servers ([`http`], [`registry`], [`token`]) and the raw [`client`] use blocking
 //! sockets and threads, so that they work the same for a child process and for the async library.
 
-#![allow(dead_code, unreachable_pub)]
+#![expect(unreachable_pub, reason = "the demo, a crate of its own, uses some of them")]
 
 pub mod agreement;
 pub mod analysis;

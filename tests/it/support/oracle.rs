@@ -43,6 +43,7 @@ pub struct LayerRow {
     pub gid: u64,
     pub mtime: i64,
     pub target: Option<String>,
+    #[expect(dead_code, reason = "it is decoded all the same")]
     pub sha256: Option<String>,
     pub hidden_in: Option<usize>,
     pub how: Option<String>,

@@ -81,7 +81,6 @@ pub(super) struct BlobRules {
 #[derive(Clone, Default)]
 pub(super) struct Listing {
     pub(super) page_size: Option<usize>,
-    pub(super) ignore_paging: bool,
     pub(super) referrers: bool,
 }
 
@@ -274,12 +273,6 @@ impl Registry {
     /// Lists at most this many tags per page, whatever the client asks for.
     pub fn page_size(mut self, tags: usize) -> Self {
         self.listing.page_size = Some(tags);
-        self
-    }
-
-    /// Lists all tags at once, without `Link`, as distribution 2.8 does.
-    pub fn ignore_paging(mut self) -> Self {
-        self.listing.ignore_paging = true;
         self
     }
 

@@ -6,7 +6,6 @@
 //! ```
 
 use std::io::{self, Read};
-use std::time::Instant;
 
 use super::canary;
 
@@ -23,8 +22,6 @@ pub struct Request {
     pub body: Vec<u8>,
     /// The number of the connection it came over, counted from 0.
     pub connection: usize,
-    /// When its head was complete.
-    pub received: Instant,
 }
 
 impl Request {
@@ -73,7 +70,6 @@ impl Request {
                 break buffer.len();
             }
         };
-        let received = Instant::now();
         let head = String::from_utf8_lossy(&buffer[..head_length]).into_owned();
         buffer.drain(..head_length);
         let mut lines = head.lines();
@@ -87,7 +83,6 @@ impl Request {
                 .collect(),
             body: Vec::new(),
             connection,
-            received,
         };
         let length = request.header("content-length").map_or(0, |text| text.parse().unwrap_or(0));
         while buffer.len() < length {

@@ -168,6 +168,24 @@ impl Sandbox {
         Running::start(&mut self.command(arguments))
     }
 
+    /// Runs `script` in a shell with the command line of `regsize` as its `"$0" "$@"`.
+    pub fn shell(&self, script: &str, arguments: &[&str]) -> Output {
+        let own = self.command(arguments);
+        let mut command = Command::new("bash");
+        command.args(["-c", script]).arg(own.get_program()).args(own.get_args()).env_clear();
+        command.envs(own.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        command.current_dir(self.path("home"));
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        Running::start(&mut command).finish()
+    }
+
+    /// The files in a directory inside.
+    pub fn files(&self, directory: &str) -> Vec<PathBuf> {
+        let mut found = Vec::new();
+        visit(&self.path(directory), &mut |path| found.push(path.to_owned()));
+        found
+    }
+
     /// The files inside, by path relative to the sandbox, that hold the canary's secret.
     pub fn files_holding(&self, canary: &Canary) -> Vec<PathBuf> {
         let mut found = Vec::new();

@@ -54,8 +54,6 @@ pub struct TokenServer {
     users: BTreeMap<String, String>,
     refresh_tokens: BTreeMap<String, String>,
     anonymous: bool,
-    post: bool,
-    service: String,
     uses_per_token: Option<usize>,
     uses_of_first: Option<usize>,
     changes: Value,
@@ -65,7 +63,6 @@ pub struct TokenServer {
 pub struct RunningTokenServer {
     server: Server,
     tokens: Tokens,
-    service: String,
 }
 
 impl Tokens {
@@ -87,11 +84,6 @@ impl Tokens {
         }
     }
 
-    /// Makes all tokens handed out so far invalid.
-    pub fn revoke(&self) {
-        lock(&self.0).issued.clear();
-    }
-
     fn grant(&self, kind: &str, user: Option<&str>, scopes: Vec<String>) -> String {
         let mut ledger = lock(&self.0);
         let token = format!("token-{}", ledger.grants.len() + 1);
@@ -111,8 +103,6 @@ impl TokenServer {
             users: BTreeMap::new(),
             refresh_tokens: BTreeMap::new(),
             anonymous: true,
-            post: true,
-            service: "test.service".to_owned(),
             uses_per_token: None,
             uses_of_first: None,
             changes: json!({}),
@@ -134,16 +124,6 @@ impl TokenServer {
     /// Refuses those who send no credentials.
     pub fn no_anonymous(self) -> Self {
         Self { anonymous: false, ..self }
-    }
-
-    /// Answers the OAuth form (POST) by 404.
-    pub fn no_post(self) -> Self {
-        Self { post: false, ..self }
-    }
-
-    /// Calls itself so in challenges.
-    pub fn service(self, service: &str) -> Self {
-        Self { service: service.to_owned(), ..self }
     }
 
     /// Hands out tokens that are good for this many requests.
@@ -172,17 +152,16 @@ impl TokenServer {
         let tokens = Tokens::default();
         lock(&tokens.0).uses_per_token = self.uses_per_token;
         lock(&tokens.0).uses_of_first = self.uses_of_first;
-        let service = self.service.clone();
         let shared = tokens.clone();
         let server = Server::start(origin, move |request| self.answer(request, &shared));
-        RunningTokenServer { server, tokens, service }
+        RunningTokenServer { server, tokens }
     }
 
     fn answer(&self, request: &Request, tokens: &Tokens) -> Reply {
         let (kind, user) = match request.method.as_str() {
             _ if request.path() != "/token" => return Reply::status(404),
             "GET" => ("GET".to_owned(), self.basic_user(request)),
-            "POST" if self.post => (request.form("grant_type").concat(), self.form_user(request)),
+            "POST" => (request.form("grant_type").concat(), self.form_user(request)),
             _ => return Reply::status(404),
         };
         let anyone = kind == "GET" && request.header("authorization").is_none() && self.anonymous;
@@ -243,7 +222,7 @@ impl RunningTokenServer {
 
     /// The service for challenges.
     pub fn service(&self) -> &str {
-        &self.service
+        "test.service"
     }
 
     /// The tokens that registries accept.
