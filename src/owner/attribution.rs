@@ -8,10 +8,10 @@
 //! 5. The application, if a copy brought it.
 //! 6. Nobody: its directory stands for it.
 
+use super::OwnerKind;
 use super::application::{Brings, brought};
 use super::claims::{Claims, of_layer};
 use super::places::{Places, Special};
-use super::OwnerKind;
 use crate::component::Component;
 use crate::filesystem::{Filesystem, NodeId};
 use crate::image::Image;

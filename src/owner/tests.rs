@@ -195,8 +195,16 @@ proptest! {
 fn line() -> impl Strategy<Value = String> {
     let path = || {
         let names = vec![
-            "opt/a/x", "opt/a", "usr/bin/a", "bin/a", "bin", "srv/x.py", "srv/x.pyc",
-            "srv/__pycache__/x.1.pyc", "lib/apk/db/installed", "var/lib/dpkg/info/a.list",
+            "opt/a/x",
+            "opt/a",
+            "usr/bin/a",
+            "bin/a",
+            "bin",
+            "srv/x.py",
+            "srv/x.pyc",
+            "srv/__pycache__/x.1.pyc",
+            "lib/apk/db/installed",
+            "var/lib/dpkg/info/a.list",
         ];
         proptest::sample::select(names)
     };
