@@ -9,6 +9,7 @@
 //! | `etc/x 100` | a file of 100 bytes with a content of its own |
 //! | `etc/x 100 hash=a compressed=7 mode=755 uid=1 gid=2` | the same content as other `hash=a` |
 //! | `etc/x = "text\n"` | a file with a content that is kept |
+//! | `etc/x = @dir/file` | the same with the content of a file of `testdata/` |
 //! | `etc/` | a directory |
 //! | `a -> b`, `a => b` | a symbolic link, a hard link |
 //! | `-etc/x`, `-etc/*` | a whiteout, an opaque directory |
@@ -24,6 +25,8 @@ use crate::layer::{
     Attributes, Capture, ContentHash, Hashing, Kind, Limits, Source, Toc, TocBuilder,
 };
 use crate::oci::{Digest, MediaType, Platform};
+
+const TESTDATA: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/testdata");
 
 /// The image of a text, and its stored files.
 pub(crate) fn image(text: &str) -> (Image, Ledger) {
@@ -158,19 +161,22 @@ fn file(layer: &mut TocBuilder, line: &str) {
     }
     let at = layer.add(path.as_bytes(), Kind::File, size, 0, attributes).unwrap();
     let own = format!("{path} {size}");
-    layer.entry(at).hash = Some(hashed(hash.unwrap_or(&own)));
+    layer.entry(at).hash = Some(hashed(hash.unwrap_or(&own).as_bytes()));
     layer.entry(at).compressed = compressed;
 }
 
 fn document(layer: &mut TocBuilder, path: &str, content: &str) {
-    let content: String = serde_json::from_str(content).expect("a text in quotes");
+    let content: Vec<u8> = match content.strip_prefix('@') {
+        Some(file) => std::fs::read(std::path::Path::new(TESTDATA).join(file)).expect("a file"),
+        None => serde_json::from_str::<String>(content).expect("a text in quotes").into_bytes(),
+    };
     let attributes = Attributes { mode: 0o644, ..Attributes::default() };
     let at = layer.add(path.as_bytes(), Kind::File, content.len() as u64, 0, attributes).unwrap();
     layer.entry(at).hash = Some(hashed(&content));
     layer.entry(at).compressed = (content.len() as u64).div_ceil(2);
-    layer.toc().captures.push(Capture { entry: at, head: content.into_bytes(), tail: Vec::new() });
+    layer.toc().captures.push(Capture { entry: at, head: content, tail: Vec::new() });
 }
 
-fn hashed(text: &str) -> ContentHash {
-    ContentHash(twox_hash::XxHash3_128::oneshot(text.as_bytes()).to_be_bytes())
+fn hashed(content: &[u8]) -> ContentHash {
+    ContentHash(twox_hash::XxHash3_128::oneshot(content).to_be_bytes())
 }

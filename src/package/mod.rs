@@ -4,9 +4,20 @@
 //! later step upgrades or removes is told as it was. Pure; a record that cannot be read makes a
 //! note, and its files go without an owner.
 
+mod apk;
+mod dpkg;
+#[cfg(any(test, feature = "fuzzing"))]
+#[doc(hidden)]
+pub mod fuzzing;
+mod history;
 mod name;
+mod resolve;
+mod rpm;
+mod text;
 
 pub use name::Ecosystem;
+#[cfg(test)]
+pub(crate) use resolve::Resolver;
 
 use crate::filesystem::{Hidden, NodeId};
 use crate::ledger::{Documents, Ledger};
@@ -90,8 +101,26 @@ pub struct Inventory {
 impl Inventory {
     /// Reads the records of all ecosystems.
     pub fn read(ledger: &Ledger, documents: &Documents<'_>) -> Self {
-        let _ = (ledger, documents);
-        Self::default()
+        let mut inventory = Self::default();
+        for read in [dpkg::read, apk::read, rpm::read] {
+            read(ledger, documents, &mut inventory);
+        }
+        inventory.packages.sort_by(|a, b| {
+            let place = (&a.location, &a.name, a.layer).cmp(&(&b.location, &b.name, b.layer));
+            a.ecosystem.cmp(&b.ecosystem).then(place)
+        });
+        inventory
+    }
+
+    /// Notes that there is a visible record at a path of which the content was not kept.
+    fn note_missing(&mut self, ledger: &Ledger, documents: &Documents<'_>, path: &[u8]) {
+        let Some(node) = ledger.find(path) else { return };
+        if ledger.atom_at(node).is_some_and(|atom| ledger.atom(atom).bytes > 0)
+            && documents.at(ledger, node).is_none()
+        {
+            let text = "It was not kept, so its packages are not known.".to_owned();
+            self.notes.push(Note { path: path.to_vec(), text });
+        }
     }
 
     /// One package.
@@ -109,4 +138,10 @@ impl Inventory {
     pub fn of(&self, ecosystem: Ecosystem) -> impl Iterator<Item = (PackageId, &Package)> {
         self.installed().filter(move |(_, package)| package.ecosystem == ecosystem)
     }
+}
+
+/// The root whose database of a package manager a path is; `place` is where a root has it.
+fn root_of<'a>(path: &'a [u8], place: &[u8]) -> Option<&'a [u8]> {
+    let root = path.strip_suffix(place)?;
+    if root.is_empty() { Some(root) } else { root.strip_suffix(b"/") }
 }

@@ -6,6 +6,7 @@ mod agreement;
 mod agreement_toc;
 mod analyze;
 mod architecture;
+mod attribution;
 mod auth;
 mod base_image;
 mod blob_faults;

@@ -26,9 +26,10 @@ const ROWS: &[&str] = &[
     "var/lib/dpkg/status.d/*",
     "var/lib/dpkg/info/*.list",
     "var/lib/dpkg/info/*.md5sums",
-    // apk.
+    // apk and rpm.
     "etc/apk/world",
     "**/apk/db/installed",
+    "**/rpm/rpmdb.sqlite",
     // conda.
     "**/conda-meta/*.json",
     "**/conda-meta/history",
@@ -84,6 +85,11 @@ const ROWS: &[&str] = &[
     "**/docker-entrypoint.sh",
 ];
 
+/// Names of files on the list that are many packages' records, and of which a part tells little.
+const DATABASES: &[&[u8]] = &[b"installed", b"rpmdb.sqlite", b"status", b"texlive.tlpdb"];
+/// The extension of those that are one package's.
+const FILE_LIST: &[u8] = b"list";
+
 /// Extensions of files that hold other files, or one.
 const ARCHIVES: &[&str] = &[
     "7z", "apk", "bz2", "conda", "crate", "deb", "ear", "egg", "gem", "gz", "jar", "lz4", "nupkg",
@@ -110,6 +116,12 @@ pub(super) fn has(name: &[u8]) -> bool {
     }
     let normalized = normalize(name);
     normalized.is_some_and(|path| PATTERNS.fitting(&path.components, false).next().is_some())
+}
+
+/// Whether a file of the list is a database of packages or a list of files, by its name.
+pub(super) fn is_database(name: &[u8]) -> bool {
+    let last = split(name).1;
+    DATABASES.contains(&last) || extension(last) == FILE_LIST
 }
 
 /// Whether a file is an archive, by its name.
@@ -162,6 +174,7 @@ mod tests {
                 "var/lib/dpkg/info/libc6:amd64.list",
                 "lib/apk/db/installed",
                 "usr/lib/apk/db/installed",
+                "usr/lib/sysimage/rpm/rpmdb.sqlite",
                 "opt/conda/conda-meta/numpy-1.0.json",
                 "a/numpy-1.0.dist-info/METADATA",
                 "usr/lib/python3/dist-packages/six-1.0.egg-info",

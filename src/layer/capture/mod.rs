@@ -1,6 +1,6 @@
 //! Contents that are kept while a layer passes, so that no layer is read twice.
 //!
-//! Whole, of the files on the capture list ([`list`]); the first bytes of large files, which tell
+//! Whole, of the files on the capture list ([`list`]) unless they are very large; the first bytes of large files, which tell
 //! what they are; and the ends of archives, which hold their directories. Kept within a ceiling,
 //! of which whole contents have three quarters; what does not fit is counted.
 
@@ -8,8 +8,9 @@ mod list;
 
 use super::Capture;
 
-/// Whole contents are kept up to this size.
-pub(super) const WHOLE: u64 = 4 << 20;
+/// Whole contents are kept up to this size, and of databases up to the other.
+const WHOLE: u64 = 4 << 20;
+const WHOLE_DATABASE: u64 = 64 << 20;
 /// Of larger ones on the list, this much of either end.
 const PART: u64 = 2 << 20;
 /// Of other files that are this large, the head is kept.
@@ -22,6 +23,11 @@ const TAIL: u64 = 64 << 10;
 /// Whether the list has a file, by its name as the archive has it.
 pub(super) fn is_listed(name: &[u8]) -> bool {
     list::has(name)
+}
+
+/// Up to which size a file on the list is kept whole, by its name.
+pub(super) fn longest(name: &[u8]) -> u64 {
+    if list::is_database(name) { WHOLE_DATABASE } else { WHOLE }
 }
 
 /// Keeps contents of one file after another.
@@ -59,7 +65,7 @@ impl Plan {
             return None;
         }
         if list::has(name) {
-            let (head, tail) = if size <= WHOLE { (size, 0) } else { (PART, PART) };
+            let (head, tail) = if size <= longest(name) { (size, 0) } else { (PART, PART) };
             return Some(Self { head, tail, listed: true });
         }
         let tail = if size >= LARGE_ARCHIVE && list::is_archive(name) { TAIL } else { 0 };
@@ -146,7 +152,7 @@ mod tests {
         let check = |name: &str, size: u64, expected: Option<(u64, u64)>| {
             let content = bytes(size);
             for cut in [1 << 16, 100_003, 1 << 24] {
-                let mut captures = Captures::new(64 << 20);
+                let mut captures = Captures::new(128 << 20);
                 keep(&mut captures, name, &content, cut);
                 let (kept, dropped) = captures.finish();
                 assert_eq!(dropped, 0);
@@ -161,8 +167,12 @@ mod tests {
         };
         check("etc/os-release", 0, None);
         check("etc/os-release", 300, Some((300, 0)));
-        check("var/lib/dpkg/status", WHOLE, Some((WHOLE, 0)));
-        check("var/lib/dpkg/status", WHOLE + 1, Some((PART, PART)));
+        check("a/x.dist-info/RECORD", WHOLE, Some((WHOLE, 0)));
+        check("a/x.dist-info/RECORD", WHOLE + 1, Some((PART, PART)));
+        check("var/lib/dpkg/status", WHOLE + 1, Some((WHOLE + 1, 0)));
+        check("var/lib/dpkg/info/a.list", WHOLE + 1, Some((WHOLE + 1, 0)));
+        check("var/lib/rpm/rpmdb.sqlite", WHOLE_DATABASE, Some((WHOLE_DATABASE, 0)));
+        check("var/lib/rpm/rpmdb.sqlite", WHOLE_DATABASE + 1, Some((PART, PART)));
         check("usr/bin/tool", LARGE - 1, None);
         check("usr/bin/tool", LARGE, Some((HEAD, 0)));
         check("usr/bin/tool", 2 << 20, Some((HEAD, 0)));

@@ -190,7 +190,7 @@ impl Rows {
             return Ok(());
         }
         if self.captures && capture::is_listed(row.name.as_bytes()) {
-            match digest.filter(|_| row.size <= capture::WHOLE) {
+            match digest.filter(|_| row.size <= capture::longest(row.name.as_bytes())) {
                 Some(digest) => {
                     let rank = rank(&row.name);
                     self.held.add(2 * size_of::<Wanted>())?;
@@ -328,7 +328,7 @@ pub(super) fn kind(text: &str) -> Result<Kind, Error> {
 fn rank(name: &str) -> u8 {
     let name = name.trim_start_matches(['.', '/']);
     match name.rsplit('/').next() {
-        Some("os-release" | "installed") => 0,
+        Some("os-release" | "installed" | "rpmdb.sqlite") => 0,
         _ if name.contains("var/lib/dpkg/status") => 0,
         Some("METADATA") => 1,
         _ => 2,

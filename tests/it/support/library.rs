@@ -15,8 +15,9 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use futures::future::BoxFuture;
+use regsize::analysis::{Analysis, AnalysisOptions, analyze};
 use regsize::cache::Cache;
-use regsize::collect::{BaseSource, Request, Session};
+use regsize::collect::{BaseSource, LayerObserver, LayerRequest, Request, Session};
 use regsize::image::Inspection;
 use regsize::oci::{Descriptor, Digest};
 use regsize::registry::{Blob, Error, Fetched, Options, Registries, RetryPolicy, Timer};
@@ -160,16 +161,32 @@ impl Library {
     /// Inspects an image with the ends of its layers, and other repositories as `base` says.
     pub fn inspect(&self, reference: &str) -> Result<Inspection, Error> {
         let reference = reference.parse().expect("a reference");
-        let session = Session::new(Registries::new(self.options.clone()), Cache::disabled());
-        let request = Request {
+        self.runtime.block_on(self.session().inspect(&reference, &self.request()))
+    }
+
+    /// Analyses an image with all its layers.
+    pub fn analyze(&self, reference: &str) -> Result<Analysis, Error> {
+        let reference = reference.parse().expect("a reference");
+        let wanted = LayerRequest { captures: true, ..LayerRequest::default() };
+        let observer: LayerObserver = Arc::new(|_| ());
+        let (session, request) = (self.session(), self.request());
+        let read = self.runtime.block_on(session.layers(&reference, &request, &wanted, &observer));
+        Ok(analyze(read?, &AnalysisOptions::default()))
+    }
+
+    fn session(&self) -> Session {
+        Session::new(Registries::new(self.options.clone()), Cache::disabled())
+    }
+
+    fn request(&self) -> Request {
+        Request {
             platform: None,
             preferred: "linux/amd64".parse().expect("a platform"),
             detail_all: false,
             tails: true,
             base: self.base.clone(),
             referrers: false,
-        };
-        self.runtime.block_on(session.inspect(&reference, &request))
+        }
     }
 
     /// Starts to read the manifest of a reference.

@@ -1,0 +1,95 @@
+//! Packages of Red Hat, SUSE and their kin: the database of rpm where it is an SQLite file.
+//!
+//! Its older formats, Berkeley DB and `ndb`, are not read; a note says so.
+
+mod header;
+mod sqlite;
+
+pub(super) use header::Header;
+pub(super) use sqlite::column;
+
+use std::borrow::Cow;
+
+use super::history::{History, by_node};
+use super::resolve::Resolver;
+use super::{Inventory, Note, Package};
+use crate::ledger::{Document, Documents, Ledger};
+
+/// Where a root may have its database.
+const DIRECTORIES: [&str; 4] =
+    ["usr/lib/sysimage/rpm", "var/lib/rpm", "usr/share/rpm", "usr/lib/rpm"];
+const NAME: &str = "rpmdb.sqlite";
+/// What the database is called in other formats.
+const OTHERS: [&str; 2] = ["Packages.db", "Packages"];
+
+/// Reads what rpm installed in any layer, in the root and in roots below it.
+pub(super) fn read(ledger: &Ledger, documents: &Documents<'_>, inventory: &mut Inventory) {
+    for directory in DIRECTORIES {
+        let path = format!("{directory}/{NAME}");
+        inventory.note_missing(ledger, documents, path.as_bytes());
+        note_others(ledger, directory, inventory);
+    }
+    for (node, versions) in by_node(documents.named(NAME.as_bytes()).iter()) {
+        let path = ledger.filesystem().path(node);
+        let mut places = DIRECTORIES.iter().map(|directory| format!("{directory}/{NAME}"));
+        let root = places.find_map(|place| super::root_of(&path, place.as_bytes()));
+        let Some(root) = root else { continue };
+        let mut history = History::default();
+        let mut resolver = Resolver::new(ledger, root);
+        for document in &versions {
+            let Some(blobs) = blobs(document) else {
+                inventory.notes.push(note(&path, "It cannot be read; its packages are not known."));
+                continue;
+            };
+            let headers: Vec<Header<'_>> =
+                blobs.iter().filter_map(|blob| Header::parse(blob)).collect();
+            let found: Vec<(Header<'_>, Package)> = headers
+                .into_iter()
+                .filter_map(|header| header.package().map(|package| (header, package)))
+                .collect();
+            let (headers, packages): (Vec<_>, Vec<_>) = found.into_iter().unzip();
+            history.state(document.layer, true, packages, |at, package| {
+                package.location = root.to_vec();
+                let files = headers[at].files();
+                package.files =
+                    files.filter_map(|(directory, name)| resolver.file(directory, name)).collect();
+            });
+        }
+        let hidden = versions.last().and_then(|document| document.hidden);
+        inventory.packages.extend(history.finish(hidden));
+    }
+}
+
+/// The headers of a database.
+fn blobs<'a>(document: &Document<'a>) -> Option<Vec<Cow<'a, [u8]>>> {
+    // The columns: number, header.
+    document.is_complete().then(|| column(document.head, b"Packages", 1)).flatten()
+}
+
+/// Notes what is there and not read.
+fn note_others(ledger: &Ledger, directory: &str, inventory: &mut Inventory) {
+    let has_bytes = |path: &str| {
+        let node = ledger.find(path.as_bytes());
+        let atom = node.and_then(|node| ledger.atom_at(node));
+        atom.is_some_and(|atom| ledger.atom(atom).bytes > 0)
+    };
+    for name in OTHERS {
+        let path = format!("{directory}/{name}");
+        if has_bytes(&path) {
+            let text = "The format of this rpm database is not read, so its packages are not known and their files have no owner.";
+            inventory.notes.push(note(path.as_bytes(), text));
+        }
+    }
+    let log = format!("{directory}/{NAME}-wal");
+    if has_bytes(&log) {
+        let text = "The last changes of the rpm database are in this log, which is not read.";
+        inventory.notes.push(note(log.as_bytes(), text));
+    }
+}
+
+fn note(path: &[u8], text: &str) -> Note {
+    Note { path: path.to_vec(), text: text.to_owned() }
+}
+
+#[cfg(test)]
+mod tests;
