@@ -149,7 +149,7 @@ fn wildcard<P, T>(
 }
 
 /// What follows the last dot; nothing without one.
-fn extension(name: &[u8]) -> &[u8] {
+pub(crate) fn extension(name: &[u8]) -> &[u8] {
     name.iter().rposition(|byte| *byte == b'.').map_or(b"", |at| &name[at + 1..])
 }
 

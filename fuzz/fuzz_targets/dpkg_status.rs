@@ -1,3 +1,3 @@
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| regsize::package::fuzzing::dpkg_status(bytes));
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| regsize::package::system::fuzzing::dpkg_status(bytes));

@@ -1,3 +1,3 @@
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| regsize::package::fuzzing::rpm_header(bytes));
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| regsize::package::system::fuzzing::rpm_header(bytes));

@@ -7,7 +7,7 @@ use regsize::filesystem::fuzzing::merge;
 use regsize::layer::fuzzing::{
     codec, estargz, layer, path, tar_archives, tar_walker, zstd_chunked, ztoc,
 };
-use regsize::package::fuzzing::{apk_installed, dpkg_status, rpm_header, rpm_sqlite};
+use regsize::package::system::fuzzing::{apk_installed, dpkg_status, rpm_header, rpm_sqlite};
 
 /// A target: bytes that it must hold for, whatever they are.
 pub type Body = fn(&[u8]);

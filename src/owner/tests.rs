@@ -236,7 +236,7 @@ fn a_million_files() {
     let (image, ledger) = image(&text);
     let start = std::time::Instant::now();
     let packages = files.chunks(600).enumerate().map(|(number, files)| {
-        let mut resolver = crate::package::Resolver::new(&ledger, b"");
+        let mut resolver = crate::package::system::Resolver::new(&ledger, b"");
         crate::package::Package {
             name: number.to_string(),
             files: files[..500.min(files.len())]

@@ -4,20 +4,11 @@
 //! later step upgrades or removes is told as it was. Pure; a record that cannot be read makes a
 //! note, and its files go without an owner.
 
-mod apk;
-mod dpkg;
-#[cfg(any(test, feature = "fuzzing"))]
-#[doc(hidden)]
-pub mod fuzzing;
-mod history;
 mod name;
-mod resolve;
-mod rpm;
-mod text;
+#[doc(hidden)]
+pub mod system;
 
 pub use name::Ecosystem;
-#[cfg(test)]
-pub(crate) use resolve::Resolver;
 
 use crate::filesystem::{Hidden, NodeId};
 use crate::ledger::{Documents, Ledger};
@@ -102,7 +93,7 @@ impl Inventory {
     /// Reads the records of all ecosystems.
     pub fn read(ledger: &Ledger, documents: &Documents<'_>) -> Self {
         let mut inventory = Self::default();
-        for read in [dpkg::read, apk::read, rpm::read] {
+        for read in [system::read] {
             read(ledger, documents, &mut inventory);
         }
         inventory.packages.sort_by(|a, b| {
@@ -138,10 +129,4 @@ impl Inventory {
     pub fn of(&self, ecosystem: Ecosystem) -> impl Iterator<Item = (PackageId, &Package)> {
         self.installed().filter(move |(_, package)| package.ecosystem == ecosystem)
     }
-}
-
-/// The root whose database of a package manager a path is; `place` is where a root has it.
-fn root_of<'a>(path: &'a [u8], place: &[u8]) -> Option<&'a [u8]> {
-    let root = path.strip_suffix(place)?;
-    if root.is_empty() { Some(root) } else { root.strip_suffix(b"/") }
 }

@@ -5,7 +5,7 @@
 use std::sync::LazyLock;
 
 use crate::layer::normalize;
-use crate::pattern::Patterns;
+use crate::pattern::{Patterns, extension};
 
 const ROWS: &[&str] = &[
     // The distribution and its users.
@@ -126,10 +126,8 @@ pub(super) fn is_database(name: &[u8]) -> bool {
 
 /// Whether a file is an archive, by its name.
 pub(super) fn is_archive(name: &[u8]) -> bool {
-    let name = split(name).1;
-    let extension = name.iter().rposition(|byte| *byte == b'.').map(|at| &name[at + 1..]);
-    let is = |known: &&str| extension.is_some_and(|one| one.eq_ignore_ascii_case(known.as_bytes()));
-    ARCHIVES.iter().any(is)
+    let extension = extension(split(name).1);
+    ARCHIVES.iter().any(|known| extension.eq_ignore_ascii_case(known.as_bytes()))
 }
 
 /// All but the last component, and the last one.

@@ -227,7 +227,7 @@ fn varint(rest: &mut &[u8]) -> Option<u64> {
 mod tests {
     use super::*;
 
-    const SAMPLE: &[u8] = include_bytes!("../../../testdata/rpm/table.sqlite");
+    const SAMPLE: &[u8] = include_bytes!("../../../../testdata/rpm/table.sqlite");
 
     /// What `testdata/rpm/make.sh` puts into a row.
     fn expected(row: usize) -> Vec<u8> {

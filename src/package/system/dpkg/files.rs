@@ -4,9 +4,9 @@ use std::collections::HashMap;
 
 use crate::filesystem::NodeId;
 use crate::ledger::{Document, Documents, Ledger};
-use crate::package::history::{lasts, nearest, versions};
-use crate::package::resolve::Resolver;
-use crate::package::text::{lines, parts};
+use crate::package::system::history::{lasts, nearest, versions};
+use crate::package::system::resolve::Resolver;
+use crate::package::system::text::{lines, parts};
 use crate::package::{Note, Package};
 
 const DIVERSIONS: &[u8] = b"var/lib/dpkg/diversions";

@@ -28,7 +28,7 @@ const LOCALIZED: u32 = 9;
 /// The flag of a file that the package owns but does not bring.
 const GHOST: u32 = 1 << 6;
 
-use crate::package::text::{some_text, text};
+use crate::package::system::text::{some_text, text};
 use crate::package::{Dependency, Ecosystem, Package};
 
 /// A header: its index and what that points into.

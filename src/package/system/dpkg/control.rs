@@ -1,6 +1,6 @@
 //! The control files of dpkg: stanzas of fields, as `status` has them.
 
-use crate::package::text::{name_of, number, some_text, text};
+use crate::package::system::text::{name_of, number, some_text, text};
 use crate::package::{Dependency, Ecosystem, Package};
 
 /// Consecutive fields that tell about one thing.

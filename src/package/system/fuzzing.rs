@@ -73,7 +73,7 @@ mod tests {
 
     use super::*;
 
-    const SAMPLE: &[u8] = include_bytes!("../../testdata/rpm/rpmdb.sqlite");
+    const SAMPLE: &[u8] = include_bytes!("../../../testdata/rpm/rpmdb.sqlite");
 
     fn lines(words: &'static [&'static str]) -> impl Strategy<Value = String> {
         proptest::collection::vec(proptest::sample::select(words), 0..60)
