@@ -4,11 +4,32 @@
 //! later step upgrades or removes is told as it was. Pure; a record that cannot be read makes a
 //! note, and its files go without an owner.
 
+mod binary;
+mod composer;
+mod conda;
+#[cfg(any(test, feature = "fuzzing"))]
+#[doc(hidden)]
+pub mod fuzzing;
+mod java;
+mod julia;
+mod machine;
 mod name;
+mod npm;
+mod python;
+mod r;
+mod records;
+mod resolve;
+mod ruby;
 #[doc(hidden)]
 pub mod system;
+#[cfg(test)]
+mod testing;
+mod tex;
+mod text;
+mod vscode;
 
 pub use name::Ecosystem;
+pub use python::normalize_python_name;
 
 use crate::filesystem::{Hidden, NodeId};
 use crate::ledger::{Documents, Ledger};
@@ -64,6 +85,13 @@ pub struct Package {
     pub directories: Vec<NodeId>,
 }
 
+impl Package {
+    /// What packages are sorted by.
+    fn place(&self) -> (Ecosystem, &[u8], &str, usize) {
+        (self.ecosystem, &self.location, &self.name, self.layer)
+    }
+}
+
 /// A need of a package: any of some names will do.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Dependency {
@@ -89,17 +117,37 @@ pub struct Inventory {
     pub notes: Vec<Note>,
 }
 
+/// Adds what one ecosystem has.
+type Reader = fn(&Ledger, &Documents<'_>, &mut Inventory);
+
+/// The readers. That of programs is last: it takes what the others leave.
+const READERS: &[Reader] = &[
+    system::read,
+    conda::read,
+    python::read,
+    r::read,
+    npm::read,
+    vscode::read,
+    ruby::read,
+    composer::read,
+    java::read,
+    julia::read,
+    tex::read,
+    binary::read,
+];
+
+/// Notes of one image; there may be as many broken records as files.
+const MAX_NOTES: usize = 1000;
+
 impl Inventory {
     /// Reads the records of all ecosystems.
     pub fn read(ledger: &Ledger, documents: &Documents<'_>) -> Self {
         let mut inventory = Self::default();
-        for read in [system::read] {
+        for read in READERS {
             read(ledger, documents, &mut inventory);
         }
-        inventory.packages.sort_by(|a, b| {
-            let place = (&a.location, &a.name, a.layer).cmp(&(&b.location, &b.name, b.layer));
-            a.ecosystem.cmp(&b.ecosystem).then(place)
-        });
+        inventory.packages.sort_by(|a, b| a.place().cmp(&b.place()));
+        inventory.notes.sort_by(|a, b| (&a.path, &a.text).cmp(&(&b.path, &b.text)));
         inventory
     }
 
@@ -109,8 +157,15 @@ impl Inventory {
         if ledger.atom_at(node).is_some_and(|atom| ledger.atom(atom).bytes > 0)
             && documents.at(ledger, node).is_none()
         {
-            let text = "It was not kept, so its packages are not known.".to_owned();
-            self.notes.push(Note { path: path.to_vec(), text });
+            self.note(ledger, node, "It was not kept, so its packages are not known.");
+        }
+    }
+
+    /// Notes something about a record; no more than some number of times.
+    fn note(&mut self, ledger: &Ledger, record: NodeId, text: &str) {
+        if self.notes.len() < MAX_NOTES {
+            let path = ledger.filesystem().path(record);
+            self.notes.push(Note { path, text: text.to_owned() });
         }
     }
 
@@ -128,5 +183,14 @@ impl Inventory {
     /// Those of an ecosystem that are installed.
     pub fn of(&self, ecosystem: Ecosystem) -> impl Iterator<Item = (PackageId, &Package)> {
         self.installed().filter(move |(_, package)| package.ecosystem == ecosystem)
+    }
+
+    /// Those of an ecosystem and a name that are installed. Looks at each package.
+    pub fn by_name(
+        &self,
+        ecosystem: Ecosystem,
+        name: &str,
+    ) -> impl Iterator<Item = (PackageId, &Package)> {
+        self.of(ecosystem).filter(move |(_, package)| package.name == name)
     }
 }

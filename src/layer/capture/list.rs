@@ -42,6 +42,7 @@ const ROWS: &[&str] = &[
     "**/*.dist-info/top_level.txt",
     "**/*.dist-info/WHEEL",
     "**/*.egg-info/*",
+    "**/EGG-INFO/PKG-INFO",
     "**/site-packages/*.egg-info",
     "**/dist-packages/*.egg-info",
     "**/site-packages/*.pth",
@@ -66,6 +67,8 @@ const ROWS: &[&str] = &[
     "**/specifications/*.gemspec",
     "**/Cargo.lock",
     "**/go.sum",
+    // Julia.
+    "**/packages/*/*/Project.toml",
     // Java runtimes.
     "**/release",
     // Editors' extensions.

@@ -1,0 +1,96 @@
+//! A `package-lock.json`, or the one that npm keeps in `node_modules`.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+
+use super::super::text::json;
+
+/// Which packages are for development, by their paths from the project on.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Lock(BTreeMap<String, bool>);
+
+/// What the project itself asks for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Project(BTreeSet<String>);
+
+#[derive(Deserialize)]
+struct Raw {
+    #[serde(default)]
+    packages: BTreeMap<String, Entry>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Entry {
+    #[serde(default)]
+    dev: bool,
+    #[serde(default)]
+    dependencies: BTreeMap<String, IgnoredAny>,
+    #[serde(default)]
+    dev_dependencies: BTreeMap<String, IgnoredAny>,
+    #[serde(default)]
+    optional_dependencies: BTreeMap<String, IgnoredAny>,
+}
+
+impl Lock {
+    /// Whether a package is for development only; `None` if it is not listed.
+    pub(super) fn development(&self, path: &str) -> Option<bool> {
+        self.0.get(path).copied()
+    }
+}
+
+impl Project {
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Whether it asks for a package; `None` if that is not known.
+    pub(super) fn requests(&self, name: &str) -> Option<bool> {
+        (!self.is_empty()).then(|| self.0.contains(name))
+    }
+}
+
+/// Reads one.
+pub(super) fn read(content: &[u8]) -> Result<(Lock, Project), serde_json::Error> {
+    let mut raw: Raw = serde_json::from_slice(json(content))?;
+    let project = raw.packages.remove("").map_or_else(Project::default, |root| {
+        let names = [root.dependencies, root.dev_dependencies, root.optional_dependencies];
+        Project(names.into_iter().flat_map(BTreeMap::into_keys).collect())
+    });
+    let packages = raw.packages.into_iter();
+    let lock = packages.map(|(path, entry)| (path, entry.dev)).collect();
+    Ok((Lock(lock), project))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lock_file_tells_what_is_for_development() {
+        let text = br#"{"name":"x","lockfileVersion":3,"packages":{"":{"dependencies":{"a":"1"},
+            "devDependencies":{"d":"1"}},"node_modules/a":{"version":"1.0.0"},"node_modules/d":
+            {"version":"1","dev":true},"node_modules/d/node_modules/e":{"devOptional":true}}}"#;
+        let (lock, project) = read(text).unwrap();
+        let check = |path: &str, expected: Option<bool>| {
+            assert_eq!(lock.development(path), expected, "{path}");
+        };
+        check("node_modules/a", Some(false));
+        check("node_modules/d", Some(true));
+        check("node_modules/d/node_modules/e", Some(false));
+        check("node_modules/e", None);
+        assert_eq!((project.requests("a"), project.requests("e")), (Some(true), Some(false)));
+        assert_eq!(Project::default().requests("a"), None);
+    }
+
+    #[test]
+    fn other_documents_are_errors_or_empty() {
+        assert_eq!(read(b"{}").unwrap(), Default::default());
+        assert_eq!(read(br#"{"dependencies":{"a":{"dev":true}}}"#).unwrap(), Default::default());
+        for text in ["", "[", "{\"packages\":[]}"] {
+            assert!(read(text.as_bytes()).is_err(), "{text}");
+        }
+    }
+}
