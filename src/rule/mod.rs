@@ -16,6 +16,7 @@ mod finding;
 mod fix;
 mod needed;
 mod paths;
+mod purpose;
 mod severity;
 mod shares;
 #[cfg(test)]
