@@ -5,8 +5,17 @@ use std::sync::LazyLock;
 use super::{Rule, family};
 
 /// The families, in the order of reports.
-const FAMILIES: &[&[Rule]] =
-    &[family::cache::SYSTEM, family::cache::PYTHON, family::cache::LANGUAGES, family::cache::TOOLS];
+const FAMILIES: &[&[Rule]] = &[
+    family::cache::SYSTEM,
+    family::cache::PYTHON,
+    family::cache::LANGUAGES,
+    family::cache::TOOLS,
+    family::py::RULES,
+    family::left::ARCHIVES,
+    family::left::SOURCES,
+    family::left::TRACES,
+    family::left::CONTEXT,
+];
 
 static RULES: LazyLock<Vec<&'static Rule>> =
     LazyLock::new(|| FAMILIES.iter().copied().flatten().collect());

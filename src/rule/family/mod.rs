@@ -1,3 +1,5 @@
 //! The rules, one file a family; each rule's test stands beside it.
 
 pub(super) mod cache;
+pub(super) mod left;
+pub(super) mod py;
