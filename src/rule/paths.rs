@@ -15,7 +15,7 @@ use crate::pattern::Patterns;
 pub struct Paths {
     /// Patterns of [`crate::pattern`].
     pub any: &'static [&'static str],
-    /// Patterns of what some uses need: a finding of its own, never safe.
+    /// Patterns of what some uses need: a finding of its own, one risk above the rule's.
     pub careful: &'static [&'static str],
     /// Patterns of what stays nevertheless.
     pub except: &'static [&'static str],
@@ -180,7 +180,8 @@ pub(super) fn detect(facts: &Facts<'_>, rule: &'static Rule, paths: &Paths) -> V
     if !careful.is_empty() {
         let message = title().and(", where some uses need them");
         let candidate = Candidate::new("careful", message, Claim::Files(careful));
-        found.push(candidate.risk(rule.risk.max(Risk::Test)));
+        let risk = if rule.risk == Risk::Safe { Risk::Test } else { Risk::Review };
+        found.push(candidate.risk(risk));
     }
     match paths.then {
         Some(then) => found.into_iter().map(|candidate| then(facts, candidate)).collect(),

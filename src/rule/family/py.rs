@@ -158,7 +158,8 @@ fn interpreters(ledger: &Ledger) -> BTreeSet<String> {
         // A directory of modules alone is no Python.
         let modules = name.starts_with(b"python") && !ledger.inside(*node).is_empty();
         let is_directory = modules && filesystem.name(filesystem.parent(*node)) != b"bin";
-        if !is_directory || has_child(ledger, *node, "os.py") || has_child(ledger, *node, "os.pyc") {
+        if !is_directory || has_child(ledger, *node, "os.py") || has_child(ledger, *node, "os.pyc")
+        {
             versions.insert(minor);
         }
     }
@@ -180,7 +181,8 @@ fn use_of(ledger: &Ledger, node: NodeId, versions: &BTreeSet<String>) -> Use {
     }
     let text = String::from_utf8_lossy(stem);
     let Some((module, tag)) = text.split_once(".cpython-3") else { return Use::Loaded };
-    let (minor, optimized) = tag.split_once(".opt-").map_or((tag, false), |(minor, _)| (minor, true));
+    let (minor, optimized) =
+        tag.split_once(".opt-").map_or((tag, false), |(minor, _)| (minor, true));
     // What pytest compiles has its version behind that of Python.
     let minor = minor.split('-').next().unwrap_or(minor);
     if !source(filesystem.parent(parent), module.as_bytes()) {

@@ -3,7 +3,7 @@
 use super::CACHE;
 use crate::filesystem::NodeId;
 use crate::ledger::Ledger;
-use crate::rule::purpose::{has_child, shows, starts_with_text};
+use crate::rule::purpose::{has_child, starts_with_text};
 use crate::rule::{Candidate, Detect, Facts, Paths, Phrase, Risk, Rule};
 
 pub(super) const RULES: &[Rule] = &[
@@ -90,7 +90,8 @@ pub(super) const RULES: &[Rule] = &[
                 "RUSTUP_HOME/downloads",
                 "RUSTUP_HOME/tmp",
             ])
-            .at(is_of_cargo),
+            .at(is_of_cargo)
+            .then(run_by_cargo),
         ),
         why: "Cargo reads sources and what it compiled from them when it builds, never when the \
               program runs.",
@@ -136,7 +137,8 @@ pub(super) const RULES: &[Rule] = &[
             ])
             .careful(&["**/.ivy2/jars/"])
             .env(&["GRADLE_USER_HOME/caches", "GRADLE_USER_HOME/wrapper/dists", "COURSIER_CACHE"])
-            .at(is_of_gradle),
+            .at(is_of_gradle)
+            .then(run_by_jvm_tool),
         ),
         why: "Build tools keep what they download; a program that is packed with its libraries \
               reads none of it.",
@@ -272,6 +274,14 @@ fn run_by_go(facts: &Facts<'_>, candidate: Candidate) -> Candidate {
     needed_by(facts, candidate, &["go run", "go test", "go build"])
 }
 
+fn run_by_jvm_tool(facts: &Facts<'_>, candidate: Candidate) -> Candidate {
+    needed_by(facts, candidate, &["mvn", "gradle", "sbt", "spring-boot:run"])
+}
+
+fn run_by_cargo(facts: &Facts<'_>, candidate: Candidate) -> Candidate {
+    needed_by(facts, candidate, &["cargo "])
+}
+
 fn run_by_dotnet(facts: &Facts<'_>, candidate: Candidate) -> Candidate {
     needed_by(facts, candidate, &["dotnet run", "dotnet test", "dotnet watch"])
 }
@@ -311,7 +321,7 @@ fn is_of_dotnet(facts: &Facts<'_>, node: NodeId) -> bool {
     if filesystem.name(node) != b"obj" {
         return true;
     }
-    has_child(facts.ledger, node, "project.assets.json") && !shows(facts.ledger, "obj")
+    has_child(facts.ledger, node, "project.assets.json")
 }
 
 #[cfg(test)]

@@ -9,9 +9,7 @@ use crate::ledger::{AtomId, Ledger};
 use crate::package::Ecosystem;
 use crate::pattern::Patterns;
 use crate::rule::purpose::{has_child, shows_any};
-use crate::rule::{
-    Bands, Candidate, Claim, Detect, Facts, Paths, Phase, Phrase, Risk, Rule,
-};
+use crate::rule::{Bands, Candidate, Claim, Detect, Facts, Paths, Phase, Phrase, Risk, Rule};
 
 pub(super) const RULES: &[Rule] = &[
     Rule {
@@ -237,9 +235,8 @@ fn shown(ledger: &Ledger, wanted: &HashSet<&Member>) -> HashSet<Member> {
     }
     let sizes: HashSet<u64> = wanted.iter().map(|member| member.size).collect();
     let alike = ledger.live().iter().filter(|file| sizes.contains(&ledger.atom(**file).bytes));
-    let members = alike.map(|file| {
-        Member { name: ledger.name(*file).to_vec(), size: ledger.atom(*file).bytes }
-    });
+    let members = alike
+        .map(|file| Member { name: ledger.name(*file).to_vec(), size: ledger.atom(*file).bytes });
     members.filter(|member| wanted.contains(member)).collect()
 }
 
@@ -290,7 +287,8 @@ fn by_name(facts: &Facts<'_>, file: AtomId) -> Evidence {
     }
     let Some(step) = facts.step(atom.layer) else { return Evidence::None };
     let text = &step.instruction;
-    let verbs = ["tar ", "unzip ", "gunzip ", "7z ", "7za ", "unxz ", "bunzip2 ", "unzstd ", "bsdtar "];
+    let verbs =
+        ["tar ", "unzip ", "gunzip ", "7z ", "7za ", "unxz ", "bunzip2 ", "unzstd ", "bsdtar "];
     let unpacks = verbs.iter().any(|verb| text.contains(verb));
     let named = std::str::from_utf8(name).is_ok_and(|name| text.matches(name).count() > 1);
     if unpacks && named && text.starts_with("RUN") { Evidence::Command } else { Evidence::None }
@@ -308,7 +306,8 @@ fn is_installer(facts: &Facts<'_>, node: NodeId) -> bool {
         return false;
     }
     let is_program = [&b".exe"[..], b".msi"].iter().any(|end| name.ends_with(end));
-    let runners = ["usr/bin/wine", "usr/bin/wine64", "usr/bin/mono", "opt/wine-stable", "usr/lib/wine"];
+    let runners =
+        ["usr/bin/wine", "usr/bin/wine64", "usr/bin/mono", "opt/wine-stable", "usr/lib/wine"];
     let is_android = name.ends_with(b".apk") && !shows_any(ledger, &["lib/apk", "usr/lib/apk"]);
     !is_android && !(is_program && shows_any(ledger, &runners))
 }
@@ -324,7 +323,8 @@ fn installed(facts: &Facts<'_>, candidate: Candidate) -> Candidate {
         let name = String::from_utf8_lossy(facts.ledger.name(file)).into_owned();
         let before = |end: &str| name.split(end).next().unwrap_or_default().to_ascii_lowercase();
         let is = |end: &str| name.ends_with(end);
-        let distributions = ["Miniconda", "Anaconda", "Miniforge", "Mambaforge", "miniconda", "miniforge"];
+        let distributions =
+            ["Miniconda", "Anaconda", "Miniforge", "Mambaforge", "miniconda", "miniforge"];
         (distributions.iter().any(|known| name.starts_with(known)) && conda)
             || (name.starts_with("cmake-")
                 && shows_any(facts.ledger, &["usr/local/bin/cmake", "usr/bin/cmake", "opt/cmake"]))

@@ -43,7 +43,8 @@ pub(super) const RULES: &[Rule] = &[
         fix: "RUN git clone --depth 1 --branch {{tag}} {{url}} {{target}} && rm -rf {{target}}/.git\n\
               # or: ADD {{url}}#{{tag}} {{target}}",
         caution: "Some programs tell their version or update themselves through it: oh-my-zsh, \
-                  pyenv, nvm, Homebrew, editable installations with setuptools_scm.",
+                  pyenv, nvm, Homebrew, editable installations with setuptools_scm. A bare repository may \
+                  be the data of a server.",
         links: &["https://docs.docker.com/reference/dockerfile/#add"],
         ..LEFT
     },

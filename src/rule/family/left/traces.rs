@@ -108,7 +108,13 @@ pub(super) const RULES: &[Rule] = &[
                 "var/lib/dpkg/*-old",
             ])
             .careful(&["**/*.bak", "**/*.orig"])
-            .except(&["**/tests/", "**/test/", "**/testdata/", "**/fixtures/", "**/conda-meta/"]),
+            .except(&[
+                "**/tests/",
+                "**/test/",
+                "**/testdata/",
+                "**/fixtures/",
+                "**/conda-meta/",
+            ]),
         ),
         why: "They are copies of files as they were before; nothing reads them.",
         fix: "RUN {{cmd}} \\\n && find / -xdev -name '*.dpkg-old' -delete",
@@ -186,7 +192,8 @@ RUN a
         let image = "
 RUN useradd -u 2000000 x
   var/log/lastlog 584_000_000 compressed=600_000
-".replace("600_000", "600000");
+"
+        .replace("600_000", "600000");
         check("left-sparse-lastlog", &image, &[584_000_000]);
         check("left-sparse-lastlog", "RUN useradd x\n  var/log/lastlog 292_000\n", &[]);
     }
@@ -195,7 +202,8 @@ RUN useradd -u 2000000 x
     fn core_dumps() {
         let core = format!("\u{7f}ELF\u{2}{}\u{4}\u{0}{}", "\u{0}".repeat(11), "x".repeat(100_000));
         let core = serde_json::to_string(&core).unwrap();
-        let image = format!("RUN a\n  core.17 = {core}\n  app/core 900_000\n  app/java.hprof 200_000\n");
+        let image =
+            format!("RUN a\n  core.17 = {core}\n  app/core 900_000\n  app/java.hprof 200_000\n");
         check("left-core-dumps", &image, &[300_018]);
     }
 
