@@ -15,6 +15,8 @@ const FAMILIES: &[&[Rule]] = &[
     family::left::SOURCES,
     family::left::TRACES,
     family::left::CONTEXT,
+    family::docs::RULES,
+    family::suites::RULES,
 ];
 
 static RULES: LazyLock<Vec<&'static Rule>> =

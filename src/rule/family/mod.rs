@@ -1,5 +1,7 @@
 //! The rules, one file a family; each rule's test stands beside it.
 
 pub(super) mod cache;
+pub(super) mod docs;
 pub(super) mod left;
 pub(super) mod py;
+pub(super) mod suites;
