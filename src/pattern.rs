@@ -89,7 +89,10 @@ impl<T> Patterns<T> {
         let parent = *last.next().unwrap_or(&&b""[..]);
         self.rows_for(parent, name).into_iter().flatten().filter_map(move |at| {
             let row = &self.rows[*at as usize];
-            ((is_directory || !row.directory) && fits(&row.components, path)).then_some(&row.value)
+            let fits = (is_directory || !row.directory)
+                && ends_alike(&row.components, name)
+                && fits(&row.components, path);
+            fits.then_some(&row.value)
         })
     }
 
@@ -112,6 +115,11 @@ impl<T> Patterns<T> {
 /// Whether one component fits one of a pattern.
 pub fn component_fits(pattern: &[u8], component: &[u8]) -> bool {
     wildcard(pattern, component, |byte| *byte == b'*', |a, b| a == b)
+}
+
+/// Whether the last component fits, which says no to most paths at little cost.
+fn ends_alike(pattern: &[Box<[u8]>], name: &[u8]) -> bool {
+    pattern.last().is_none_or(|last| **last == *b"**" || component_fits(last, name))
 }
 
 fn fits(pattern: &[Box<[u8]>], path: &[&[u8]]) -> bool {

@@ -17,7 +17,7 @@ use std::collections::HashMap;
 use std::ops::Range;
 
 use crate::filesystem::{Amount, Filesystem, Hidden, NodeId};
-use crate::layer::{Attributes, ContentHash, Elf, Entry, Hashing, Kind};
+use crate::layer::{Attributes, ContentHash, Elf, Entry, Hashing, Kind, Link};
 
 pub use documents::{Document, Documents};
 use lookup::Lookup;
@@ -56,6 +56,8 @@ pub struct Ledger {
     /// The visible ones in the order of the tree, and their positions in it.
     live: Vec<AtomId>,
     live_at: Vec<u32>,
+    /// Their content bytes up to each of them.
+    live_bytes: Vec<u64>,
     /// Visible names beside the one where a file counts.
     links: HashMap<AtomId, Vec<NodeId>>,
     tree: Tree,
@@ -107,7 +109,8 @@ impl Ledger {
             }
         }
         let lookup = Lookup::new(&filesystem);
-        Self { filesystem, atoms, named, live, live_at, links, tree, lookup, structure }
+        let live_bytes = sums(live.iter().map(|id| atoms[id.index()].bytes));
+        Self { filesystem, atoms, named, live, live_at, live_bytes, links, tree, lookup, structure }
     }
 
     /// The merged filesystem.
@@ -143,17 +146,28 @@ impl Ledger {
 
     /// The visible files that count at a node or below it.
     pub fn inside(&self, node: NodeId) -> &[AtomId] {
-        &self.live[self.live_range(node)]
+        &self.live[self.span(node)]
     }
 
-    /// Their positions in [`Self::live`].
-    pub fn live_range(&self, node: NodeId) -> Range<usize> {
-        self.tree.range(node).map_or(0..0, |range| self.live_in(range))
+    /// The positions of [`Self::inside`] in [`Self::live`].
+    pub fn span(&self, node: NodeId) -> Range<usize> {
+        self.tree.range(node).map_or(0..0, |range| self.live_between(range))
     }
 
-    fn live_in(&self, (start, end): tree::Range) -> Range<usize> {
+    fn live_between(&self, (start, end): tree::Range) -> Range<usize> {
         let at = |position| self.live_at.partition_point(|live| *live < position);
         at(start)..at(end)
+    }
+
+    /// Content bytes of the visible files that count at a node or below it.
+    pub fn bytes(&self, node: NodeId) -> u64 {
+        let Range { start, end } = self.span(node);
+        self.live_bytes[end].saturating_sub(self.live_bytes[start])
+    }
+
+    /// The positions of a visible node and of what is in it in [`Self::tree`].
+    pub fn extent(&self, node: NodeId) -> Option<Range<u32>> {
+        self.tree.range(node).map(|(start, end)| start..end)
     }
 
     /// The file that a visible node is a name of.
@@ -174,7 +188,7 @@ impl Ledger {
         let inside = |node: NodeId| self.tree.is_covered(node, &ranges);
         let mut selected = Vec::new();
         for range in &ranges {
-            let atoms = &self.live[self.live_in(*range)];
+            let atoms = &self.live[self.live_between(*range)];
             selected.extend(atoms.iter().filter(|id| self.names(**id).all(inside)));
         }
         selected
@@ -243,6 +257,16 @@ impl Ledger {
         Some(&elf[at].1)
     }
 
+    /// Where a symbolic link leads, as it is written.
+    pub fn target(&self, node: NodeId) -> Option<&[u8]> {
+        let shown = self.filesystem.node(node);
+        let toc = self.filesystem.toc(shown.layer?)?;
+        match toc.entries.get(shown.entry?)?.link? {
+            Link::Symbolic(text) => Some(toc.text(text)),
+            Link::Hard(_) => None,
+        }
+    }
+
     /// What the files together cost.
     pub fn sum(&self, ids: impl IntoIterator<Item = AtomId>) -> Amount {
         let mut sum = Amount::default();
@@ -254,6 +278,15 @@ impl Ledger {
     pub fn structure(&self) -> Amount {
         self.structure
     }
+}
+
+/// The sums up to each number, from nothing on.
+fn sums(numbers: impl Iterator<Item = u64>) -> Vec<u64> {
+    let mut sums = vec![0_u64];
+    for number in numbers {
+        sums.push(sums.last().copied().unwrap_or_default().saturating_add(number));
+    }
+    sums
 }
 
 /// The stored files, their ids by layer and entry, and the sum of all else.

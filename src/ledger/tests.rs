@@ -76,3 +76,18 @@ fn atoms_and_structure_are_all_there_is() {
     assert_eq!(sum.bytes, ledger.filesystem().content());
     assert_eq!(u128::from(sum.compressed), image.compressed());
 }
+
+#[test]
+fn a_directory_has_the_bytes_of_what_counts_in_it() {
+    let (_, ledger) = image(IMAGE);
+    let check = |path: &str, expected: u64| {
+        let node = ledger.find(path.as_bytes()).unwrap();
+        assert_eq!(ledger.bytes(node), expected, "{path}");
+        assert_eq!(ledger.bytes(node), ledger.sum(ledger.inside(node).iter().copied()).bytes);
+    };
+    check("opt", 15);
+    check("opt/b", 5);
+    check("opt/a/x", 0);
+    let link = ledger.child(NodeId::ROOT, b"lib").unwrap();
+    assert_eq!(ledger.target(link), Some(&b"usr/lib"[..]));
+}

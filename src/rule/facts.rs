@@ -2,8 +2,9 @@
 
 use std::collections::HashMap;
 
-use super::Saving;
+use super::needed::Uses;
 use super::paths::{self, Hit};
+use super::{Detect, Rule, Saving, rules};
 use crate::component::Component;
 use crate::image::{Image, Origin, Step};
 use crate::ledger::{AtomId, Documents, Ledger};
@@ -26,6 +27,8 @@ pub struct Facts<'a> {
     pub owners: &'a Owners,
     /// What fits the paths of rules, by the rule's id.
     pub(super) hits: HashMap<&'static str, Vec<Hit>>,
+    /// What the image is known to use.
+    pub(super) needed: Uses,
 }
 
 impl<'a> Facts<'a> {
@@ -39,7 +42,9 @@ impl<'a> Facts<'a> {
         owners: &'a Owners,
     ) -> Self {
         let hits = paths::hits(image, ledger);
-        Self { image, ledger, documents, inventory, components, owners, hits }
+        let caches: Vec<&str> = rules().iter().flat_map(|rule| cache_variables(rule)).collect();
+        let needed = Uses::new(image, ledger, &caches);
+        Self { image, ledger, documents, inventory, components, owners, hits, needed }
     }
 
     /// The step that made a layer.
@@ -66,4 +71,13 @@ impl<'a> Facts<'a> {
         let compressed = u64::try_from(self.image.compressed()).unwrap_or(u64::MAX);
         Saving { content: self.ledger.filesystem().content(), compressed }
     }
+}
+
+/// The variables by which a rule finds directories.
+fn cache_variables(rule: &'static Rule) -> impl Iterator<Item = &'static str> {
+    let env = match &rule.detect {
+        Detect::Paths(paths) => paths.env,
+        Detect::Layers(_) | Detect::Manifest(_) => &[],
+    };
+    env.iter().map(|variable| variable.split_once('/').map_or(*variable, |(name, _)| name))
 }

@@ -14,7 +14,9 @@ mod facts;
 mod family;
 mod finding;
 mod fix;
+mod needed;
 mod paths;
+mod purpose;
 mod severity;
 mod shares;
 #[cfg(test)]

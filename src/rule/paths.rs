@@ -2,7 +2,8 @@
 
 use std::collections::HashMap;
 
-use super::{Candidate, Claim, Detect, Facts, Phrase, Rule, rules};
+use super::needed::Needed;
+use super::{Candidate, Claim, Detect, Facts, Phrase, Risk, Rule, rules};
 use crate::filesystem::NodeId;
 use crate::image::Image;
 use crate::layer::Kind;
@@ -14,12 +15,19 @@ use crate::pattern::Patterns;
 pub struct Paths {
     /// Patterns of [`crate::pattern`].
     pub any: &'static [&'static str],
+    /// Patterns of what some uses need: a finding of its own, one risk above the rule's.
+    pub careful: &'static [&'static str],
     /// Patterns of what stays nevertheless.
     pub except: &'static [&'static str],
-    /// Variables of the image's environment that name such a directory.
+    /// Variables of the image's environment that name such a directory, or a list of them; with
+    /// a path behind the name, as `CARGO_HOME/registry`, what is there below it.
     pub env: &'static [&'static str],
+    /// What else must hold of a path that fits.
+    pub at: Option<fn(&Facts<'_>, NodeId) -> bool>,
     /// What else must hold of a file.
     pub only: Option<fn(&Facts<'_>, AtomId) -> bool>,
+    /// What the image tells of a candidate beside its files.
+    pub then: Option<fn(&Facts<'_>, Candidate) -> Candidate>,
 }
 
 /// A visible path that fits a rule's pattern.
@@ -28,14 +36,35 @@ pub(super) struct Hit {
     pub(super) node: NodeId,
     /// Bytes of the pattern without its stars: how closely it describes the path.
     pub(super) closeness: u32,
-    /// Whether it is one of those that stay.
-    pub(super) stays: bool,
+    pub(super) role: Role,
 }
+
+/// What a pattern is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Role {
+    /// It takes.
+    Takes,
+    /// It takes what some uses need.
+    Careful,
+    /// It keeps.
+    Stays,
+}
+
+/// Where cached files are unless the environment says otherwise.
+const CACHE_HOME: &str = "**/.cache/";
+const CACHE_VARIABLE: &str = "XDG_CACHE_HOME";
 
 impl Paths {
     /// Those that fit any of some patterns.
     pub const fn any(any: &'static [&'static str]) -> Self {
-        Self { any, except: &[], env: &[], only: None }
+        let none: &[&str] = &[];
+        Self { any, careful: none, except: none, env: none, at: None, only: None, then: None }
+    }
+
+    /// And those that fit others, which some uses need.
+    #[must_use]
+    pub const fn careful(self, careful: &'static [&'static str]) -> Self {
+        Self { careful, ..self }
     }
 
     /// Without those that fit some others.
@@ -50,10 +79,28 @@ impl Paths {
         Self { env, ..self }
     }
 
-    /// Of those, the ones for which something holds.
+    /// Of the paths that fit, the ones for which something holds.
+    #[must_use]
+    pub const fn at(self, at: fn(&Facts<'_>, NodeId) -> bool) -> Self {
+        Self { at: Some(at), ..self }
+    }
+
+    /// Of the files there, the ones for which something holds.
     #[must_use]
     pub const fn only(self, only: fn(&Facts<'_>, AtomId) -> bool) -> Self {
         Self { only: Some(only), ..self }
+    }
+
+    /// With what the image tells of a candidate.
+    #[must_use]
+    pub const fn then(self, then: fn(&Facts<'_>, Candidate) -> Candidate) -> Self {
+        Self { then: Some(then), ..self }
+    }
+
+    fn rows(&self) -> impl Iterator<Item = (Role, &'static str)> {
+        let rows =
+            [(Role::Takes, self.any), (Role::Careful, self.careful), (Role::Stays, self.except)];
+        rows.into_iter().flat_map(|(role, rows)| rows.iter().map(move |row| (role, *row)))
     }
 }
 
@@ -62,26 +109,42 @@ pub(super) fn hits(image: &Image, ledger: &Ledger) -> HashMap<&'static str, Vec<
     let mut patterns = Patterns::default();
     for rule in rules() {
         let Detect::Paths(paths) = &rule.detect else { continue };
-        let variables = paths.env.iter().filter_map(|name| image.runtime.env.get(*name));
-        for directory in variables.filter(|value| value.len() > 1 && value.starts_with('/')) {
-            if !directory.contains('*') {
-                patterns.add(directory.as_bytes(), (rule.id, closeness(directory), false));
+        let mut add = |row: &str, role: Role| {
+            patterns.add(row.as_bytes(), (rule.id, closeness(row), role));
+        };
+        for variable in paths.env {
+            for directory in named_by(image, variable) {
+                add(&directory, Role::Takes);
             }
         }
-        for (stays, rows) in [(false, paths.any), (true, paths.except)] {
-            for row in rows {
-                patterns.add(row.as_bytes(), (rule.id, closeness(row), stays));
+        for (role, row) in paths.rows() {
+            add(row, role);
+            let Some(rest) = row.strip_prefix(CACHE_HOME) else { continue };
+            for home in named_by(image, CACHE_VARIABLE) {
+                add(&format!("{home}/{rest}"), role);
             }
         }
     }
     let mut hits: HashMap<&'static str, Vec<Hit>> = HashMap::new();
     for_each_path(ledger, |node, components, is_directory| {
-        for (rule, closeness, stays) in patterns.fitting(components, is_directory) {
-            let hit = Hit { node, closeness: *closeness, stays: *stays };
+        for (rule, closeness, role) in patterns.fitting(components, is_directory) {
+            let hit = Hit { node, closeness: *closeness, role: *role };
             hits.entry(rule).or_default().push(hit);
         }
     });
     hits
+}
+
+/// The directories of a variable; a path behind its name leads on from there.
+fn named_by(image: &Image, variable: &str) -> Vec<String> {
+    let (name, rest) = variable.split_once('/').unwrap_or((variable, ""));
+    let Some(value) = image.runtime.env.get(name) else { return Vec::new() };
+    let is_directory = |text: &&str| {
+        text.starts_with('/') && !text.contains('*') && !text.trim_matches('/').is_empty()
+    };
+    let directories = value.split([':', ',']).map(str::trim).filter(is_directory);
+    let below = |text: &str| [text.trim_matches('/'), rest].join("/");
+    directories.map(|text| below(text).trim_end_matches('/').to_owned()).collect()
 }
 
 fn closeness(pattern: &str) -> u32 {
@@ -105,36 +168,137 @@ fn for_each_path(ledger: &Ledger, mut visit: impl FnMut(NodeId, &[&[u8]], bool))
     }
 }
 
-/// One candidate of all files that a rule takes by their paths; none if there are none.
+/// One candidate of all files that a rule takes by their paths, and one of those that some uses
+/// need; none if there are none.
 pub(super) fn detect(facts: &Facts<'_>, rule: &'static Rule, paths: &Paths) -> Vec<Candidate> {
+    let (plain, careful) = taken(facts, rule, paths);
+    let mut found = Vec::new();
+    let title = || Phrase::words(rule.title);
+    if !plain.is_empty() {
+        found.push(Candidate::new("", title(), Claim::Files(plain)));
+    }
+    if !careful.is_empty() {
+        let message = title().and(", where some uses need them");
+        let candidate = Candidate::new("careful", message, Claim::Files(careful));
+        let risk = if rule.risk == Risk::Safe { Risk::Test } else { Risk::Review };
+        found.push(candidate.risk(risk));
+    }
+    match paths.then {
+        Some(then) => found.into_iter().map(|candidate| then(facts, candidate)).collect(),
+        None => found,
+    }
+}
+
+/// A path that decides about the files in it.
+struct Mark {
+    start: usize,
+    end: usize,
+    closeness: u32,
+    role: Role,
+}
+
+/// What the marks around a file come to.
+#[derive(Clone, Copy, Default)]
+struct Verdict {
+    end: usize,
+    closeness: u32,
+    careful: bool,
+    stays: bool,
+}
+
+/// Files, each with how closely a pattern describes it.
+type Taken = Vec<(AtomId, u32)>;
+
+/// The files that a rule takes, and those that it takes with care.
+fn taken(facts: &Facts<'_>, rule: &'static Rule, paths: &Paths) -> (Taken, Taken) {
     let ledger = facts.ledger;
-    let Some(hits) = facts.hits.get(rule.id) else { return Vec::new() };
-    let nodes = |stays: bool| -> Vec<NodeId> {
-        hits.iter().filter(|hit| hit.stays == stays).map(|hit| hit.node).collect()
+    let Some(hits) = facts.hits.get(rule.id) else { return Default::default() };
+    let holds =
+        |hit: &&Hit| hit.role == Role::Stays || paths.at.is_none_or(|at| at(facts, hit.node));
+    let hits: Vec<Hit> = hits.iter().filter(holds).copied().collect();
+    let taking = |hit: &&Hit| hit.role != Role::Stays;
+    let roots: Vec<NodeId> = hits.iter().filter(taking).map(|hit| hit.node).collect();
+    let mark = |node: NodeId, closeness: u32, role: Role| {
+        let span = ledger.span(node);
+        Mark { start: span.start, end: span.end, closeness, role }
     };
-    let staying: Vec<AtomId> = {
-        let mut staying: Vec<_> =
-            nodes(true).into_iter().flat_map(|node| ledger.inside(node)).copied().collect();
-        staying.sort_unstable();
-        staying
-    };
-    // Hits come in the order of the tree, so the last one that holds a file is the nearest.
-    let mut closeness: HashMap<AtomId, u32> = HashMap::new();
-    for hit in hits.iter().filter(|hit| !hit.stays) {
-        for atom in ledger.inside(hit.node) {
-            let close = closeness.entry(*atom).or_default();
-            *close = hit.closeness.max(*close);
+    let mut marks: Vec<Mark> =
+        hits.iter().map(|hit| mark(hit.node, hit.closeness, hit.role)).collect();
+    if rule.risk == Risk::Safe {
+        let Needed { started, named } = facts.needed.inside(ledger, &roots);
+        marks.extend(started.into_iter().map(|node| mark(node, 0, Role::Stays)));
+        marks.extend(named.into_iter().map(|node| mark(node, 0, Role::Careful)));
+    }
+    marks.sort_by_key(|mark| (mark.start, std::cmp::Reverse(mark.end)));
+    let mut marks = marks.into_iter().peekable();
+    let mut open: Vec<Verdict> = Vec::new();
+    let (mut plain, mut careful) = (Vec::new(), Vec::new());
+    for atom in ledger.select(&roots) {
+        let at = ledger.span(ledger.atom(atom).node).start;
+        while let Some(mark) = marks.next_if(|mark| mark.start <= at) {
+            while open.pop_if(|last| last.end <= mark.start).is_some() {}
+            open.push(open.last().copied().unwrap_or_default().under(&mark));
+        }
+        while open.pop_if(|last| last.end <= at).is_some() {}
+        let verdict = open.last().copied().unwrap_or_default();
+        if verdict.stays || paths.only.is_some_and(|only| !only(facts, atom)) {
+            continue;
+        }
+        let list = if verdict.careful { &mut careful } else { &mut plain };
+        list.push((atom, verdict.closeness));
+    }
+    (plain, careful)
+}
+
+impl Verdict {
+    /// That of what is at one more mark.
+    fn under(self, mark: &Mark) -> Self {
+        Self {
+            end: mark.end,
+            closeness: self.closeness.max(mark.closeness),
+            careful: self.careful || mark.role == Role::Careful,
+            stays: self.stays || mark.role == Role::Stays,
         }
     }
-    let files: Vec<(AtomId, u32)> = ledger
-        .select(&nodes(false))
-        .into_iter()
-        .filter(|atom| staying.binary_search(atom).is_err())
-        .filter(|atom| paths.only.is_none_or(|only| only(facts, *atom)))
-        .map(|atom| (atom, closeness.get(&atom).copied().unwrap_or_default()))
-        .collect();
-    if files.is_empty() {
-        return Vec::new();
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::rule::testing::found;
+
+    /// What `cache-pip` claims, by its findings.
+    fn check(text: &str, expected: &[(&str, u64)]) {
+        let findings = found(text, &["cache-pip"]);
+        let found: Vec<_> =
+            findings.iter().map(|finding| (finding.risk.as_str(), finding.gross.content)).collect();
+        assert_eq!(found, expected, "{text}");
     }
-    vec![Candidate::new("", Phrase::words(rule.title), Claim::Files(files))]
+
+    #[test]
+    fn caches_are_found_where_the_environment_has_them() {
+        check(
+            "ENV XDG_CACHE_HOME=/var/caches\nRUN a\n  var/caches/pip/x 2_000_000\n",
+            &[("safe", 2_000_000)],
+        );
+        check("ENV PIP_CACHE_DIR=/\nRUN a\n  bin/x 2_000_000\n", &[]);
+    }
+
+    #[test]
+    fn what_the_image_names_or_links_to_is_not_safe() {
+        let image = |line: &str| {
+            format!(
+                "{line}\nRUN a\n  root/.cache/pip/a/x 2_000_000\n  root/.cache/pip/b/y 3_000_000\n"
+            )
+        };
+        check(&image("CMD /bin/sh"), &[("safe", 5_000_000)]);
+        check(&image("ENTRYPOINT sh /root/.cache/pip/b/y"), &[("safe", 2_000_000)]);
+        check(&image("ENV X=/root/.cache/pip/b"), &[("safe", 2_000_000), ("test", 3_000_000)]);
+        check(&image("ENV HOME=/root"), &[("safe", 5_000_000)]);
+        let linked = image("CMD x") + "  opt/venv -> ../root/.cache/pip/b\n";
+        check(&linked, &[("safe", 2_000_000)]);
+        let inner = image("CMD x") + "  root/.cache/pip/a/z -> ../b/y\n";
+        check(&inner, &[("safe", 5_000_000)]);
+        let whole = image("CMD x") + "  pip -> /root/.cache/pip\n";
+        check(&whole, &[("safe", 5_000_000)]);
+    }
 }

@@ -82,7 +82,7 @@ fn largest(ledger: &Ledger, mut shares: Vec<Share>) -> (Vec<PathShare>, u64) {
 /// A directory is the uppermost such, or, where that has a single child, the one in which the ways
 /// part.
 fn live_paths(ledger: &Ledger, files: &[AtomId]) -> Vec<Share> {
-    let place = |file: &AtomId| ledger.live_range(ledger.atom(*file).node).start;
+    let place = |file: &AtomId| ledger.span(ledger.atom(*file).node).start;
     let mut places: Vec<usize> = files.iter().map(place).collect();
     places.sort_unstable();
     places.dedup();
@@ -105,7 +105,7 @@ fn uppermost(ledger: &Ledger, file: AtomId, places: &[usize]) -> (NodeId, usize)
     let (mut node, mut length) = (ledger.atom(file).node, 1);
     loop {
         let parent = ledger.filesystem().parent(node);
-        let range = ledger.live_range(parent);
+        let range = ledger.span(parent);
         let wanted = places.partition_point(|place| *place < range.end);
         if parent == NodeId::ROOT || Some(&range.start) != places.first() || wanted < range.len() {
             return (node, length);

@@ -59,6 +59,7 @@ const ROWS: &[&str] = &[
     // npm.
     "**/node_modules/**/package.json",
     "**/node_modules/.package-lock.json",
+    "**/playwright-core/browsers.json",
     "**/package-lock.json",
     // PHP, Ruby, Rust, Go.
     "**/composer.lock",

@@ -3,3 +3,7 @@
 pub(super) mod cache;
 mod steps;
 pub(super) mod waste;
+pub(super) mod docs;
+pub(super) mod left;
+pub(super) mod py;
+pub(super) mod suites;

@@ -1,0 +1,36 @@
+//! Things that a build left behind.
+
+mod archives;
+mod context;
+mod sources;
+mod traces;
+mod zip;
+
+use crate::rule::{Bands, Detect, Effort, Needs, Paths, Phase, Risk, Rule};
+
+/// What the rules of this family have in common.
+const LEFT: Rule = Rule {
+    id: "left",
+    title: "",
+    phase: Phase::Unread,
+    risk: Risk::Safe,
+    effort: Effort::Line,
+    bands: Bands::Waste,
+    needs: Needs::Layers,
+    min: 256_000,
+    detect: Detect::Paths(Paths::any(&[])),
+    why: "",
+    fix: "",
+    caution: "",
+    check: "",
+    links: &[],
+};
+
+/// Archives and installers.
+pub(in crate::rule) const ARCHIVES: &[Rule] = archives::RULES;
+/// Histories, sources and build trees.
+pub(in crate::rule) const SOURCES: &[Rule] = sources::RULES;
+/// Temporary files, logs and other traces.
+pub(in crate::rule) const TRACES: &[Rule] = traces::RULES;
+/// The build context.
+pub(in crate::rule) const CONTEXT: &[Rule] = context::RULES;
