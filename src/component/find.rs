@@ -73,6 +73,7 @@ pub fn find(
             component.version = sources.version(&row.versions, place.root, &place.packages);
             component.parts =
                 place.root.map(|root| patterns.find(ledger, root, &all)).unwrap_or_default();
+            component.absent = patterns.absent(place.root, &component.parts);
             component.root = place.root;
             component.packages = place.packages;
             component.steps = steps.get(&at).cloned().unwrap_or_default();

@@ -70,6 +70,8 @@ pub struct Component {
     pub packages: Vec<PackageId>,
     /// Its trimmable parts.
     pub parts: Vec<Part>,
+    /// Names of trimmable parts that it could have and does not.
+    pub absent: Vec<String>,
     /// Builds that are known to be smaller, one sentence each.
     pub slimmer: Vec<String>,
     /// A command that shows that it works.

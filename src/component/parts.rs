@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::Part;
-use super::knowledge::{PartRow, Row};
+use super::knowledge::{PartRisk, PartRow, Row};
 use crate::filesystem::NodeId;
 use crate::ledger::Ledger;
 use crate::pattern::Patterns;
@@ -55,6 +55,14 @@ impl<'a> PartPatterns<'a> {
         });
         let parts = found.into_iter().filter(|(_, nodes)| !nodes.is_empty());
         parts.filter_map(|(part, nodes)| Some(self.rows.get(part)?.found(nodes))).collect()
+    }
+
+    /// Names of the parts that could be left out and that a root does not have.
+    pub(super) fn absent(&self, root: Option<NodeId>, parts: &[Part]) -> Vec<String> {
+        let has = |row: &PartRow| parts.iter().any(|part| part.name == row.name);
+        let absent = |row: &&PartRow| row.risk != PartRisk::Keep && !has(row);
+        let rows = self.rows.iter().filter(|_| root.is_some());
+        rows.filter(absent).map(|row| row.name.clone()).collect()
     }
 
     fn stays(&self, part: usize, components: &[&[u8]], is_directory: bool) -> bool {
