@@ -5,7 +5,8 @@ use std::sync::LazyLock;
 use super::{Rule, family};
 
 /// The families, in the order of reports.
-const FAMILIES: &[&[Rule]] = &[family::cache::RULES];
+const FAMILIES: &[&[Rule]] =
+    &[family::cache::RULES, family::comp::RULES, family::gpu::RULES, family::elf::RULES];
 
 static RULES: LazyLock<Vec<&'static Rule>> =
     LazyLock::new(|| FAMILIES.iter().copied().flatten().collect());

@@ -1,3 +1,6 @@
 //! The rules, one file a family; each rule's test stands beside it.
 
 pub(super) mod cache;
+pub(super) mod comp;
+pub(super) mod elf;
+pub(super) mod gpu;
