@@ -32,12 +32,17 @@ const SHARED: [&str; 14] = [
     "usr/local/bin",
 ];
 
-/// A term of a signature: its row and position there, and its own position.
+/// Places of one component that are told.
+const PLACES: usize = 50;
+/// Words of all steps that are looked at.
+const WORDS: usize = 200_000;
+
+/// A path of a signature: its row, the signature's position there, and its own.
 #[derive(Clone, Copy, Debug)]
 struct Term {
     row: usize,
     signature: usize,
-    term: usize,
+    at: usize,
     /// Components from the root to what fits.
     depth: usize,
 }
@@ -107,13 +112,13 @@ fn roots(ledger: &Ledger, rows: &[Row]) -> Vec<Vec<NodeId>> {
     let mut patterns = Patterns::default();
     for (row, known) in rows.iter().enumerate() {
         for (signature, given) in known.signatures.iter().enumerate() {
-            for (term, path) in given.terms().enumerate() {
+            for (at, path) in given.terms().enumerate() {
                 let depth = path.split('/').filter(|name| !name.is_empty()).count();
                 let pattern = match path {
                     "" => given.at.clone(),
                     path => format!("{}/{path}", given.at),
                 };
-                patterns.add(pattern.as_bytes(), Term { row, signature, term, depth });
+                patterns.add(pattern.as_bytes(), Term { row, signature, at, depth });
             }
         }
     }
@@ -123,7 +128,7 @@ fn roots(ledger: &Ledger, rows: &[Row]) -> Vec<Vec<NodeId>> {
     ledger.for_each_below(NodeId::ROOT, |node, components, is_directory| {
         for term in patterns.fitting(components, is_directory) {
             let root = (0..term.depth).fold(node, |node, _| filesystem.parent(node));
-            had.entry((term.row, root, term.signature)).or_default().insert(term.term);
+            had.entry((term.row, root, term.signature)).or_default().insert(term.at);
         }
     });
     let mut found: Vec<BTreeSet<NodeId>> = vec![BTreeSet::new(); rows.len()];
@@ -135,12 +140,25 @@ fn roots(ledger: &Ledger, rows: &[Row]) -> Vec<Vec<NodeId>> {
             found[row].insert(root);
         }
     }
-    let in_order = |roots: BTreeSet<NodeId>| {
-        let mut roots: Vec<NodeId> = roots.into_iter().collect();
-        roots.sort_by_cached_key(|root| filesystem.path(*root));
-        roots
-    };
-    found.into_iter().map(in_order).collect()
+    found.into_iter().map(|roots| outermost(ledger, roots)).collect()
+}
+
+/// The names from the root of the tree to a node.
+fn components(ledger: &Ledger, node: NodeId) -> Vec<Vec<u8>> {
+    ledger.filesystem().path(node).split(|byte| *byte == b'/').map(<[u8]>::to_vec).collect()
+}
+
+/// Those that are in no other, in the order of the tree.
+fn outermost(ledger: &Ledger, roots: BTreeSet<NodeId>) -> Vec<NodeId> {
+    let mut roots: Vec<NodeId> = roots.into_iter().collect();
+    roots.sort_by_cached_key(|root| components(ledger, *root));
+    let mut kept: Vec<NodeId> = Vec::new();
+    for root in roots {
+        if kept.len() < PLACES && !kept.last().is_some_and(|last| ledger.is_inside(root, *last)) {
+            kept.push(root);
+        }
+    }
+    kept
 }
 
 impl Signature {
@@ -215,16 +233,20 @@ fn packages(inventory: &Inventory, rows: &[Row]) -> BTreeMap<usize, Vec<PackageI
 /// The steps that install each row, by their positions in the image.
 fn steps(image: &Image, rows: &[Row]) -> BTreeMap<usize, Vec<usize>> {
     let mut found: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+    let mut left = WORDS;
     for (position, step) in image.steps.iter().enumerate().filter(|(_, step)| !step.empty) {
         let mut installed = BTreeSet::new();
-        for word in words(&step.instruction) {
+        for word in words(&step.instruction).take(left) {
+            left -= 1;
             let installs = |row: &Row| {
                 let mut patterns = row.installers.iter();
                 patterns.any(|pattern| component_fits(pattern.as_bytes(), word.as_bytes()))
             };
             installed.extend((0..rows.len()).filter(|at| rows.get(*at).is_some_and(installs)));
         }
-        installed.into_iter().for_each(|row| found.entry(row).or_default().push(position));
+        for row in installed {
+            found.entry(row).or_default().push(position);
+        }
     }
     found
 }

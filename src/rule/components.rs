@@ -95,9 +95,10 @@ fn of(
             visible: Amount::default(),
             shadowed: Amount::default(),
         });
-        let (sum, all) = match atom.is_live() {
-            true => (&mut layer.visible, &mut visible),
-            false => (&mut layer.shadowed, &mut shadowed),
+        let (sum, all) = if atom.is_live() {
+            (&mut layer.visible, &mut visible)
+        } else {
+            (&mut layer.shadowed, &mut shadowed)
         };
         *sum += atom.amount();
         *all += atom.amount();

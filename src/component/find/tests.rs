@@ -154,3 +154,16 @@ fn packages_make_components_by_prefix() {
         assert!(found.contains(&row), "{row:?} in {found:?}");
     }
 }
+
+#[test]
+fn of_roots_in_one_another_the_outermost_counts() {
+    check(
+        "
+RUN x
+  opt/conda/condabin/conda 1
+  opt/conda/envs/a/condabin/conda 1
+  opt/conda-b/condabin/conda 1
+",
+        &[("conda-dist", "opt/conda", None), ("conda-dist", "opt/conda-b", None)],
+    );
+}

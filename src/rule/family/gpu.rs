@@ -193,7 +193,10 @@ fn framework(facts: &Facts<'_>) -> Vec<Candidate> {
         let package = facts.owners.package(*file).map(|id| facts.inventory.package(id));
         package.is_some_and(is_for_gpus) || is_library(*file)
     });
-    let files: Vec<AtomId> = files.collect();
+    let mut files: Vec<(AtomId, u32)> = files.map(|file| (file, CLOSE)).collect();
+    files.extend(toolkit(facts).into_iter().map(|file| (file, 0)));
+    files.sort_unstable_by_key(|(file, closeness)| (*file, std::cmp::Reverse(*closeness)));
+    files.dedup_by_key(|(file, _)| *file);
     if files.is_empty() {
         return Vec::new();
     }
@@ -205,10 +208,17 @@ fn framework(facts: &Facts<'_>) -> Vec<Candidate> {
             .name(names.join(", "))
             .and(" for GPUs is installed, and nothing says that the image uses one")
     };
-    let files = files.into_iter().map(|file| (file, CLOSE)).collect();
     let note = "The savings are the libraries for GPUs alone; what the build for CPUs has in their \
                 place is not counted.";
     vec![Candidate::new("", message, Claim::Files(files)).note(Phrase::words(note))]
+}
+
+/// What is visible of CUDA's own installation; rules that know its parts describe it more closely.
+fn toolkit(facts: &Facts<'_>) -> Vec<AtomId> {
+    let components = facts.components.iter().enumerate();
+    let of_cuda = components.filter(|(_, component)| component.id == "cuda-toolkit");
+    let files = of_cuda.flat_map(|(at, _)| facts.of_component(at)).copied();
+    files.filter(|file| facts.ledger.atom(*file).is_live()).collect()
 }
 
 /// Rather than by rules that look at packages one by one.
@@ -255,14 +265,18 @@ fn frameworks(inventory: &Inventory) -> Vec<String> {
 fn is_gpu_build(package: &Package) -> bool {
     let version = package.version.as_deref().unwrap_or_default();
     let build = package.build.as_deref().unwrap_or_default();
-    match (package.ecosystem, package.name.as_str()) {
-        (Ecosystem::Python, "torch") => version.contains("+cu"),
-        (Ecosystem::Python, "onnxruntime-gpu" | "tensorflow-gpu") => true,
-        (Ecosystem::Python, name) => name.starts_with("jax-cuda") || name.starts_with("cupy"),
-        (Ecosystem::Conda, "pytorch" | "libtorch" | "tensorflow-base" | "jaxlib") => {
-            build.starts_with("cuda")
-        }
-        (Ecosystem::Conda, "cudf" | "cuml" | "cupy") => true,
+    let name = package.name.as_str();
+    match package.ecosystem {
+        Ecosystem::Python => match name {
+            "torch" => version.contains("+cu"),
+            "onnxruntime-gpu" | "tensorflow-gpu" => true,
+            _ => name.starts_with("jax-cuda") || name.starts_with("cupy"),
+        },
+        Ecosystem::Conda => match name {
+            "cudf" | "cuml" | "cupy" => true,
+            "pytorch" | "libtorch" | "tensorflow-base" | "jaxlib" => build.starts_with("cuda"),
+            _ => false,
+        },
         _ => false,
     }
 }
@@ -324,6 +338,12 @@ RUN pip install torch
   usr/lib/python3/site-packages/torch/lib/libtorch_cpu.so 400_000_000
 ";
         check("gpu-build-of-framework", torch, &[900_000_000]);
+        let toolkit = "
+RUN apt-get install cuda-libraries-12-4
+  usr/local/cuda-12.4/version.json 9
+  usr/local/cuda-12.4/lib64/libcublas.so.12 500_000_000
+";
+        check("gpu-build-of-framework", toolkit, &[500_000_009]);
         // The image says that it is for GPUs.
         let told = format!("ENV NVIDIA_VISIBLE_DEVICES=all\n{torch}");
         check("gpu-build-of-framework", &told, &[]);
