@@ -8,6 +8,7 @@
 //! |---|---|
 //! | `etc/x 100` | a file of 100 bytes with a content of its own |
 //! | `etc/x 100 hash=a compressed=7 mode=755 uid=1 gid=2` | the same content as other `hash=a` |
+//! | `a.so 9000 elf=62,3,.text:5000:a,.debug_info:700` | an ELF file: machine, kind, sections (`a`: loaded) |
 //! | `etc/x = "text\n"` | a file with a content that is kept |
 //! | `etc/x = @dir/file` | the same with the content of a file of `testdata/` |
 //! | `etc/` | a directory |
@@ -22,7 +23,8 @@ use super::Ledger;
 use crate::filesystem::Filesystem;
 use crate::image::{Image, Layer, Origin, Runtime, Step};
 use crate::layer::{
-    Attributes, Capture, ContentHash, Hashing, Kind, Limits, Source, Toc, TocBuilder,
+    Attributes, Capture, ContentHash, Elf, ElfSection, Hashing, Kind, Limits, Source, Toc,
+    TocBuilder,
 };
 use crate::oci::{Digest, MediaType, Platform};
 
@@ -148,6 +150,7 @@ fn file(layer: &mut TocBuilder, line: &str) {
     let mut attributes = Attributes { mode: 0o644, ..Attributes::default() };
     let mut compressed = size.div_ceil(2);
     let mut hash = None;
+    let mut elf = None;
     for word in words {
         let (key, value) = word.split_once('=').expect("KEY=VALUE");
         match key {
@@ -156,6 +159,7 @@ fn file(layer: &mut TocBuilder, line: &str) {
             "mode" => attributes.mode = u16::from_str_radix(value, 8).unwrap(),
             "uid" => attributes.uid = value.parse().unwrap(),
             "gid" => attributes.gid = value.parse().unwrap(),
+            "elf" => elf = Some(executable(value)),
             _ => panic!("{line}"),
         }
     }
@@ -163,6 +167,22 @@ fn file(layer: &mut TocBuilder, line: &str) {
     let own = format!("{path} {size}");
     layer.entry(at).hash = Some(hashed(hash.unwrap_or(&own).as_bytes()));
     layer.entry(at).compressed = compressed;
+    layer.toc().elf.extend(elf.map(|elf| (at, elf)));
+}
+
+fn executable(text: &str) -> Elf {
+    let mut fields = text.split(',');
+    let mut number = || fields.next().unwrap().parse().expect("a number");
+    let (machine, kind) = (number(), number());
+    let section = |field: &str| {
+        let mut parts = field.split(':');
+        ElfSection {
+            name: parts.next().unwrap().into(),
+            size: parts.next().expect("a size").parse().unwrap(),
+            loaded: parts.next().is_some(),
+        }
+    };
+    Elf { machine, kind, wide: true, sections: fields.map(section).collect() }
 }
 
 fn document(layer: &mut TocBuilder, path: &str, content: &str) {

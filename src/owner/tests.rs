@@ -1,7 +1,6 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::component::Making;
 use crate::ledger::Documents;
 use crate::ledger::testing::image;
 
@@ -9,14 +8,9 @@ fn component(ledger: &Ledger, title: &str, root: &str) -> Component {
     Component {
         id: title.to_owned(),
         title: title.to_owned(),
-        about: String::new(),
         root: ledger.find(root.as_bytes()),
         version: Some(("7".to_owned(), "VERSION".to_owned())),
-        making: Making::Prebuilt,
-        packages: Vec::new(),
-        parts: Vec::new(),
-        slimmer: Vec::new(),
-        check: None,
+        ..Component::default()
     }
 }
 

@@ -18,6 +18,9 @@ const FAMILIES: &[&[Rule]] = &[
     family::left::CONTEXT,
     family::docs::RULES,
     family::suites::RULES,
+    family::comp::RULES,
+    family::gpu::RULES,
+    family::elf::RULES,
 ];
 
 static RULES: LazyLock<Vec<&'static Rule>> =

@@ -1,7 +1,9 @@
 //! All that rules may ask.
 
+use std::cell::OnceCell;
 use std::collections::HashMap;
 
+use super::components::{self, ComponentUsage};
 use super::needed::Uses;
 use super::paths::{self, Hit};
 use super::{Detect, Rule, Saving, rules};
@@ -29,6 +31,7 @@ pub struct Facts<'a> {
     pub(super) hits: HashMap<&'static str, Vec<Hit>>,
     /// What the image is known to use.
     pub(super) needed: Uses,
+    usage: OnceCell<(Vec<ComponentUsage>, Vec<Vec<AtomId>>)>,
 }
 
 impl<'a> Facts<'a> {
@@ -44,7 +47,22 @@ impl<'a> Facts<'a> {
         let hits = paths::hits(image, ledger);
         let caches: Vec<&str> = rules().iter().flat_map(|rule| cache_variables(rule)).collect();
         let needed = Uses::new(image, ledger, &caches);
-        Self { image, ledger, documents, inventory, components, owners, hits, needed }
+        let usage = OnceCell::new();
+        Self { image, ledger, documents, inventory, components, owners, hits, needed, usage }
+    }
+
+    /// What the components take, in their order.
+    pub fn component_usage(&self) -> &[ComponentUsage] {
+        &self.members().0
+    }
+
+    /// The stored files of a component, by its position.
+    pub(super) fn of_component(&self, component: usize) -> &[AtomId] {
+        self.members().1.get(component).map_or(&[], Vec::as_slice)
+    }
+
+    fn members(&self) -> &(Vec<ComponentUsage>, Vec<Vec<AtomId>>) {
+        self.usage.get_or_init(|| components::usage(self))
     }
 
     /// The step that made a layer.

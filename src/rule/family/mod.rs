@@ -7,3 +7,6 @@ pub(super) mod docs;
 pub(super) mod left;
 pub(super) mod py;
 pub(super) mod suites;
+pub(super) mod comp;
+pub(super) mod elf;
+pub(super) mod gpu;
