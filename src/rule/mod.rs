@@ -14,6 +14,7 @@ mod facts;
 mod family;
 mod finding;
 mod fix;
+mod packages;
 mod paths;
 mod severity;
 mod shares;
