@@ -89,13 +89,6 @@ impl Graph {
         self.named(self.before_and_not(&left))
     }
 
-    /// The packages that need one.
-    pub fn dependents(&self, package: PackageId) -> Vec<PackageId> {
-        let Some(node) = self.nodes.get(&package) else { return Vec::new() };
-        let needs = |from: &usize| self.depends[*from].contains(node);
-        (0..self.packages.len()).filter(needs).map(|from| self.packages[from]).collect()
-    }
-
     /// A shortest way from a root to a package, both included; empty for one that none leads to.
     pub fn way(&self, package: PackageId) -> Vec<PackageId> {
         let node = self.nodes.get(&package).copied();

@@ -6,10 +6,10 @@ use super::Saving;
 use super::packages::Packages;
 use super::paths::{self, Hit};
 use crate::component::Component;
+use crate::filesystem::Amount;
 use crate::image::{Image, Origin, Step};
 use crate::ledger::{AtomId, Documents, Ledger};
 use crate::owner::Owners;
-use crate::filesystem::Amount;
 use crate::package::{Ecosystem, Graph, Inventory, PackageId};
 
 /// What is known of one image.

@@ -1,3 +1,4 @@
 //! The rules, one file a family; each rule's test stands beside it.
 
 pub(super) mod cache;
+pub(super) mod pkg;
