@@ -74,6 +74,7 @@ fn instruction(image: &mut Image, line: &str, layers: usize) -> bool {
     let (verb, rest) = line.split_once(' ').unwrap_or((line, ""));
     let words = || rest.split(' ').map(str::to_owned).collect();
     let made = matches!(verb, "RUN" | "COPY" | "ADD");
+    let (shown, secrets) = crate::secrecy::hide(line);
     match verb {
         "ENV" => {
             let (name, value) = rest.split_once('=').expect("a variable");
@@ -87,8 +88,9 @@ fn instruction(image: &mut Image, line: &str, layers: usize) -> bool {
     }
     image.steps.push(Step {
         number: made.then_some(layers + 1),
-        instruction: line.to_owned(),
-        created_by: line.to_owned(),
+        instruction: shown.clone(),
+        created_by: shown,
+        secrets,
         empty: !made,
         layer: made.then_some(layers),
         ..Step::default()
