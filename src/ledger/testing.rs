@@ -8,7 +8,7 @@
 //! |---|---|
 //! | `etc/x 100` | a file of 100 bytes with a content of its own |
 //! | `etc/x 100 hash=a compressed=7 mode=755 uid=1 gid=2` | the same content as other `hash=a` |
-//! | `etc/x = "text\n"` | a file with a content that is kept |
+//! | `etc/x = "text\n"` | a file with a content that is kept, or a verdict of credentials |
 //! | `etc/` | a directory |
 //! | `a -> b`, `a => b` | a symbolic link, a hard link |
 //! | `-etc/x`, `-etc/*` | a whiteout, an opaque directory |
@@ -21,7 +21,7 @@ use super::Ledger;
 use crate::filesystem::Filesystem;
 use crate::image::{Image, Layer, Origin, Runtime, Step};
 use crate::layer::{
-    Attributes, Capture, ContentHash, Hashing, Kind, Limits, Source, Toc, TocBuilder,
+    Attributes, Capture, ContentHash, Hashing, Kind, Limits, Source, Toc, TocBuilder, credential,
 };
 use crate::oci::{Digest, MediaType, Platform};
 
@@ -170,7 +170,13 @@ fn document(layer: &mut TocBuilder, path: &str, content: &str) {
     let at = layer.add(path.as_bytes(), Kind::File, content.len() as u64, 0, attributes).unwrap();
     layer.entry(at).hash = Some(hashed(&content));
     layer.entry(at).compressed = (content.len() as u64).div_ceil(2);
-    layer.toc().captures.push(Capture { entry: at, head: content.into_bytes(), tail: Vec::new() });
+    let head = match credential(path.as_bytes()) {
+        Some(credential) => credential.verdict(content.as_bytes()),
+        None => content.into_bytes(),
+    };
+    if !head.is_empty() {
+        layer.toc().captures.push(Capture { entry: at, head, tail: Vec::new() });
+    }
 }
 
 fn hashed(text: &str) -> ContentHash {

@@ -2,3 +2,4 @@
 
 pub(super) mod cache;
 pub(super) mod pkg;
+pub(super) mod secret;
