@@ -25,6 +25,7 @@ pub use candidate::{Candidate, Claim, Phrase, Piece, Table, Value};
 pub use catalogue::{rule, rules};
 pub use claims::{Selection, findings, manifest_findings};
 pub use facts::Facts;
+pub use family::repro::{VersionKind, VersionRow, version_inventory};
 pub use finding::{Confidence, Finding, OriginSplit, PathShare, Saving, StepShare};
 pub use paths::Paths;
 pub use severity::{Bands, Severity};

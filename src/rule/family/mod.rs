@@ -2,4 +2,5 @@
 
 pub(super) mod cache;
 pub(super) mod pkg;
+pub(super) mod repro;
 pub(super) mod secret;
