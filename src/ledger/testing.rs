@@ -8,6 +8,7 @@
 //! |---|---|
 //! | `etc/x 100` | a file of 100 bytes with a content of its own |
 //! | `etc/x 100 hash=a compressed=7 mode=755 uid=1 gid=2` | the same content as other `hash=a` |
+//! | `etc/x 100 machine=62` | a shared library for that machine |
 //! | `etc/x = "text\n"` | a file with a content that is kept, or a verdict of credentials |
 //! | `etc/` | a directory |
 //! | `a -> b`, `a => b` | a symbolic link, a hard link |
@@ -21,7 +22,8 @@ use super::Ledger;
 use crate::filesystem::Filesystem;
 use crate::image::{Image, Layer, Origin, Runtime, Step};
 use crate::layer::{
-    Attributes, Capture, ContentHash, Hashing, Kind, Limits, Source, Toc, TocBuilder, credential,
+    Attributes, Capture, ContentHash, Elf, Hashing, Kind, Limits, Source, Toc, TocBuilder,
+    credential,
 };
 use crate::oci::{Digest, MediaType, Platform};
 
@@ -147,6 +149,7 @@ fn file(layer: &mut TocBuilder, line: &str) {
     let mut attributes = Attributes { mode: 0o644, ..Attributes::default() };
     let mut compressed = size.div_ceil(2);
     let mut hash = None;
+    let mut elf = None;
     for word in words {
         let (key, value) = word.split_once('=').expect("KEY=VALUE");
         match key {
@@ -154,6 +157,7 @@ fn file(layer: &mut TocBuilder, line: &str) {
             "compressed" => compressed = value.parse().unwrap(),
             "mode" => attributes.mode = u16::from_str_radix(value, 8).unwrap(),
             "uid" => attributes.uid = value.parse().unwrap(),
+            "machine" => elf = Some(value.parse().unwrap()),
             "gid" => attributes.gid = value.parse().unwrap(),
             _ => panic!("{line}"),
         }
@@ -162,6 +166,9 @@ fn file(layer: &mut TocBuilder, line: &str) {
     let own = format!("{path} {size}");
     layer.entry(at).hash = Some(hashed(hash.unwrap_or(&own)));
     layer.entry(at).compressed = compressed;
+    if let Some(machine) = elf {
+        layer.toc().elf.push((at, Elf { machine, kind: 3, wide: true, sections: Vec::new() }));
+    }
 }
 
 fn document(layer: &mut TocBuilder, path: &str, content: &str) {

@@ -2,5 +2,6 @@
 
 pub(super) mod cache;
 pub(super) mod pkg;
+pub(super) mod platform;
 pub(super) mod repro;
 pub(super) mod secret;
