@@ -185,7 +185,9 @@ pub fn fingerprint(value: &[u8]) -> Option<String> {
 /// Bits per byte, by how often each occurs.
 fn entropy(value: &[u8]) -> f64 {
     let mut counts = [0_u32; 256];
-    value.iter().for_each(|byte| counts[usize::from(*byte)] += 1);
+    for byte in value {
+        counts[usize::from(*byte)] += 1;
+    }
     let whole: f64 = counts.iter().map(|count| f64::from(*count)).sum();
     let parts = counts.iter().filter(|count| **count > 0).map(|count| f64::from(*count) / whole);
     parts.map(|part| -part * part.log2()).sum()

@@ -159,7 +159,9 @@ mod tests {
             edges in proptest::collection::vec((0_usize..14, 0_usize..14), 0..40),
         ) {
             let mut successors = vec![Vec::new(); 14];
-            edges.iter().for_each(|(from, to)| successors[*from].push(*to));
+            for (from, to) in &edges {
+                successors[*from].push(*to);
+            }
             let weights: Vec<u64> = (0..14).map(|node| 1 << node).collect();
             let sums = Dominators::new(&successors, 0).sums(&weights);
             let all = reached(&successors, None);

@@ -87,7 +87,9 @@ const HARMLESS: &[&str] = &[".pub", ".example", ".sample", ".template", ".dist",
 
 static PATTERNS: LazyLock<Patterns<Credential>> = LazyLock::new(|| {
     let mut patterns = Patterns::default();
-    ROWS.iter().for_each(|(row, credential)| patterns.add(row.as_bytes(), *credential));
+    for (row, credential) in ROWS {
+        patterns.add(row.as_bytes(), *credential);
+    }
     patterns
 });
 

@@ -159,7 +159,7 @@ COPY . .
     #[test]
     fn dev_dependencies() {
         let check = |packages: &str, expected: &[u64]| {
-            check_with("pkg-dev-dependencies", IMAGE, packages, expected)
+            check_with("pkg-dev-dependencies", IMAGE, packages, expected);
         };
         check(
             "npm ?jest 29 app/node_modules/jest dev=true

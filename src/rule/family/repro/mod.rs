@@ -151,6 +151,15 @@ fn download(word: &str) -> Option<(&'static str, String)> {
     parts().any(newest).then(|| (LATEST, url.to_owned()))
 }
 
+/// Whether a word is the name of a package, and not an option, a path, a variable or a URL.
+fn is_package(word: &str) -> bool {
+    let name = word.strip_prefix('@').unwrap_or(word);
+    let is_path = name.contains("://") || (name.contains('/') && name == word);
+    name.starts_with(|c: char| c.is_ascii_alphanumeric())
+        && !is_path
+        && !word.to_ascii_lowercase().ends_with(".whl")
+}
+
 /// Packages that a command installs without saying which version.
 fn packages<'a>(words: &[&'a str]) -> Vec<&'a str> {
     let Some(install) = words.iter().position(|word| matches!(*word, "install" | "i" | "add"))
@@ -201,13 +210,8 @@ fn packages<'a>(words: &[&'a str]) -> Vec<&'a str> {
         let value = std::mem::replace(&mut skip, takes.contains(word));
         let name = trimmed(word);
         let scoped = name.strip_prefix('@').unwrap_or(name);
-        let is_name = scoped.starts_with(|c: char| c.is_ascii_alphanumeric())
-            && !scoped.contains("://")
-            && !scoped.ends_with(".whl")
-            && !name.starts_with(['-', '.', '/', '$'])
-            && !(scoped.contains('/') && !name.starts_with('@'));
         let pinned = pins.iter().any(|pin| scoped.contains(pin));
-        if !value && is_name && !skip && !pinned && !TOOLS.contains(&name) {
+        if !value && !skip && !pinned && is_package(name) && !TOOLS.contains(&name) {
             found.push(name);
         }
     }

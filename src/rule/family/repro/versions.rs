@@ -33,8 +33,11 @@ pub enum VersionKind {
     Requested,
 }
 
+/// The name of a runtime, its packages, and variables that tell its version.
+type Runtime = (&'static str, &'static [(Ecosystem, &'static str)], &'static [&'static str]);
+
 /// Packages that are the runtimes of languages, and variables that tell their versions.
-const RUNTIMES: &[(&str, &[(Ecosystem, &str)], &[&str])] = &[
+const RUNTIMES: &[Runtime] = &[
     (
         "Python",
         &[
