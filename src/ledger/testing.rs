@@ -9,7 +9,7 @@
 //! | `etc/x 100` | a file of 100 bytes with a content of its own |
 //! | `etc/x 100 hash=a compressed=7 mode=755 uid=1 gid=2` | the same content as other `hash=a` |
 //! | `a.so 9000 elf=62,3,.text:5000:a,.debug_info:700` | an ELF file: machine, kind, sections (`a`: loaded) |
-//! | `etc/x = "text\n"` | a file with a content that is kept |
+//! | `etc/x = "text\n"` | a file with a content that is kept, or a verdict of credentials |
 //! | `etc/x = @dir/file` | the same with the content of a file of `testdata/` |
 //! | `etc/` | a directory |
 //! | `a -> b`, `a => b` | a symbolic link, a hard link |
@@ -24,7 +24,7 @@ use crate::filesystem::Filesystem;
 use crate::image::{Image, Layer, Origin, Runtime, Step};
 use crate::layer::{
     Attributes, Capture, ContentHash, Elf, ElfSection, Hashing, Kind, Limits, Source, Toc,
-    TocBuilder,
+    TocBuilder, credential,
 };
 use crate::oci::{Digest, MediaType, Platform};
 
@@ -79,6 +79,7 @@ fn instruction(image: &mut Image, line: &str, layers: usize) -> bool {
     let (verb, rest) = line.split_once(' ').unwrap_or((line, ""));
     let words = || rest.split(' ').map(str::to_owned).collect();
     let made = matches!(verb, "RUN" | "COPY" | "ADD");
+    let (shown, secrets) = crate::secrecy::hide(line);
     match verb {
         "ENV" => {
             let (name, value) = rest.split_once('=').expect("a variable");
@@ -92,8 +93,9 @@ fn instruction(image: &mut Image, line: &str, layers: usize) -> bool {
     }
     image.steps.push(Step {
         number: made.then_some(layers + 1),
-        instruction: line.to_owned(),
-        created_by: line.to_owned(),
+        instruction: shown.clone(),
+        created_by: shown,
+        secrets,
         empty: !made,
         layer: made.then_some(layers),
         ..Step::default()
@@ -194,7 +196,13 @@ fn document(layer: &mut TocBuilder, path: &str, content: &str) {
     let at = layer.add(path.as_bytes(), Kind::File, content.len() as u64, 0, attributes).unwrap();
     layer.entry(at).hash = Some(hashed(&content));
     layer.entry(at).compressed = (content.len() as u64).div_ceil(2);
-    layer.toc().captures.push(Capture { entry: at, head: content, tail: Vec::new() });
+    let head = match credential(path.as_bytes()) {
+        Some(credential) => credential.verdict(&content),
+        None => content,
+    };
+    if !head.is_empty() {
+        layer.toc().captures.push(Capture { entry: at, head, tail: Vec::new() });
+    }
 }
 
 fn hashed(content: &[u8]) -> ContentHash {

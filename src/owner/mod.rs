@@ -6,6 +6,8 @@ mod attribution;
 mod claims;
 mod places;
 #[cfg(test)]
+mod testing;
+#[cfg(test)]
 mod tests;
 
 use std::cmp::Reverse;

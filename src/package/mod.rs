@@ -13,6 +13,8 @@ pub mod fuzzing;
 mod java;
 mod julia;
 mod machine;
+mod dominators;
+mod graph;
 mod name;
 mod npm;
 mod python;
@@ -28,6 +30,7 @@ mod tex;
 mod text;
 mod vscode;
 
+pub use graph::Graph;
 pub use name::Ecosystem;
 pub use python::normalize_python_name;
 

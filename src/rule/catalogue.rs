@@ -21,6 +21,10 @@ const FAMILIES: &[&[Rule]] = &[
     family::comp::RULES,
     family::gpu::RULES,
     family::elf::RULES,
+    family::pkg::RULES,
+    family::secret::RULES,
+    family::platform::RULES,
+    family::repro::RULES,
 ];
 
 static RULES: LazyLock<Vec<&'static Rule>> =

@@ -5,13 +5,15 @@ use std::collections::HashMap;
 
 use super::components::{self, ComponentUsage};
 use super::needed::Uses;
+use super::packages::Packages;
 use super::paths::{self, Hit};
 use super::{Detect, Rule, Saving, rules};
 use crate::component::Component;
+use crate::filesystem::Amount;
 use crate::image::{Image, Origin, Step};
 use crate::ledger::{AtomId, Documents, Ledger};
 use crate::owner::Owners;
-use crate::package::Inventory;
+use crate::package::{Ecosystem, Graph, Inventory, PackageId};
 
 /// What is known of one image.
 pub struct Facts<'a> {
@@ -32,6 +34,7 @@ pub struct Facts<'a> {
     /// What the image is known to use.
     pub(super) needed: Uses,
     usage: OnceCell<(Vec<ComponentUsage>, Vec<Vec<AtomId>>)>,
+    packages: Packages,
 }
 
 impl<'a> Facts<'a> {
@@ -48,7 +51,19 @@ impl<'a> Facts<'a> {
         let caches: Vec<&str> = rules().iter().flat_map(|rule| cache_variables(rule)).collect();
         let needed = Uses::new(image, ledger, &caches);
         let usage = OnceCell::new();
-        Self { image, ledger, documents, inventory, components, owners, hits, needed, usage }
+        let packages = Packages::new(ledger, inventory, owners);
+        Self {
+            image,
+            ledger,
+            documents,
+            inventory,
+            components,
+            owners,
+            hits,
+            needed,
+            usage,
+            packages,
+        }
     }
 
     /// What the components take, in their order.
@@ -84,6 +99,21 @@ impl<'a> Facts<'a> {
         self.image.layers.get(layer).map_or(Origin::Unknown, |layer| layer.origin)
     }
 
+    /// The visible files that a package owns.
+    pub fn package_atoms(&self, package: PackageId) -> &[AtomId] {
+        self.packages.atoms(package)
+    }
+
+    /// What they cost.
+    pub fn package_bytes(&self, package: PackageId) -> Amount {
+        self.packages.amount(package)
+    }
+
+    /// Who needs whom among an ecosystem's installed packages.
+    pub fn graph(&self, ecosystem: Ecosystem) -> &Graph {
+        self.packages.graph(self.inventory, ecosystem)
+    }
+
     /// All bytes of the image.
     pub fn whole(&self) -> Saving {
         let compressed = u64::try_from(self.image.compressed()).unwrap_or(u64::MAX);
@@ -95,7 +125,7 @@ impl<'a> Facts<'a> {
 fn cache_variables(rule: &'static Rule) -> impl Iterator<Item = &'static str> {
     let env = match &rule.detect {
         Detect::Paths(paths) => paths.env,
-        Detect::Layers(_) | Detect::Manifest(_) => &[],
+        Detect::Layers(_) | Detect::Manifest(_) | Detect::Index(_) => &[],
     };
     env.iter().map(|variable| variable.split_once('/').map_or(*variable, |(name, _)| name))
 }

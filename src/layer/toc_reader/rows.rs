@@ -18,6 +18,7 @@ use serde::de::{DeserializeSeed, Error as _, IgnoredAny, MapAccess, SeqAccess, V
 use sha2::{Digest as _, Sha256};
 use twox_hash::XxHash3_64;
 
+use crate::layer::capture::Credential;
 use crate::layer::{
     Attributes, ContentHash, Error, ErrorKind, Hashing, Hold, Kind, OddityKind, Source, TocBuilder,
     capture,
@@ -87,6 +88,8 @@ pub(super) struct Wanted {
     pub digest: [u8; 32],
     /// Smaller ones first.
     pub rank: u8,
+    /// How it holds credentials, if it may.
+    pub credential: Option<Credential>,
 }
 
 /// What the rows gave.
@@ -189,12 +192,15 @@ impl Rows {
         if row.size == 0 {
             return Ok(());
         }
-        if self.captures && capture::is_listed(row.name.as_bytes()) {
+        let credential = capture::credential(row.name.as_bytes());
+        let is_wanted = credential.is_some() || capture::is_listed(row.name.as_bytes());
+        if self.captures && is_wanted {
             match digest.filter(|_| row.size <= capture::longest(row.name.as_bytes())) {
                 Some(digest) => {
-                    let rank = rank(&row.name);
+                    let rank = if credential.is_some() { LAST } else { rank(&row.name) };
                     self.held.add(2 * size_of::<Wanted>())?;
-                    self.wanted.push(Wanted { entry, size: row.size, digest, rank });
+                    let size = row.size;
+                    self.wanted.push(Wanted { entry, size, digest, rank, credential });
                 }
                 None => self.builder.toc().captures_dropped += 1,
             }
@@ -325,6 +331,9 @@ pub(super) fn kind(text: &str) -> Result<Kind, Error> {
 }
 
 /// What is fetched first when not all can be.
+/// What is read if anything is left.
+const LAST: u8 = 3;
+
 fn rank(name: &str) -> u8 {
     let name = name.trim_start_matches(['.', '/']);
     match name.rsplit('/').next() {

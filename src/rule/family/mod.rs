@@ -10,3 +10,7 @@ pub(super) mod suites;
 pub(super) mod comp;
 pub(super) mod elf;
 pub(super) mod gpu;
+pub(super) mod pkg;
+pub(super) mod platform;
+pub(super) mod repro;
+pub(super) mod secret;
