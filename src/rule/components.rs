@@ -149,7 +149,7 @@ fn observations(facts: &Facts<'_>, component: &Component, usage: &ComponentUsage
     }
     if !component.absent.is_empty() {
         let names = component.absent.join(", ");
-        found.push(Phrase::words("Left out already: ").name(names).and("."));
+        found.push(Phrase::words("It is there without: ").name(names).and("."));
     }
     if usage.layers.len() == 1 && usage.shadowed.bytes == 0 && usage.visible.bytes > 0 {
         found.push(Phrase::words("One layer stores it, and nothing of it twice."));
