@@ -93,8 +93,8 @@ impl Plan {
             };
             // Below the ceiling on captures, which is a size in memory.
             held.add(Capture::cost_of(usize::try_from(file.size).unwrap_or(usize::MAX)))?;
-            let head = unpack(file, pieces, &parts, format, request.memory)?;
-            contents.kept.push(Capture { entry: file.entry, head, tail: Vec::new() });
+            let content = unpack(file, pieces, &parts, format, request.memory)?;
+            contents.kept.push(Capture { entry: file.entry, head: content, tail: Vec::new() });
         }
         contents.kept.sort_by_key(|capture| capture.entry);
         contents.dropped = (all - contents.kept.len()) as u64;
