@@ -29,6 +29,7 @@
 //!
 //! - Bytes are bounded and verified before they mean anything. What cannot be verified (a part of
 //!   a blob) is marked as inferred.
+//! - What the layers of a run take of the memory together has one ceiling, [`layer::Memory`].
 //! - Compressed and uncompressed bytes never share a field or an addition; an unknown size is
 //!   `None` and prints as unknown, never as zero.
 //! - A credential is bound to its registry's origin and the token servers that

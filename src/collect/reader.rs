@@ -243,7 +243,7 @@ impl Reader {
             registry.small_blob(&repository, &ztoc, ceiling, what).await
         });
         let bytes = bytes.map_err(layer::Error::from)?;
-        let bytes = bytes.map_err(|error| Unlisted { error, kind: None })?;
+        let bytes = bytes.map_err(|error| Unlisted { error: error.into(), kind: None })?;
         Ok(read_ztoc(&bytes, request)?)
     }
 
@@ -299,7 +299,7 @@ impl Reader {
 
 /// Why a table of contents is not used.
 struct Unlisted {
-    error: Error,
+    error: Box<Error>,
     /// The class of what is wrong with the layer; `None` where the registry failed.
     kind: Option<layer::ErrorKind>,
 }
@@ -307,7 +307,7 @@ struct Unlisted {
 impl From<layer::Error> for Unlisted {
     fn from(error: layer::Error) -> Self {
         let kind = Some(error.kind());
-        Self { error: explain(error), kind }
+        Self { error: explain(error).into(), kind }
     }
 }
 

@@ -55,11 +55,6 @@ impl Memory {
         self.0.used.load(Ordering::Relaxed)
     }
 
-    /// Bytes that may be held besides.
-    pub fn left(&self) -> usize {
-        self.0.limit.saturating_sub(self.used())
-    }
-
     /// Waits until nobody else does what is counted only when it is done.
     pub fn turn(&self) -> MutexGuard<'_, ()> {
         self.0.turn.lock().unwrap_or_else(PoisonError::into_inner)
@@ -93,11 +88,6 @@ impl Hold {
         let bytes = bytes.min(self.bytes);
         shared.used.fetch_sub(bytes, Ordering::Relaxed);
         self.bytes -= bytes;
-    }
-
-    /// Bytes held.
-    pub fn bytes(&self) -> usize {
-        self.bytes
     }
 }
 
@@ -136,15 +126,15 @@ mod tests {
             assert_eq!(error.kind(), ErrorKind::Memory);
             assert!(error.hint().is_some_and(|hint| hint.contains("--limit memory=SIZE")));
         }
-        assert_eq!((memory.used(), memory.left(), second.bytes()), (100, 0, 40));
+        assert_eq!((memory.used(), second.bytes), (100, 40));
         first.give_back(10);
         second.add(10).unwrap();
         first.give_back(1000);
-        assert_eq!((memory.used(), first.bytes()), (50, 0));
+        assert_eq!((memory.used(), first.bytes), (50, 0));
         drop(second.clone());
         assert_eq!(memory.used(), 50);
         drop(second);
-        assert_eq!((memory.used(), memory.left()), (0, 100));
+        assert_eq!(memory.used(), 0);
     }
 
     #[test]
@@ -152,6 +142,6 @@ mod tests {
         let mut hold = Hold::default();
         hold.add(usize::MAX).unwrap();
         hold.add(usize::MAX).unwrap();
-        assert_eq!(hold.bytes(), 0);
+        assert_eq!(hold.bytes, 0);
     }
 }

@@ -342,7 +342,7 @@ fn what_a_layer_takes_is_counted_and_has_a_ceiling() {
     assert!((5000..7000).contains(&all), "{all}");
     let mut counted = toc.clone();
     counted.count(&memory).unwrap();
-    assert_eq!((counted.held.bytes(), toc.held.bytes(), memory.used()), (all, all, 2 * all));
+    assert_eq!(memory.used(), 2 * all);
     drop(counted);
     toc.drop_captures();
     assert!(memory.used() < all - 4096, "{}", memory.used());

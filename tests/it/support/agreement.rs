@@ -60,7 +60,7 @@ impl<'a> Agreement<'a> {
         self
     }
 
-    /// Expects the first run to warn, once, with these words.
+    /// Expects each run of `analyze` to warn, once, with these words.
     pub fn warning(self, words: &'a str) -> Self {
         Self { warning: Some(words), ..self }
     }
@@ -90,7 +90,7 @@ impl<'a> Agreement<'a> {
         for digest in digests(&extracted) {
             self.registry.lose_blob(digest);
         }
-        let again = asked.analyze(None);
+        let again = asked.analyze(asked.warning);
         assert_eq!(again["transferred"], 0, "a second run transfers nothing");
         asked.compare_listings(&sources);
         Found { sources, transferred, extracted }

@@ -25,7 +25,7 @@ use regsize::oci::Digest;
 use super::http::{Origin, Script, Server, lock};
 use super::image::Bundle;
 use super::reply::Reply;
-use super::token::{RunningTokenServer, Tokens};
+use super::token::{RunningTokenServer, SERVICE, Tokens};
 
 /// Content and behaviour of a registry.
 #[derive(Clone, Default)]
@@ -195,7 +195,7 @@ impl Registry {
 
     /// Asks for a token of this server.
     pub fn auth_bearer(self, tokens: &RunningTokenServer) -> Self {
-        self.auth_bearer_at(&tokens.realm(), tokens.service(), &tokens.tokens())
+        self.auth_bearer_at(&tokens.realm(), SERVICE, &tokens.tokens())
     }
 
     /// Asks for a token, naming any text as realm and service.

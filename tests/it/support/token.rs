@@ -18,6 +18,9 @@ use serde_json::{Value, json};
 use super::http::{Origin, Request, Server, lock};
 use super::reply::Reply;
 
+/// The service for challenges.
+pub(super) const SERVICE: &str = "test.service";
+
 /// The tokens of one server, shared with the registries that accept them.
 #[derive(Clone, Default)]
 pub struct Tokens(Arc<Mutex<Ledger>>);
@@ -218,11 +221,6 @@ impl RunningTokenServer {
     /// The URL for challenges.
     pub fn realm(&self) -> String {
         format!("{}/token", self.server.url())
-    }
-
-    /// The service for challenges.
-    pub fn service(&self) -> &str {
-        "test.service"
     }
 
     /// The tokens that registries accept.
