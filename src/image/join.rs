@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use super::{Image, Layer, Origin, Runtime, Uncompressed, history, time};
 use crate::oci::{Digest, Execution, ImageConfig, Manifest, Platform};
+use crate::secrecy::hide;
 
 /// What an image is made of.
 pub(crate) struct Parts<'a> {
@@ -61,7 +62,7 @@ impl Image {
             steps: joined.steps,
             base: None,
             runtime: runtime(&config.config),
-            labels: config.config.labels,
+            labels: without_secrets(config.config.labels),
             annotations: manifest.annotations.clone(),
             platform,
         };
@@ -69,6 +70,11 @@ impl Image {
             warnings.into_iter().map(|warning| format!("{}: {warning}", image.platform)).collect();
         (image, warnings)
     }
+}
+
+/// Labels are shown, and their URLs may have passwords.
+fn without_secrets(labels: BTreeMap<String, String>) -> BTreeMap<String, String> {
+    labels.into_iter().map(|(name, value)| (name, hide(&value).0)).collect()
 }
 
 fn runtime(config: &Execution) -> Runtime {
@@ -153,6 +159,12 @@ mod tests {
     fn an_image_without_layers_has_zero_bytes() {
         let (image, _) = join(0, "{}");
         assert_eq!((image.compressed(), image.uncompressed()), (0, Some(0)));
+    }
+
+    #[test]
+    fn passwords_in_labels_are_hidden() {
+        let config = r#"{"config":{"Labels":{"source":"https://x:y9z8@h.example/"}}}"#;
+        assert_eq!(join(0, config).0.labels["source"], "https://x:***@h.example/");
     }
 
     #[test]
