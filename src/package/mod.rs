@@ -160,15 +160,19 @@ impl Inventory {
         if ledger.atom_at(node).is_some_and(|atom| ledger.atom(atom).bytes > 0)
             && documents.at(ledger, node).is_none()
         {
-            self.note(ledger, node, "It was not kept, so its packages are not known.");
+            self.note(path, "It was not kept, so its packages are not known.");
         }
     }
 
-    /// Notes something about a record; no more than some number of times.
-    fn note(&mut self, ledger: &Ledger, record: NodeId, text: &str) {
+    /// Notes something about a record.
+    fn note_at(&mut self, ledger: &Ledger, record: NodeId, text: &str) {
+        self.note(&ledger.filesystem().path(record), text);
+    }
+
+    /// Notes something about the record at a path; no more than some number of times.
+    fn note(&mut self, path: &[u8], text: &str) {
         if self.notes.len() < MAX_NOTES {
-            let path = ledger.filesystem().path(record);
-            self.notes.push(Note { path, text: text.to_owned() });
+            self.notes.push(Note { path: path.to_vec(), text: text.to_owned() });
         }
     }
 

@@ -58,9 +58,9 @@ fn package(
     };
     if !record.is_complete {
         let text = "is too long to be read as a whole: some files go without an owner";
-        inventory.note(ledger, record.node, text);
+        inventory.note_at(ledger, record.node, text);
     } else if let Some(error) = error {
-        inventory.note(ledger, record.node, &format!("cannot be read as a whole: {error}"));
+        inventory.note_at(ledger, record.node, &format!("cannot be read as a whole: {error}"));
     }
     let mut resolver = Resolver::new(ledger, prefix);
     let listed = if found.files.is_empty() { &found.paths } else { &found.files };
@@ -68,7 +68,7 @@ fn package(
     let (files, outside) = resolver.finish();
     if outside > 0 {
         let text = format!("lists {outside} paths outside of the image, which are passed over");
-        inventory.note(ledger, record.node, &text);
+        inventory.note_at(ledger, record.node, &text);
     }
     let name = name.to_lowercase();
     let asked = found.requested || requests.is_some_and(|requests| requests.has(&name));

@@ -166,7 +166,7 @@ impl Sources<'_> {
         let stem = String::from_utf8_lossy(stem);
         let mut parts = stem.split('-');
         let Some(name) = name.or_else(|| word(parts.next()?)) else {
-            inventory.note(self.ledger, record.node, "names no distribution and is passed over");
+            inventory.note_at(self.ledger, record.node, "names no distribution and is passed over");
             return None;
         };
         if let Some(sections) =
@@ -269,10 +269,10 @@ fn take(
     let (files, outside) = resolver.finish();
     if outside > 0 {
         let text = format!("lists {outside} paths outside of the image, which are passed over");
-        inventory.note(ledger, list.node, &text);
+        inventory.note_at(ledger, list.node, &text);
     }
     if !list.is_complete {
-        inventory.note(
+        inventory.note_at(
             ledger,
             list.node,
             "is too long to be read as a whole: some files go without an owner",

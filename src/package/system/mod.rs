@@ -10,10 +10,11 @@ mod resolve;
 mod rpm;
 mod text;
 
-use super::{Dependency, Ecosystem, Inventory, Note, Package};
+use super::{Dependency, Ecosystem, Inventory, Package};
 use crate::ledger::{Documents, Ledger};
-#[cfg(test)]
-pub(crate) use resolve::Resolver;
+
+/// What to say of a database of which not all was read.
+const CUT: &str = "It is too long; some of its packages are not known.";
 
 /// Reads the databases.
 pub(super) fn read(ledger: &Ledger, documents: &Documents<'_>, inventory: &mut Inventory) {

@@ -1,4 +1,4 @@
-//! Rows of a table in an SQLite file, read from bytes.
+//! Rows of a table in a file of `SQLite`, read from bytes.
 //!
 //! Reads rows in the order of their ids, and of each row one column. No journals: what is only in a
 //! write-ahead log is not seen; no indexes, no tables without row ids. Each page is read once at
@@ -11,6 +11,8 @@ use std::borrow::Cow;
 const MAGIC: &[u8] = b"SQLite format 3\0";
 /// Where the first page's tree starts: behind the file's header.
 const FIRST: usize = 100;
+/// What a record counts at least: as much as keeping it takes.
+const LEAST: usize = 24;
 const LEAF: u8 = 0x0d;
 const INTERIOR: u8 = 0x05;
 
@@ -41,7 +43,7 @@ pub(in crate::package) fn column<'a>(
     records.into_iter().map(part).collect()
 }
 
-/// Whether bytes start as an SQLite file does.
+/// Whether bytes start as a file of `SQLite` does.
 pub(super) fn is_sqlite(bytes: &[u8]) -> bool {
     bytes.starts_with(MAGIC)
 }
@@ -131,7 +133,7 @@ impl<'f, 'a> Walk<'f, 'a> {
         let mut rest = page.get(cell..)?;
         let length = usize::try_from(varint(&mut rest)?).ok()?;
         varint(&mut rest)?;
-        self.left = self.left.checked_sub(length)?;
+        self.left = self.left.checked_sub(length.max(LEAST))?;
         let local = local(length, self.file.usable);
         let here = rest.get(..local)?;
         if local == length {

@@ -1,8 +1,9 @@
 use super::*;
 use crate::filesystem::NodeId;
 use crate::ledger::testing::image;
+use crate::package::Package;
 
-const IMAGE: &str = r#"
+const IMAGE: &str = r"
 RUN dnf install demo
   usr/bin/demo 4
   etc/demo.conf 4
@@ -14,7 +15,7 @@ RUN dnf install demo
 RUN dnf upgrade demo
   usr/bin/demo 5
   var/lib/rpm/rpmdb.sqlite = @rpm/rpmdb-upgraded.sqlite
-"#;
+";
 
 fn inventory(text: &str) -> (Ledger, Inventory) {
     let (_, ledger) = image(text);
@@ -44,7 +45,7 @@ fn databases_are_compared_layer_by_layer() {
     let demo = inventory.packages.iter().find(|package| package.name == "demo").unwrap();
     assert_eq!(demo.architecture.as_deref(), Some("noarch"));
     assert_eq!(demo.summary.as_deref(), Some("A tool to test with"));
-    let needs = |needs: &[super::super::Dependency]| -> Vec<String> {
+    let needs = |needs: &[crate::package::Dependency]| -> Vec<String> {
         needs.iter().map(|need| need.any.join("|")).collect()
     };
     assert!(needs(&demo.depends).contains(&"demo-libs".to_owned()), "{:?}", demo.depends);
