@@ -4,8 +4,8 @@ use std::collections::HashSet;
 
 use super::history::{History, by_node};
 use super::resolve::Resolver;
-use super::text::{lines, name_of, number, parts, some_text, text};
-use super::{Dependency, Ecosystem, Inventory, Package};
+use super::text::{MOST_NAMES, bounded, lines, name_of, number, parts, some_text, text};
+use super::{CUT, Dependency, Ecosystem, Inventory, Package};
 use crate::filesystem::NodeId;
 use crate::ledger::{Documents, Ledger};
 
@@ -31,11 +31,15 @@ pub(super) fn read(ledger: &Ledger, documents: &Documents<'_>, inventory: &mut I
         let mut history = History::default();
         let mut resolver = Resolver::new(ledger, root);
         for document in &versions {
-            let mut records: Vec<Record<'_>> =
-                parts(document, b"\n\n").into_iter().flat_map(records).collect();
+            let found = parts(document, b"\n\n").into_iter().flat_map(records);
+            let (mut records, is_all) = bounded(found, |record: &Record<'_>| &record.package);
+            let is_all = is_all && document.is_complete();
+            if !is_all {
+                inventory.note(&path, CUT);
+            }
             let packages =
                 records.iter_mut().map(|record| std::mem::take(&mut record.package)).collect();
-            history.state(document.layer, document.is_complete(), packages, |at, package| {
+            history.state(document.layer, is_all, packages, |at, package| {
                 package.location = root.to_vec();
                 package.files = records[at].nodes(&mut resolver);
             });
@@ -113,7 +117,7 @@ fn field(line: &[u8]) -> Option<(u8, &[u8])> {
 /// Names without versions; what must not be there is left out.
 fn names(value: &[u8]) -> impl Iterator<Item = String> {
     let words = value.split(u8::is_ascii_whitespace);
-    let words = words.filter(|word| !word.is_empty() && !word.starts_with(b"!"));
+    let words = words.filter(|word| !word.is_empty() && !word.starts_with(b"!")).take(MOST_NAMES);
     words.map(|word| text(name_of(word, b"<>=~@")))
 }
 

@@ -29,7 +29,7 @@ fn check(packages: impl Iterator<Item = Package>, bytes: &[u8]) {
 ///
 /// If more comes out than went in.
 pub fn dpkg_status(bytes: &[u8]) {
-    let records = dpkg::records(bytes);
+    let records: Vec<dpkg::Record<'_>> = dpkg::records(bytes).collect();
     let conffiles =
         records.iter().flat_map(dpkg::Record::conffiles).map(<[u8]>::len).sum::<usize>();
     assert!(conffiles <= bytes.len());

@@ -98,6 +98,9 @@ pub struct Inventory {
     pub notes: Vec<Note>,
 }
 
+/// What to say of a database of which not all was read.
+const CUT: &str = "It is too long; some of its packages are not known.";
+
 impl Inventory {
     /// Reads the records of all ecosystems.
     pub fn read(ledger: &Ledger, documents: &Documents<'_>) -> Self {
@@ -118,9 +121,12 @@ impl Inventory {
         if ledger.atom_at(node).is_some_and(|atom| ledger.atom(atom).bytes > 0)
             && documents.at(ledger, node).is_none()
         {
-            let text = "It was not kept, so its packages are not known.".to_owned();
-            self.notes.push(Note { path: path.to_vec(), text });
+            self.note(path, "It was not kept, so its packages are not known.");
         }
+    }
+
+    fn note(&mut self, path: &[u8], text: &str) {
+        self.notes.push(Note { path: path.to_vec(), text: text.to_owned() });
     }
 
     /// One package.

@@ -1,6 +1,6 @@
 //! The control files of dpkg: stanzas of fields, as `status` has them.
 
-use crate::package::text::{name_of, number, some_text, text};
+use crate::package::text::{MOST_NAMES, name_of, number, some_text, text};
 use crate::package::{Dependency, Ecosystem, Package};
 
 /// Consecutive fields that tell about one thing.
@@ -118,7 +118,7 @@ fn is_present(status: &[u8]) -> bool {
 
 /// What a field of needs lists, without versions and architectures.
 fn dependencies(field: &[u8]) -> impl Iterator<Item = Dependency> {
-    field.split(|byte| *byte == b',').filter_map(|need| {
+    field.split(|byte| *byte == b',').take(MOST_NAMES).filter_map(|need| {
         let names = need.split(|byte| *byte == b'|').map(|name| name_of(name, b"(:[<"));
         let any: Vec<String> = names.filter(|name| !name.is_empty()).map(text).collect();
         (!any.is_empty()).then_some(Dependency { any })
@@ -126,8 +126,8 @@ fn dependencies(field: &[u8]) -> impl Iterator<Item = Dependency> {
 }
 
 /// The packages of a control file whose files are there.
-pub(in crate::package) fn records(bytes: &[u8]) -> Vec<Record<'_>> {
-    stanzas(bytes).filter_map(|stanza| stanza.record()).collect()
+pub(in crate::package) fn records(bytes: &[u8]) -> impl Iterator<Item = Record<'_>> {
+    stanzas(bytes).filter_map(|stanza| stanza.record())
 }
 
 #[cfg(test)]
@@ -173,7 +173,7 @@ Status: install ok half-configured
 
     #[test]
     fn stanzas_become_packages() {
-        let found = records(STATUS.as_bytes());
+        let found: Vec<Record<'_>> = records(STATUS.as_bytes()).collect();
         let names: Vec<&str> = found.iter().map(|record| &*record.package.name).collect();
         assert_eq!(names, ["libc6", "bash", "adduser"]);
         let any = |names: &[&str]| Dependency {
@@ -207,8 +207,7 @@ Status: install ok half-configured
     #[test]
     fn broken_control_files_tell_what_they_can() {
         let check = |bytes: &[u8], expected: &[&str]| {
-            let names: Vec<String> =
-                records(bytes).into_iter().map(|record| record.package.name).collect();
+            let names: Vec<String> = records(bytes).map(|record| record.package.name).collect();
             assert_eq!(names, expected);
         };
         check(b"", &[]);

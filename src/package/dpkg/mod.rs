@@ -10,8 +10,8 @@ use std::collections::HashSet;
 use self::control::stanzas;
 use self::files::FileLists;
 use super::history::{History, by_node, versions};
-use super::text::parts;
-use super::{Inventory, Note, Package};
+use super::text::{bounded, parts};
+use super::{CUT, Inventory, Package};
 use crate::ledger::{Documents, Ledger};
 
 const STATUS: &[u8] = b"var/lib/dpkg/status";
@@ -40,14 +40,15 @@ fn read_status(
     let versions = versions(documents, ledger, STATUS);
     let mut history = History::default();
     for document in &versions {
-        let mut records: Vec<Record<'_>> =
-            parts(document, b"\n\n").into_iter().flat_map(records).collect();
-        if !document.is_complete() {
-            inventory.notes.push(cut(STATUS));
+        let found = parts(document, b"\n\n").into_iter().flat_map(records);
+        let (mut records, is_all) = bounded(found, |record: &Record<'_>| &record.package);
+        let is_all = is_all && document.is_complete();
+        if !is_all {
+            inventory.note(STATUS, CUT);
         }
         let packages = records.iter_mut().map(|record| std::mem::take(&mut record.package));
         let packages = packages.collect();
-        history.state(document.layer, document.is_complete(), packages, |at, package| {
+        history.state(document.layer, is_all, packages, |at, package| {
             package.files = lists.files(INFO, package, records[at].conffiles());
         });
     }
@@ -71,10 +72,7 @@ fn read_directory(
     for (node, versions) in by_node(within) {
         let mut history = History::default();
         for document in &versions {
-            let mut records = records(document.head);
-            records.truncate(1);
-            let packages = records.iter_mut().map(|record| std::mem::take(&mut record.package));
-            let packages = packages.collect();
+            let packages = records(document.head).take(1).map(|record| record.package).collect();
             history.state(document.layer, true, packages, |_, package| {
                 package.files =
                     lists.files_beside(STATUS_DIRECTORY, filesystem.name(node), document.layer);
@@ -84,11 +82,6 @@ fn read_directory(
         let hidden = versions.last().and_then(|document| document.hidden);
         inventory.packages.extend(history.finish(hidden));
     }
-}
-
-fn cut(path: &[u8]) -> Note {
-    let text = "It is too long to be kept; packages in its middle are not known.".to_owned();
-    Note { path: path.to_vec(), text }
 }
 
 /// Tells from apt's records which of the installed packages were asked for.

@@ -28,7 +28,7 @@ const LOCALIZED: u32 = 9;
 /// The flag of a file that the package owns but does not bring.
 const GHOST: u32 = 1 << 6;
 
-use crate::package::text::{some_text, text};
+use crate::package::text::{MOST_NAMES, some_text, text};
 use crate::package::{Dependency, Ecosystem, Package};
 
 /// A header: its index and what that points into.
@@ -59,6 +59,10 @@ impl<'a> Header<'a> {
         let found = self.find(tag).filter(|(kind, ..)| [STRING, STRINGS, LOCALIZED].contains(kind));
         let (_, count, data) = found.unwrap_or((STRINGS, 0, b""));
         data.split(|byte| *byte == 0).take(count)
+    }
+
+    fn names(self, tag: u32) -> impl Iterator<Item = &'a [u8]> {
+        self.strings(tag).take(MOST_NAMES)
     }
 
     fn string(self, tag: u32) -> Option<String> {
@@ -96,9 +100,9 @@ impl<'a> Header<'a> {
             section: self.string(GROUP).filter(|group| group != "Unspecified"),
             summary: self.string(SUMMARY),
             declared: self.size(),
-            depends: self.strings(REQUIRE_NAME).filter_map(need).collect(),
-            recommends: self.strings(RECOMMEND_NAME).filter_map(need).collect(),
-            provides: self.strings(PROVIDE_NAME).map(text).collect(),
+            depends: self.names(REQUIRE_NAME).filter_map(need).collect(),
+            recommends: self.names(RECOMMEND_NAME).filter_map(need).collect(),
+            provides: self.names(PROVIDE_NAME).map(text).collect(),
             ..Package::default()
         })
     }

@@ -12,7 +12,8 @@ use std::borrow::Cow;
 
 use super::history::{History, by_node};
 use super::resolve::Resolver;
-use super::{Inventory, Note, Package};
+use super::text::bounded;
+use super::{CUT, Inventory};
 use crate::ledger::{Document, Documents, Ledger};
 
 /// Where a root may have its database.
@@ -38,17 +39,17 @@ pub(super) fn read(ledger: &Ledger, documents: &Documents<'_>, inventory: &mut I
         let mut resolver = Resolver::new(ledger, root);
         for document in &versions {
             let Some(blobs) = blobs(document) else {
-                inventory.notes.push(note(&path, "It cannot be read; its packages are not known."));
+                inventory.note(&path, "It cannot be read; its packages are not known.");
                 continue;
             };
-            let headers: Vec<Header<'_>> =
-                blobs.iter().filter_map(|blob| Header::parse(blob)).collect();
-            let found: Vec<(Header<'_>, Package)> = headers
-                .into_iter()
-                .filter_map(|header| header.package().map(|package| (header, package)))
-                .collect();
+            let headers = blobs.iter().filter_map(|blob| Header::parse(blob));
+            let found = headers.filter_map(|header| Some((header, header.package()?)));
+            let (found, is_all) = bounded(found, |(_, package)| package);
+            if !is_all {
+                inventory.note(&path, CUT);
+            }
             let (headers, packages): (Vec<_>, Vec<_>) = found.into_iter().unzip();
-            history.state(document.layer, true, packages, |at, package| {
+            history.state(document.layer, is_all, packages, |at, package| {
                 package.location = root.to_vec();
                 let files = headers[at].files();
                 package.files =
@@ -77,18 +78,14 @@ fn note_others(ledger: &Ledger, directory: &str, inventory: &mut Inventory) {
         let path = format!("{directory}/{name}");
         if has_bytes(&path) {
             let text = "The format of this rpm database is not read, so its packages are not known and their files have no owner.";
-            inventory.notes.push(note(path.as_bytes(), text));
+            inventory.note(path.as_bytes(), text);
         }
     }
     let log = format!("{directory}/{NAME}-wal");
     if has_bytes(&log) {
         let text = "The last changes of the rpm database are in this log, which is not read.";
-        inventory.notes.push(note(log.as_bytes(), text));
+        inventory.note(log.as_bytes(), text);
     }
-}
-
-fn note(path: &[u8], text: &str) -> Note {
-    Note { path: path.to_vec(), text: text.to_owned() }
 }
 
 #[cfg(test)]

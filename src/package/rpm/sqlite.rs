@@ -11,6 +11,8 @@ use std::borrow::Cow;
 const MAGIC: &[u8] = b"SQLite format 3\0";
 /// Where the first page's tree starts: behind the file's header.
 const FIRST: usize = 100;
+/// What a record counts at least: as much as keeping it takes.
+const LEAST: usize = 24;
 const LEAF: u8 = 0x0d;
 const INTERIOR: u8 = 0x05;
 
@@ -131,7 +133,7 @@ impl<'f, 'a> Walk<'f, 'a> {
         let mut rest = page.get(cell..)?;
         let length = usize::try_from(varint(&mut rest)?).ok()?;
         varint(&mut rest)?;
-        self.left = self.left.checked_sub(length)?;
+        self.left = self.left.checked_sub(length.max(LEAST))?;
         let local = local(length, self.file.usable);
         let here = rest.get(..local)?;
         if local == length {

@@ -1,6 +1,7 @@
 use super::*;
 use crate::filesystem::NodeId;
 use crate::ledger::testing::image;
+use crate::package::Package;
 
 const IMAGE: &str = r#"
 RUN dnf install demo
@@ -44,7 +45,7 @@ fn databases_are_compared_layer_by_layer() {
     let demo = inventory.packages.iter().find(|package| package.name == "demo").unwrap();
     assert_eq!(demo.architecture.as_deref(), Some("noarch"));
     assert_eq!(demo.summary.as_deref(), Some("A tool to test with"));
-    let needs = |needs: &[super::super::Dependency]| -> Vec<String> {
+    let needs = |needs: &[crate::package::Dependency]| -> Vec<String> {
         needs.iter().map(|need| need.any.join("|")).collect()
     };
     assert!(needs(&demo.depends).contains(&"demo-libs".to_owned()), "{:?}", demo.depends);
