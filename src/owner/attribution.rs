@@ -66,15 +66,13 @@ impl<'a> Attribution<'a> {
         let mut owners = Vec::with_capacity(self.ledger.atoms().len());
         for id in self.ledger.ids() {
             let (node, layer) = self.birth(id);
-            owners.push(match self.lister(id, node, layer) {
-                Some(package) => of_package(package),
-                None => {
-                    if let Some(source) = source_of(self.ledger, filesystem, node) {
-                        compiled.push((id, source));
-                    }
-                    self.by_place(node, layer)
-                }
-            });
+            if let Some(package) = self.lister(id, node, layer) {
+                owners.push(of_package(package));
+                continue;
+            }
+            let source = source_of(self.ledger, filesystem, node);
+            compiled.extend(source.map(|source| (id, source)));
+            owners.push(self.by_place(node, layer));
         }
         for (id, source) in compiled {
             let layer = self.ledger.atom(id).layer;

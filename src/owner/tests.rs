@@ -50,9 +50,9 @@ fn assert_adds_up(ledger: &Ledger, owners: &Owners) {
     assert_eq!(visible.bytes, ledger.filesystem().visible().bytes);
     assert_eq!(all.bytes, ledger.filesystem().content());
     let mut again = owners.list.clone();
-    again.iter_mut().for_each(|owner| {
+    for owner in &mut again {
         (owner.visible, owner.shadowed) = (Amount::default(), Amount::default());
-    });
+    }
     for (id, atom) in ledger.ids().zip(ledger.atoms()) {
         let owner = &mut again[owners.of(id).0 as usize];
         *(if atom.is_live() { &mut owner.visible } else { &mut owner.shadowed }) += atom.amount();
@@ -220,35 +220,4 @@ fn line() -> impl Strategy<Value = String> {
         1 => Just("  var/lib/dpkg/status = \"Package: a\\nVersion: 1\\n\"".to_owned()),
         1 => Just("  var/lib/dpkg/info/a.list = \"/bin/a\\n/srv/x.py\\n\"".to_owned()),
     ]
-}
-
-/// A measurement: `cargo test --release -- --ignored --nocapture a_million`.
-#[test]
-#[ignore = "a measurement"]
-fn a_million_files() {
-    let mut text = "ADD rootfs /\n".to_owned();
-    let mut files = Vec::new();
-    for number in 0..1_000_000 {
-        let path = format!("usr/lib/some-{}/part-{}/file-{number}.py", number / 1000, number / 50);
-        text.push_str(&format!("  {path} 1\n"));
-        files.push(path);
-    }
-    let (image, ledger) = image(&text);
-    let start = std::time::Instant::now();
-    let packages = files.chunks(600).enumerate().map(|(number, files)| {
-        let mut resolver = crate::package::Resolver::new(&ledger, b"");
-        crate::package::Package {
-            name: number.to_string(),
-            files: files[..500.min(files.len())]
-                .iter()
-                .filter_map(|path| resolver.path(path.as_bytes()))
-                .collect(),
-            ..crate::package::Package::default()
-        }
-    });
-    let inventory = Inventory { packages: packages.collect(), notes: Vec::new() };
-    eprintln!("resolved in {:?}", start.elapsed());
-    let start = std::time::Instant::now();
-    let owners = Owners::attribute(&image, &ledger, &inventory, &[]);
-    eprintln!("{} owners in {:?}", owners.list.len(), start.elapsed());
 }

@@ -23,7 +23,9 @@ pub(super) struct Record<'a> {
 
 /// Reads what apk installed in any layer, in the root and in roots below it.
 pub(super) fn read(ledger: &Ledger, documents: &Documents<'_>, inventory: &mut Inventory) {
-    PLACES.iter().for_each(|place| inventory.note_missing(ledger, documents, place));
+    for place in PLACES {
+        inventory.note_missing(ledger, documents, place);
+    }
     for (node, versions) in by_node(documents.named(b"installed").iter()) {
         let path = ledger.filesystem().path(node);
         let root = PLACES.iter().find_map(|place| super::root_of(&path, place));

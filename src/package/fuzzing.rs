@@ -45,7 +45,7 @@ pub fn apk_installed(bytes: &[u8]) {
     check(apk::records(bytes).map(|record| record.package), bytes);
 }
 
-/// Reads bytes as an SQLite file with the table of rpm, and what it holds as headers.
+/// Reads bytes as a file of `SQLite` with the table of rpm, and what it holds as headers.
 ///
 /// # Panics
 ///
@@ -53,7 +53,9 @@ pub fn apk_installed(bytes: &[u8]) {
 pub fn rpm_sqlite(bytes: &[u8]) {
     let rows = column(bytes, b"Packages", 1).unwrap_or_default();
     assert!(rows.iter().map(|row| row.len()).sum::<usize>() <= bytes.len());
-    rows.iter().for_each(|row| rpm_header(row));
+    for row in &rows {
+        rpm_header(row);
+    }
 }
 
 /// Reads bytes as a header of rpm.

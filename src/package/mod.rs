@@ -16,8 +16,6 @@ mod rpm;
 mod text;
 
 pub use name::Ecosystem;
-#[cfg(test)]
-pub(crate) use resolve::Resolver;
 
 use crate::filesystem::{Hidden, NodeId};
 use crate::ledger::{Documents, Ledger};

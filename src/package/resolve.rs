@@ -5,7 +5,7 @@ use crate::layer::Kind;
 use crate::ledger::Ledger;
 
 /// Looks up paths of which many follow each other in one directory.
-pub(crate) struct Resolver<'a> {
+pub(super) struct Resolver<'a> {
     ledger: &'a Ledger,
     /// What paths start from, with a slash at its end unless it is empty.
     root: Vec<u8>,
@@ -15,7 +15,7 @@ pub(crate) struct Resolver<'a> {
 
 impl<'a> Resolver<'a> {
     /// Looks up paths below a directory.
-    pub(crate) fn new(ledger: &'a Ledger, root: &[u8]) -> Self {
+    pub(super) fn new(ledger: &'a Ledger, root: &[u8]) -> Self {
         let mut prefix = root.to_vec();
         if !root.is_empty() {
             prefix.push(b'/');
@@ -25,7 +25,7 @@ impl<'a> Resolver<'a> {
     }
 
     /// The node of what is not a directory; slashes around directory and name may be there or not.
-    pub(crate) fn file(&mut self, directory: &[u8], name: &[u8]) -> Option<NodeId> {
+    pub(super) fn file(&mut self, directory: &[u8], name: &[u8]) -> Option<NodeId> {
         let directory = directory.strip_prefix(b"/").unwrap_or(directory);
         if self.directory != directory {
             self.directory = directory.to_vec();
@@ -36,7 +36,7 @@ impl<'a> Resolver<'a> {
     }
 
     /// The same for a whole path.
-    pub(crate) fn path(&mut self, path: &[u8]) -> Option<NodeId> {
+    pub(super) fn path(&mut self, path: &[u8]) -> Option<NodeId> {
         let path = path.strip_suffix(b"/").unwrap_or(path);
         let (directory, name) = match path.iter().rposition(|byte| *byte == b'/') {
             Some(at) => (&path[..at], &path[at + 1..]),

@@ -1,4 +1,4 @@
-//! Packages of Red Hat, SUSE and their kin: the database of rpm where it is an SQLite file.
+//! Packages of Red Hat, SUSE and their kin: the database of rpm where it is a file of `SQLite`.
 //!
 //! Its older formats, Berkeley DB and `ndb`, are not read; a note says so.
 

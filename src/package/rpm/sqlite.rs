@@ -1,4 +1,4 @@
-//! Rows of a table in an SQLite file, read from bytes.
+//! Rows of a table in a file of `SQLite`, read from bytes.
 //!
 //! Reads rows in the order of their ids, and of each row one column. No journals: what is only in a
 //! write-ahead log is not seen; no indexes, no tables without row ids. Each page is read once at
@@ -43,7 +43,7 @@ pub(in crate::package) fn column<'a>(
     records.into_iter().map(part).collect()
 }
 
-/// Whether bytes start as an SQLite file does.
+/// Whether bytes start as a file of `SQLite` does.
 pub(super) fn is_sqlite(bytes: &[u8]) -> bool {
     bytes.starts_with(MAGIC)
 }

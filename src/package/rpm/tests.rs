@@ -3,7 +3,7 @@ use crate::filesystem::NodeId;
 use crate::ledger::testing::image;
 use crate::package::Package;
 
-const IMAGE: &str = r#"
+const IMAGE: &str = r"
 RUN dnf install demo
   usr/bin/demo 4
   etc/demo.conf 4
@@ -15,7 +15,7 @@ RUN dnf install demo
 RUN dnf upgrade demo
   usr/bin/demo 5
   var/lib/rpm/rpmdb.sqlite = @rpm/rpmdb-upgraded.sqlite
-"#;
+";
 
 fn inventory(text: &str) -> (Ledger, Inventory) {
     let (_, ledger) = image(text);
