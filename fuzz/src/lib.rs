@@ -7,12 +7,13 @@ use regsize::filesystem::fuzzing::merge;
 use regsize::layer::fuzzing::{
     codec, estargz, layer, path, tar_archives, tar_walker, zstd_chunked, ztoc,
 };
+use regsize::package::fuzzing::language_packages;
 
 /// A target: bytes that it must hold for, whatever they are.
 pub type Body = fn(&[u8]);
 
 /// The targets by name; their seeds are in `seeds/NAME`.
-pub const TARGETS: [(&str, Body); 9] = [
+pub const TARGETS: [(&str, Body); 10] = [
     ("tar_walker", tar_walker),
     ("tar_archives", tar_archives),
     ("layer", layer),
@@ -22,6 +23,7 @@ pub const TARGETS: [(&str, Body); 9] = [
     ("merge", merge),
     ("codec", codec),
     ("path", path),
+    ("language_packages", language_packages),
 ];
 
 /// The seeds of a target with their names, in the order of these.

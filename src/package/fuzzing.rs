@@ -57,7 +57,7 @@ pub fn language_packages(bytes: &[u8]) {
         let ledger = ledger(path, content, is_cut);
         let inventory = Inventory::read(&ledger, &Documents::new(&ledger));
         assert!(inventory == Inventory::read(&ledger, &Documents::new(&ledger)));
-        assert!(inventory.packages.is_sorted_by_key(|package| package.place()));
+        assert!(inventory.packages.is_sorted_by_key(super::Package::place));
         assert!(inventory.notes.len() <= MAX_NOTES);
         for package in &inventory.packages {
             assert!(!package.name.is_empty() && !package.name.contains(char::is_control));

@@ -138,6 +138,13 @@ pub(super) fn has(name: &[u8]) -> bool {
     rows.into_iter().flatten().any(|row| matches(row, path))
 }
 
+/// Whether a file on the list may be long, and means little without its middle.
+pub(super) fn is_long(name: &[u8]) -> bool {
+    let (parents, last) = split(name);
+    let parent = split(parents).1;
+    parent == b"conda-meta" || last == b"texlive.tlpdb"
+}
+
 /// Whether a file is an archive, by its name.
 pub(super) fn is_archive(name: &[u8]) -> bool {
     let extension = extension(split(name).1);

@@ -10,6 +10,8 @@ use super::Capture;
 
 /// Whole contents are kept up to this size.
 pub(super) const WHOLE: u64 = 4 << 20;
+/// Those that list the files of a package, or of very many, up to this one.
+const LONG: u64 = 32 << 20;
 /// Of larger ones on the list, this much of either end.
 const PART: u64 = 2 << 20;
 /// Of other files that are this large, the head is kept.
@@ -59,7 +61,8 @@ impl Plan {
             return None;
         }
         if list::has(name) {
-            let (head, tail) = if size <= WHOLE { (size, 0) } else { (PART, PART) };
+            let whole = if list::is_long(name) { LONG } else { WHOLE };
+            let (head, tail) = if size <= whole { (size, 0) } else { (PART, PART) };
             return Some(Self { head, tail, listed: true });
         }
         let tail = if size >= LARGE_ARCHIVE && list::is_archive(name) { TAIL } else { 0 };
@@ -162,6 +165,7 @@ mod tests {
         check("etc/os-release", 300, Some((300, 0)));
         check("var/lib/dpkg/status", WHOLE, Some((WHOLE, 0)));
         check("var/lib/dpkg/status", WHOLE + 1, Some((PART, PART)));
+        check("opt/conda/conda-meta/a-1-0.json", WHOLE + 1, Some((WHOLE + 1, 0)));
         check("usr/bin/tool", LARGE - 1, None);
         check("usr/bin/tool", LARGE, Some((HEAD, 0)));
         check("usr/bin/tool", 2 << 20, Some((HEAD, 0)));
