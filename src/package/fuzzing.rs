@@ -130,7 +130,7 @@ mod tests {
     fn bombs_are_harmless() {
         for kind in 0..RECORDS.len() {
             for bomb in ["[", "{\"a\":", "(", "\"", "a\n", ",", "../", " x\n", "[a]\n"] {
-                language_packages(&input(kind, bomb.repeat(50_000).as_bytes()));
+                language_packages(&input(kind, bomb.repeat(20_000).as_bytes()));
             }
         }
     }
