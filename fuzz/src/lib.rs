@@ -7,13 +7,14 @@ use regsize::filesystem::fuzzing::merge;
 use regsize::layer::fuzzing::{
     codec, estargz, layer, path, tar_archives, tar_walker, zstd_chunked, ztoc,
 };
+use regsize::package::fuzzing::language_packages;
 use regsize::package::system::fuzzing::{apk_installed, dpkg_status, rpm_header, rpm_sqlite};
 
 /// A target: bytes that it must hold for, whatever they are.
 pub type Body = fn(&[u8]);
 
 /// The targets by name; their seeds are in `seeds/NAME`.
-pub const TARGETS: [(&str, Body); 13] = [
+pub const TARGETS: [(&str, Body); 14] = [
     ("tar_walker", tar_walker),
     ("tar_archives", tar_archives),
     ("layer", layer),
@@ -27,6 +28,7 @@ pub const TARGETS: [(&str, Body); 13] = [
     ("apk_installed", apk_installed),
     ("rpm_sqlite", rpm_sqlite),
     ("rpm_header", rpm_header),
+    ("language_packages", language_packages),
 ];
 
 /// The seeds of a target with their names, in the order of these.

@@ -1,12 +1,12 @@
 //! PHP packages of Composer: `vendor/composer/installed.json`.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use serde::Deserialize;
-use serde::de::IgnoredAny;
 
 use crate::ledger::{Documents, Ledger};
 
+use super::keys::Keys;
 use super::records::{Record, named};
 use super::resolve::Resolver;
 use super::text::{dependencies, json, summary, word};
@@ -33,21 +33,7 @@ struct Entry {
     description: Option<String>,
     install_path: Option<String>,
     #[serde(default)]
-    require: Require,
-}
-
-/// An object, or an empty array as PHP writes an empty one.
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Require {
-    Names(BTreeMap<String, IgnoredAny>),
-    Other(IgnoredAny),
-}
-
-impl Default for Require {
-    fn default() -> Self {
-        Self::Other(IgnoredAny)
-    }
+    require: Keys,
 }
 
 /// Reads all directories of Composer.
@@ -80,22 +66,12 @@ fn add(ledger: &Ledger, record: &Record<'_>, installed: Installed, inventory: &m
             version: entry.version.as_deref().and_then(word),
             summary: entry.description.as_deref().and_then(summary),
             development: development.as_ref().map(|names| names.contains(&name)),
-            depends: dependencies(entry.require.names().filter(|name| is_package(name))),
+            depends: dependencies(entry.require.0.into_iter().filter(|name| is_package(name))),
             directories: directory.into_iter().collect(),
             files: Vec::new(),
             name: name.to_lowercase(),
             ..record.package(ledger, Ecosystem::Composer, vendor)
         });
-    }
-}
-
-impl Require {
-    fn names(self) -> impl Iterator<Item = String> {
-        match self {
-            Self::Names(names) => names,
-            Self::Other(_) => BTreeMap::new(),
-        }
-        .into_keys()
     }
 }
 

@@ -57,7 +57,7 @@ pub fn language_packages(bytes: &[u8]) {
         let ledger = ledger(path, content, is_cut);
         let inventory = Inventory::read(&ledger, &Documents::new(&ledger));
         assert!(inventory == Inventory::read(&ledger, &Documents::new(&ledger)));
-        assert!(inventory.packages.is_sorted_by_key(|package| package.place()));
+        assert!(inventory.packages.is_sorted_by_key(super::Package::place));
         assert!(inventory.notes.len() <= MAX_NOTES);
         for package in &inventory.packages {
             assert!(!package.name.is_empty() && !package.name.contains(char::is_control));
@@ -130,7 +130,7 @@ mod tests {
     fn bombs_are_harmless() {
         for kind in 0..RECORDS.len() {
             for bomb in ["[", "{\"a\":", "(", "\"", "a\n", ",", "../", " x\n", "[a]\n"] {
-                language_packages(&input(kind, bomb.repeat(50_000).as_bytes()));
+                language_packages(&input(kind, bomb.repeat(20_000).as_bytes()));
             }
         }
     }

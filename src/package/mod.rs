@@ -12,6 +12,7 @@ mod conda;
 pub mod fuzzing;
 mod java;
 mod julia;
+mod keys;
 mod machine;
 mod dominators;
 mod graph;

@@ -13,7 +13,7 @@ use super::{Ecosystem, Inventory, Package};
 /// Platforms and versions of the interface in one home.
 const MAX_INTERFACES: usize = 16;
 
-/// What a specification says, as far as it is written as RubyGems itself does.
+/// What a specification says, as far as it is written as `gem` itself does.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct Specification {
     name: Option<String>,

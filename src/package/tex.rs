@@ -31,7 +31,7 @@ pub(super) fn read(ledger: &Ledger, documents: &Documents<'_>, inventory: &mut I
             inventory.note_at(ledger, record.node, text);
         }
         entries(record.content, |entry| {
-            inventory.packages.extend(package(ledger, &record, &entry))
+            inventory.packages.extend(package(ledger, &record, &entry));
         });
     }
 }
@@ -42,7 +42,7 @@ fn package(ledger: &Ledger, record: &Record<'_>, entry: &Entry<'_>) -> Option<Pa
     for path in &entry.files {
         resolver.add(path.as_bytes());
     }
-    let depends = entry.depends.iter().filter(|name| !name.ends_with(".ARCH"));
+    let depends = entry.depends.iter().filter(|name| name.strip_suffix(".ARCH").is_none());
     Some(Package {
         name: word(entry.name)?,
         version: entry.version.or(entry.revision).and_then(word),

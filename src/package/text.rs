@@ -36,7 +36,7 @@ pub(super) fn dependencies(names: impl IntoIterator<Item = String>) -> Vec<Depen
 /// a value are joined to it.
 pub(super) fn fields(content: &[u8]) -> Vec<(&str, String)> {
     let mut fields: Vec<(&str, String)> = Vec::new();
-    for line in lines(content).take_while(|line| !line.trim().is_empty()) {
+    for line in lines(content).take_while(|line| !line.is_empty()) {
         if line.starts_with([' ', '\t']) {
             if let Some((_, value)) = fields.last_mut() {
                 value.push(' ');
@@ -66,8 +66,9 @@ mod tests {
 
     #[test]
     fn fields_end_with_the_paragraph_and_may_go_over_lines() {
-        let text = b"Name: a\r\nDepends: R (>= 3.5),\n\tmethods\nodd line\n: x\n\nName: b\n";
-        let expected = [("Name", "a"), ("Depends", "R (>= 3.5), methods"), ("", "x")];
+        let text =
+            b"Name: a\r\n        \r\nDepends: R (>= 3.5),\n\tmethods\nodd line\n: x\n\nName: b\n";
+        let expected = [("Name", "a "), ("Depends", "R (>= 3.5), methods"), ("", "x")];
         let found = fields(text);
         let found: Vec<_> = found.iter().map(|(key, value)| (*key, value.as_str())).collect();
         assert_eq!(found, expected);

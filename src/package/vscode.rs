@@ -1,13 +1,11 @@
 //! Extensions of VS Code and its kin: `extensions/PUBLISHER.NAME-VERSION/package.json`. Those that
 //! the editor itself brings are called otherwise and are not told.
 
-use std::collections::BTreeMap;
-
 use serde::Deserialize;
-use serde::de::IgnoredAny;
 
 use crate::ledger::{Documents, Ledger};
 
+use super::keys::Keys;
 use super::records::named;
 use super::text::{dependencies, json, summary, word};
 use super::{Ecosystem, Inventory, Package};
@@ -20,7 +18,7 @@ struct Manifest {
     version: String,
     display_name: Option<String>,
     description: Option<String>,
-    engines: BTreeMap<String, IgnoredAny>,
+    engines: Keys,
     #[serde(default)]
     extension_pack: Vec<String>,
     #[serde(default)]
@@ -59,7 +57,7 @@ pub(super) fn read(ledger: &Ledger, documents: &Documents<'_>, inventory: &mut I
 
 fn manifest(content: &[u8]) -> Option<Manifest> {
     let manifest: Manifest = serde_json::from_slice(json(content)).ok()?;
-    manifest.engines.contains_key("vscode").then_some(manifest)
+    manifest.engines.0.contains("vscode").then_some(manifest)
 }
 
 impl Manifest {

@@ -130,8 +130,9 @@ pub(super) fn has(name: &[u8]) -> bool {
 
 /// Whether a file of the list is a database of packages or a list of files, by its name.
 pub(super) fn is_database(name: &[u8]) -> bool {
-    let last = split(name).1;
-    DATABASES.contains(&last) || extension(last) == FILE_LIST
+    let (parents, last) = split(name);
+    let is_conda = split(parents).1 == b"conda-meta";
+    is_conda || DATABASES.contains(&last) || extension(last) == FILE_LIST
 }
 
 /// Whether a file is an archive, by its name.

@@ -190,6 +190,7 @@ mod tests {
         check("var/lib/dpkg/info/a.list", WHOLE + 1, Some((WHOLE + 1, 0)));
         check("var/lib/rpm/rpmdb.sqlite", WHOLE_DATABASE, Some((WHOLE_DATABASE, 0)));
         check("var/lib/rpm/rpmdb.sqlite", WHOLE_DATABASE + 1, Some((PART, PART)));
+        check("opt/conda/conda-meta/a-1-0.json", WHOLE + 1, Some((WHOLE + 1, 0)));
         check("usr/bin/tool", LARGE - 1, None);
         check("usr/bin/tool", LARGE, Some((HEAD, 0)));
         check("usr/bin/tool", 2 << 20, Some((HEAD, 0)));

@@ -53,9 +53,7 @@ fn package(
     let mut parts = stem.trim_end_matches(".json").rsplitn(3, '-');
     let (build, version, name) = (parts.next(), parts.next(), parts.next());
     // Other documents are in some of these directories.
-    let Some(name) = found.name.or_else(|| word(name?)).filter(|_| name.is_some()) else {
-        return None;
-    };
+    let name = found.name.or_else(|| word(name?)).filter(|_| name.is_some())?;
     if !record.is_complete {
         let text = "is too long to be read as a whole: some files go without an owner";
         inventory.note_at(ledger, record.node, text);

@@ -1,6 +1,6 @@
 use super::super::testing::{check, needs, one, paths, read};
 
-const IMAGE: &str = r##"
+const IMAGE: &str = r#"
 RUN conda install
   opt/conda/conda-meta/history = "==> x <==\n# update specs: ['numpy']\n"
   opt/conda/conda-meta/numpy-1.26.4-py312_0.json = "{\"build\":\"py312_0\",\"depends\":[\"python >=3.12\",\"__glibc >=2\",\"libblas 3.*\"],\"files\":[\"bin/f2py\",\"lib/python3.12/site-packages/numpy/a.py\",\"../../../../../x\"],\"name\":\"numpy\",\"paths_data\":{\"paths\":[{\"_path\":\"bin/f2py\",\"size_in_bytes\":5},{\"_path\":\"x\",\"size_in_bytes\":7}]},\"subdir\":\"linux-64\",\"version\":\"1.26.4\"}"
@@ -13,7 +13,7 @@ RUN conda install
   opt/conda/envs/x/bin/f2py => opt/conda/bin/f2py
 RUN conda update
   -opt/conda/conda-meta/python-3.12.0-h1_0_cpython.json
-"##;
+"#;
 
 #[test]
 fn records_of_every_prefix_are_packages() {

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Deserialize;
-use serde::de::IgnoredAny;
 
+use super::super::keys::Keys;
 use super::super::text::json;
 
 /// Which packages are for development, by their paths from the project on.
@@ -27,11 +27,11 @@ struct Entry {
     #[serde(default)]
     dev: bool,
     #[serde(default)]
-    dependencies: BTreeMap<String, IgnoredAny>,
+    dependencies: Keys,
     #[serde(default)]
-    dev_dependencies: BTreeMap<String, IgnoredAny>,
+    dev_dependencies: Keys,
     #[serde(default)]
-    optional_dependencies: BTreeMap<String, IgnoredAny>,
+    optional_dependencies: Keys,
 }
 
 impl Lock {
@@ -57,7 +57,7 @@ pub(super) fn read(content: &[u8]) -> Result<(Lock, Project), serde_json::Error>
     let mut raw: Raw = serde_json::from_slice(json(content))?;
     let project = raw.packages.remove("").map_or_else(Project::default, |root| {
         let names = [root.dependencies, root.dev_dependencies, root.optional_dependencies];
-        Project(names.into_iter().flat_map(BTreeMap::into_keys).collect())
+        Project(names.into_iter().flat_map(|names| names.0).collect())
     });
     let packages = raw.packages.into_iter();
     let lock = packages.map(|(path, entry)| (path, entry.dev)).collect();

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
+use super::super::keys::Keys;
 use super::super::text::{json, summary, word};
 
 /// What it says.
@@ -17,8 +18,6 @@ pub(super) struct Manifest {
     pub(super) optional: Vec<String>,
 }
 
-type Names = BTreeMap<String, IgnoredAny>;
-
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Raw {
@@ -29,11 +28,11 @@ struct Raw {
     #[serde(default)]
     description: Lenient<String>,
     #[serde(default)]
-    dependencies: Lenient<Names>,
+    dependencies: Keys,
     #[serde(default)]
-    optional_dependencies: Lenient<Names>,
+    optional_dependencies: Keys,
     #[serde(default)]
-    peer_dependencies: Lenient<Names>,
+    peer_dependencies: Keys,
     #[serde(default)]
     peer_dependencies_meta: Lenient<BTreeMap<String, Meta>>,
 }
@@ -70,18 +69,17 @@ impl<T> Lenient<T> {
 /// Reads one.
 pub(super) fn read(content: &[u8]) -> Result<Manifest, serde_json::Error> {
     let raw: Raw = serde_json::from_slice(json(content))?;
-    let names = |names: Lenient<Names>| names.value().unwrap_or_default().into_keys();
-    let optional: Vec<String> = names(raw.optional_dependencies).collect();
+    let optional = raw.optional_dependencies.0;
     let meta = raw.peer_dependencies_meta.value().unwrap_or_default();
     let is_optional = |name: &String| meta.get(name).is_some_and(|meta| meta.optional);
-    let peers = names(raw.peer_dependencies).filter(|name| !is_optional(name));
-    let depends = names(raw.dependencies).chain(peers);
+    let peers = raw.peer_dependencies.0.into_iter().filter(|name| !is_optional(name));
+    let depends = raw.dependencies.0.into_iter().chain(peers);
     Ok(Manifest {
         name: raw.name.value().as_deref().and_then(word),
         version: raw.version.value().as_deref().and_then(word),
         description: raw.description.value().as_deref().and_then(summary),
-        depends: depends.filter(|name| optional.binary_search(name).is_err()).collect(),
-        optional,
+        depends: depends.filter(|name| !optional.contains(name)).collect(),
+        optional: optional.into_iter().collect(),
     })
 }
 

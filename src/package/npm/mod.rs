@@ -10,7 +10,7 @@ use crate::ledger::{Documents, Ledger};
 
 use self::lock::{Lock, Project};
 use super::records::{Record, ancestors, named};
-use super::text::dependencies;
+use super::text::{dependencies, word};
 use super::{Ecosystem, Inventory, Package};
 
 /// What lock files say, by the directory of the project.
@@ -56,10 +56,13 @@ fn package(
         }
     };
     let path = path_in(ledger, record.parent, modules);
-    let Some(name) = manifest.name.or_else(|| super::text::word(&path)) else { return None };
+    let name = manifest.name.or_else(|| word(&path))?;
     let (requested, development) = locks.ask(ledger, record.parent, modules, &path);
+    // A package that is installed under another name answers to that.
+    let alias = word(&path).filter(|alias| *alias != name);
     Some(Package {
         name,
+        provides: alias.into_iter().collect(),
         version: manifest.version,
         summary: manifest.description,
         requested,

@@ -8,7 +8,7 @@ use super::name::normalize_python_name;
 /// Parentheses in parentheses.
 const MAX_DEPTH: usize = 16;
 
-/// What conditions ask for. The operating system is Linux, the interpreter CPython.
+/// What conditions ask for. The operating system is Linux, the interpreter `CPython`.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Environment {
     /// The version of Python, as `(3, 12)`.
@@ -28,7 +28,7 @@ pub(super) fn holds(
     }
     let mut parser = Parser { rest: marker, environment, extras };
     let value = parser.any(0)?;
-    parser.rest.trim().is_empty().then_some(value).flatten()
+    if parser.rest.trim().is_empty() { value.told() } else { None }
 }
 
 struct Parser<'a> {
@@ -46,35 +46,46 @@ enum Side<'a> {
     Unknown,
 }
 
+/// Whether a condition holds; in this order, the least of some is their conjunction, and the
+/// greatest their disjunction.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Truth {
+    No,
+    Unknown,
+    Yes,
+}
+
+impl Truth {
+    fn of(told: Option<bool>) -> Self {
+        told.map_or(Self::Unknown, |holds| if holds { Self::Yes } else { Self::No })
+    }
+
+    fn told(self) -> Option<bool> {
+        (self != Self::Unknown).then_some(self == Self::Yes)
+    }
+}
+
 impl<'a> Parser<'a> {
-    /// `None` where the text is not a condition; `Some(None)` for one that cannot be told.
-    fn any(&mut self, depth: usize) -> Option<Option<bool>> {
+    /// `None` where the text is not a condition.
+    fn any(&mut self, depth: usize) -> Option<Truth> {
         let mut value = self.all(depth)?;
         while self.word("or") {
             let other = self.all(depth)?;
-            value = match (value, other) {
-                (Some(true), _) | (_, Some(true)) => Some(true),
-                (Some(false), Some(false)) => Some(false),
-                _ => None,
-            };
+            value = value.max(other);
         }
         Some(value)
     }
 
-    fn all(&mut self, depth: usize) -> Option<Option<bool>> {
+    fn all(&mut self, depth: usize) -> Option<Truth> {
         let mut value = self.one(depth)?;
         while self.word("and") {
             let other = self.one(depth)?;
-            value = match (value, other) {
-                (Some(false), _) | (_, Some(false)) => Some(false),
-                (Some(true), Some(true)) => Some(true),
-                _ => None,
-            };
+            value = value.min(other);
         }
         Some(value)
     }
 
-    fn one(&mut self, depth: usize) -> Option<Option<bool>> {
+    fn one(&mut self, depth: usize) -> Option<Truth> {
         self.rest = self.rest.trim_start();
         if let Some(rest) = self.rest.strip_prefix('(') {
             if depth == MAX_DEPTH {
@@ -86,7 +97,7 @@ impl<'a> Parser<'a> {
             return Some(value);
         }
         let (left, operator, right) = (self.side()?, self.operator()?, self.side()?);
-        Some(self.compare(&left, operator, &right))
+        Some(Truth::of(self.compare(&left, operator, &right)))
     }
 
     fn word(&mut self, word: &str) -> bool {

@@ -252,7 +252,7 @@ impl Sources<'_> {
         }
         // A project in a directory of its own.
         if package.directories.len() == before
-            && path.iter().filter(|byte| **byte == b'/').count() > 1
+            && self.ledger.filesystem().parent(project) != NodeId::ROOT
         {
             package.directories.push(project);
         }
