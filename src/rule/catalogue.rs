@@ -5,7 +5,14 @@ use std::sync::LazyLock;
 use super::{Rule, family};
 
 /// The families, in the order of reports.
-const FAMILIES: &[&[Rule]] = &[family::waste::RULES, family::dup::RULES, family::cache::RULES];
+const FAMILIES: &[&[Rule]] = &[
+    family::waste::RULES,
+    family::dup::RULES,
+    family::cache::RULES,
+    family::layer::RULES,
+    family::blob::RULES,
+    family::base::RULES,
+];
 
 static RULES: LazyLock<Vec<&'static Rule>> =
     LazyLock::new(|| FAMILIES.iter().copied().flatten().collect());

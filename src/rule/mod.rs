@@ -16,6 +16,8 @@ mod family;
 mod finding;
 mod fix;
 mod paths;
+#[cfg(test)]
+mod properties;
 mod severity;
 mod shares;
 #[cfg(test)]
