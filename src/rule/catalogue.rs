@@ -7,6 +7,7 @@ use super::{Rule, family};
 /// The families, in the order of reports.
 const FAMILIES: &[&[Rule]] = &[
     family::waste::RULES,
+    family::dup::RULES,
     family::cache::SYSTEM,
     family::cache::PYTHON,
     family::cache::LANGUAGES,
@@ -18,11 +19,14 @@ const FAMILIES: &[&[Rule]] = &[
     family::left::CONTEXT,
     family::docs::RULES,
     family::suites::RULES,
-    family::comp::RULES,
-    family::gpu::RULES,
     family::elf::RULES,
+    family::gpu::RULES,
     family::pkg::RULES,
+    family::comp::RULES,
     family::secret::RULES,
+    family::layer::RULES,
+    family::blob::RULES,
+    family::base::RULES,
     family::platform::RULES,
     family::repro::RULES,
 ];

@@ -11,6 +11,7 @@ mod candidate;
 mod catalogue;
 mod claims;
 mod components;
+mod duplicates;
 mod facts;
 mod family;
 mod finding;
@@ -19,6 +20,8 @@ mod needed;
 mod packages;
 mod paths;
 mod purpose;
+#[cfg(test)]
+mod properties;
 mod severity;
 mod shares;
 #[cfg(test)]
@@ -28,6 +31,7 @@ pub use candidate::{Candidate, Claim, Phrase, Piece, Table, Value};
 pub use catalogue::{rule, rules};
 pub use claims::{Selection, findings, index_findings, manifest_findings};
 pub use components::{ComponentUsage, LayerUsage, PartUsage};
+pub use duplicates::{DuplicateGroup, Duplicates, duplicates};
 pub use facts::Facts;
 pub use family::repro::{VersionKind, VersionRow, version_inventory};
 pub use finding::{Confidence, Finding, OriginSplit, PathShare, Saving, StepShare};
