@@ -15,8 +15,16 @@ const FAMILIES: &[&[Rule]] = &[
     family::left::SOURCES,
     family::left::TRACES,
     family::left::CONTEXT,
-    family::docs::RULES,
+    family::docs::SYSTEM,
+    family::docs::TOOLS,
     family::suites::RULES,
+    family::web::RULES,
+    family::build::PACKAGES,
+    family::build::FILES,
+    family::build::SDK,
+    family::data::MODELS,
+    family::data::SAMPLES,
+    family::data::LARGE,
 ];
 
 static RULES: LazyLock<Vec<&'static Rule>> =

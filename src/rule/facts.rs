@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use super::needed::Uses;
 use super::paths::{self, Hit};
-use super::{Detect, Rule, Saving, rules};
+use super::{Detect, Risk, Rule, Saving, rules};
 use crate::component::Component;
 use crate::image::{Image, Origin, Step};
 use crate::ledger::{AtomId, Documents, Ledger};
@@ -73,11 +73,11 @@ impl<'a> Facts<'a> {
     }
 }
 
-/// The variables by which a rule finds directories.
+/// The variables that name a directory of nothing but what a rule takes as safe.
 fn cache_variables(rule: &'static Rule) -> impl Iterator<Item = &'static str> {
     let env = match &rule.detect {
-        Detect::Paths(paths) => paths.env,
-        Detect::Layers(_) | Detect::Manifest(_) => &[],
+        Detect::Paths(paths) if rule.risk == Risk::Safe => paths.env,
+        _ => &[],
     };
-    env.iter().map(|variable| variable.split_once('/').map_or(*variable, |(name, _)| name))
+    env.iter().copied().filter(|variable| !variable.contains('/'))
 }
