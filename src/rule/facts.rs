@@ -7,7 +7,7 @@ use super::components::{self, ComponentUsage};
 use super::needed::Uses;
 use super::packages::Packages;
 use super::paths::{self, Hit};
-use super::{Detect, Rule, Saving, rules};
+use super::{Detect, Risk, Rule, Saving, rules};
 use crate::component::Component;
 use crate::filesystem::Amount;
 use crate::image::{Image, Origin, Step};
@@ -121,11 +121,11 @@ impl<'a> Facts<'a> {
     }
 }
 
-/// The variables by which a rule finds directories.
+/// The variables that name a directory of nothing but what a rule takes as safe.
 fn cache_variables(rule: &'static Rule) -> impl Iterator<Item = &'static str> {
     let env = match &rule.detect {
-        Detect::Paths(paths) => paths.env,
-        Detect::Layers(_) | Detect::Manifest(_) | Detect::Index(_) => &[],
+        Detect::Paths(paths) if rule.risk == Risk::Safe => paths.env,
+        _ => &[],
     };
-    env.iter().map(|variable| variable.split_once('/').map_or(*variable, |(name, _)| name))
+    env.iter().copied().filter(|variable| !variable.contains('/'))
 }

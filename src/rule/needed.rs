@@ -23,14 +23,13 @@ pub(super) struct Needed {
 #[derive(Debug, Default)]
 pub(super) struct Uses {
     started: Vec<(u32, NodeId)>,
-    /// With the name of the variable, for rules that look for what it names.
     named: Vec<(u32, NodeId)>,
     /// Targets of links, with the positions of the links.
     linked: Vec<(u32, NodeId, u32)>,
 }
 
 impl Uses {
-    /// Looks at the config and at every link once. `caches` are variables that name caches.
+    /// Looks at the config and at every link once. `caches` are variables that name caches alone.
     pub(super) fn new(image: &Image, ledger: &Ledger, caches: &[&str]) -> Self {
         let place = |path: &str| {
             let node = ledger.find(path.as_bytes())?;

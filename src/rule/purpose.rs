@@ -101,11 +101,11 @@ pub(super) fn installs_through_apt(facts: &Facts<'_>) -> bool {
         .filter(|document| document.hidden.is_none())
         .any(|document| filesystem.name(filesystem.parent(document.node)) == b"bspm");
     let profiles = [&b"Rprofile"[..], b"Rprofile.site", b".Rprofile"];
-    let enables = |text: &[u8]| text.windows(12).any(|part| part == b"bspm::enable");
+    let has_call = |text: &[u8]| text.windows(12).any(|part| part == b"bspm::enable");
     let enabled = profiles
         .iter()
         .flat_map(|name| facts.documents.named(name))
-        .any(|document| document.hidden.is_none() && enables(document.head));
+        .any(|document| document.hidden.is_none() && has_call(document.head));
     library
         || enabled
         || facts.inventory.of(Ecosystem::Dpkg).any(|(_, package)| is_package(&package.name))

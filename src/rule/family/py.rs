@@ -120,9 +120,9 @@ fn stale_bytecode(facts: &Facts<'_>) -> Vec<Candidate> {
     let stale = "Bytecode of a Python that the image does not have, or without its source";
     let stale = candidate("", stale, compiled(facts, Use::Stale));
     let runtime = &facts.image.runtime;
-    let optimizes = runtime.env.contains_key("PYTHONOPTIMIZE")
+    let is_started_so = runtime.env.contains_key("PYTHONOPTIMIZE")
         || [" -O ", " -OO "].iter().any(|flag| starts_with_text(facts.image, flag));
-    let optimized = (!optimizes).then(|| compiled(facts, Use::Optimized));
+    let optimized = (!is_started_so).then(|| compiled(facts, Use::Optimized));
     let title = "Bytecode for Python started with -O, which nothing here does";
     let optimized = optimized.and_then(|files| candidate("optimized", title, files));
     stale.into_iter().chain(optimized.map(|found| found.risk(Risk::Test))).collect()

@@ -195,7 +195,9 @@ fn closeness(path: &[u8]) -> u32 {
 fn archives(facts: &Facts<'_>) -> Vec<(AtomId, Evidence)> {
     let ledger = facts.ledger;
     let mut in_use = Patterns::default();
-    IN_USE.iter().for_each(|pattern| in_use.add(pattern.as_bytes(), ()));
+    for pattern in IN_USE {
+        in_use.add(pattern.as_bytes(), ());
+    }
     let is_large = |file: &AtomId| ledger.atom(*file).bytes >= 1_000_000;
     let is_unpacked = |file: &AtomId| {
         let path = ledger.path(*file);
@@ -309,7 +311,8 @@ fn is_installer(facts: &Facts<'_>, node: NodeId) -> bool {
     let runners =
         ["usr/bin/wine", "usr/bin/wine64", "usr/bin/mono", "opt/wine-stable", "usr/lib/wine"];
     let is_android = name.ends_with(b".apk") && !shows_any(ledger, &["lib/apk", "usr/lib/apk"]);
-    !is_android && !(is_program && shows_any(ledger, &runners))
+    let runs_here = is_program && shows_any(ledger, &runners);
+    !(is_android || runs_here)
 }
 
 /// What is not known to be installed is not safe.

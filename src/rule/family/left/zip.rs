@@ -28,13 +28,13 @@ pub(super) fn members(tail: &[u8]) -> Vec<Member> {
 
 /// The first header after which another one, or the end of the directory, follows.
 fn first(tail: &[u8]) -> Option<usize> {
-    let starts = tail.windows(4).enumerate().filter(|(_, four)| *four == HEADER);
+    let mut starts = tail.windows(4).enumerate().filter(|(_, four)| *four == HEADER);
     let follows = |at: usize| {
         let length = read(tail.get(at..)?)?.1;
         let next = tail.get(at + length..at + length + 4)?;
         (next == HEADER || next == b"PK\x05\x06" || next == b"PK\x06\x06").then_some(at)
     };
-    starts.filter_map(|(at, _)| follows(at)).next()
+    starts.find_map(|(at, _)| follows(at))
 }
 
 /// The member of a header, if it has content, and the header's length.

@@ -1,0 +1,301 @@
+//! Packages for development, and compilers.
+
+use super::{BUILD, weighed};
+use crate::filesystem::NodeId;
+use crate::ledger::{AtomId, Ledger};
+use crate::package::{Ecosystem, Package};
+use crate::pattern::component_fits;
+use crate::rule::{Candidate, Claim, Detect, Facts, Phrase, Rule, Table, Value};
+
+pub(super) const RULES: &[Rule] = &[
+    Rule {
+        id: "build-dev-packages",
+        title: "Packages for development",
+        detect: Detect::Layers(development),
+        why: "They hold headers and what linkers read. Programs that are linked need the run-time \
+              packages alone.",
+        caution: "Some hold the plain name of a library (libx.so) that a program opens by that \
+                  name. Triton and torch.compile compile while they run. What the build pulled in \
+                  for the program has to be marked as manual before autoremove.",
+        check: "ldd {{program}}",
+        ..BUILD
+    },
+    Rule {
+        id: "build-compilers",
+        title: "Compilers, build systems and version control",
+        min: 20_000_000,
+        detect: Detect::Layers(compilers),
+        why: "Programs that are compiled do not need the compiler.",
+        caution: "Triton, torch.compile, Cython at run time and R packages from source compile \
+                  while they run; numba and Julia bring their own compiler.",
+        check: "ldd {{program}}",
+        ..BUILD
+    },
+];
+
+/// Packages that compile, by name.
+const COMPILERS: [&str; 48] = [
+    "gcc",
+    "gcc-*",
+    "g++",
+    "g++-*",
+    "gfortran",
+    "gfortran-*",
+    "cpp",
+    "cpp-*",
+    "clang",
+    "clang-*",
+    "libclang-*",
+    "llvm",
+    "llvm-*",
+    "cmake",
+    "cmake-data",
+    "ninja*",
+    "make",
+    "automake",
+    "autoconf",
+    "libtool",
+    "bison",
+    "flex",
+    "swig",
+    "patch",
+    "pkg-config",
+    "pkgconf*",
+    "bazel*",
+    "cargo",
+    "rustc",
+    "rust-*",
+    "golang*",
+    "go",
+    "dpkg-dev",
+    "fakeroot",
+    "build-essential",
+    "git",
+    "git-lfs",
+    "git-man",
+    "subversion",
+    "mercurial",
+    "gcc_impl_linux-*",
+    "gxx_impl_linux-*",
+    "gfortran_impl_linux-*",
+    "binutils*",
+    "sysroot_linux-*",
+    "kernel-headers_linux-*",
+    "llvmdev",
+    "clangdev",
+];
+
+/// Names among these that programs need: libraries of compilers, and their data.
+const LIBRARIES: [&str; 6] =
+    ["gcc-*-base", "libgcc*", "libclang-cpp*", "libclang1*", "ninja-ide*", "gcc-libs*"];
+
+/// Trees of compilers that no package manager knows: the directory, and names in it.
+const TREES: [(&str, &[&str]); 3] =
+    [("opt", &["gcc*", "llvm*", "cmake*"]), ("usr/lib", &["gcc"]), ("usr/local", &["cmake*"])];
+
+/// Files of a package for development are closer described by it than by any pattern.
+const CLOSENESS: u32 = 60;
+
+fn development(facts: &Facts<'_>) -> Vec<Candidate> {
+    let packages = facts.inventory.installed().map(|(_, package)| package);
+    let packages: Vec<&Package> =
+        packages.filter(|package| is_development(facts.ledger, package)).collect();
+    let words = "Packages with what only compilers and linkers read";
+    candidate(facts, words, &packages, &[]).into_iter().collect()
+}
+
+/// Whether a package is for development alone.
+fn is_development(ledger: &Ledger, package: &Package) -> bool {
+    let name = package.name.as_str();
+    match package.ecosystem {
+        Ecosystem::Dpkg => {
+            let section = package.section.as_deref().unwrap_or_default();
+            let section = section.rsplit('/').next().unwrap_or_default();
+            name.ends_with("-dev") || section == "libdevel"
+        }
+        Ecosystem::Apk => name.ends_with("-dev"),
+        Ecosystem::Rpm => name.ends_with("-devel") || name.ends_with("-headers"),
+        Ecosystem::Conda => is_mostly_headers(ledger, package),
+        _ => false,
+    }
+}
+
+/// Whether nearly all of a package are headers and what linkers read.
+fn is_mostly_headers(ledger: &Ledger, package: &Package) -> bool {
+    const MOST: u64 = 80;
+    let prefix = package.location.len();
+    let (mut all, mut development) = (0_u64, 0_u64);
+    for file in ledger.select(&package.files) {
+        let (path, bytes) = (ledger.path(file), ledger.atom(file).bytes);
+        let inner = path.get(prefix..).unwrap_or_default();
+        let inner = inner.strip_prefix(b"/").unwrap_or(inner);
+        let starts = [&b"include/"[..], b"lib/pkgconfig/", b"lib/cmake/", b"share/cmake/"];
+        all = all.saturating_add(bytes);
+        if inner.ends_with(b".a") || starts.iter().any(|start| inner.starts_with(start)) {
+            development = development.saturating_add(bytes);
+        }
+    }
+    all > 0 && development.saturating_mul(100) >= all.saturating_mul(MOST)
+}
+
+fn compilers(facts: &Facts<'_>) -> Vec<Candidate> {
+    let packages = facts.inventory.installed().map(|(_, package)| package);
+    let packages: Vec<&Package> = packages.filter(|package| is_compiler(package)).collect();
+    let trees = trees(facts);
+    let words = "Compilers and what goes with them";
+    candidate(facts, words, &packages, &trees).into_iter().collect()
+}
+
+fn is_compiler(package: &Package) -> bool {
+    let systems = [Ecosystem::Dpkg, Ecosystem::Apk, Ecosystem::Rpm, Ecosystem::Conda];
+    let is = |known: &[&str]| {
+        known.iter().any(|row| component_fits(row.as_bytes(), package.name.as_bytes()))
+    };
+    systems.contains(&package.ecosystem) && is(&COMPILERS) && !is(&LIBRARIES)
+}
+
+/// Trees of compilers that are visible.
+fn trees(facts: &Facts<'_>) -> Vec<NodeId> {
+    let ledger = facts.ledger;
+    let filesystem = ledger.filesystem();
+    let mut found = Vec::new();
+    for (directory, names) in TREES {
+        let Some(parent) = ledger.find(directory.as_bytes()) else { continue };
+        for child in filesystem.children(parent) {
+            let name = filesystem.name(child);
+            if names.iter().any(|row| component_fits(row.as_bytes(), name)) {
+                found.push(child);
+            }
+        }
+    }
+    let packages = facts.inventory.of(Ecosystem::Conda).map(|(_, package)| &package.location);
+    let mut prefixes: Vec<&Vec<u8>> = packages.collect();
+    prefixes.sort_unstable();
+    prefixes.dedup();
+    for prefix in prefixes {
+        for machine in ["x86_64", "aarch64"] {
+            let path = format!("/{machine}-conda-linux-gnu/sysroot");
+            found.extend(ledger.find(&[prefix.as_slice(), path.as_bytes()].concat()));
+        }
+    }
+    found
+}
+
+/// One candidate of packages and trees, with what each package costs.
+fn candidate(
+    facts: &Facts<'_>,
+    words: &'static str,
+    packages: &[&Package],
+    trees: &[NodeId],
+) -> Option<Candidate> {
+    let ledger = facts.ledger;
+    let nodes = |package: &Package| -> Vec<NodeId> {
+        package.files.iter().chain(&package.directories).copied().collect()
+    };
+    let mut rows: Vec<(u64, &str)> = packages
+        .iter()
+        .map(|package| (ledger.sum(ledger.select(&nodes(package))).bytes, package.name.as_str()))
+        .collect();
+    rows.sort_unstable_by(|a, b| b.0.cmp(&a.0).then(a.1.cmp(b.1)));
+    let all: Vec<NodeId> =
+        packages.iter().flat_map(|package| nodes(package)).chain(trees.iter().copied()).collect();
+    let files: Vec<(AtomId, u32)> =
+        ledger.select(&all).into_iter().map(|file| (file, CLOSENESS)).collect();
+    if files.is_empty() {
+        return None;
+    }
+    let names: Vec<&str> = rows.iter().map(|(_, name)| *name).take(20).collect();
+    let mut found = Candidate::new("", Phrase::words(words), Claim::Files(files));
+    if !names.is_empty() {
+        found = found.fill("dev_pkgs", names.join(" "));
+        let rows = rows.iter().take(20);
+        let row = |(bytes, name): &(u64, &str)| {
+            vec![Value::Text((*name).to_owned()), Value::Bytes(*bytes)]
+        };
+        found.table =
+            Some(Table { columns: vec!["Package", "Content"], rows: rows.map(row).collect() });
+    }
+    Some(weighed(facts, found))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::component::Component;
+    use crate::ledger::Documents;
+    use crate::ledger::testing::image;
+    use crate::owner::Owners;
+    use crate::package::Inventory;
+
+    /// What rules claim of an image in which packages own files; each is `NAME SECTION FILE…`.
+    fn check(
+        detect: fn(&Facts<'_>) -> Vec<Candidate>,
+        text: &str,
+        packages: &[&str],
+        expected: u64,
+    ) {
+        let (image, ledger) = image(text);
+        let documents = Documents::new(&ledger);
+        let package = |line: &&str| {
+            let words: Vec<&str> = line.split(' ').collect();
+            Package {
+                name: words[0].to_owned(),
+                section: Some(words[1].to_owned()),
+                files: words[2..].iter().filter_map(|path| ledger.find(path.as_bytes())).collect(),
+                ..Package::default()
+            }
+        };
+        let packages = packages.iter().map(package).collect();
+        let inventory = Inventory { packages, ..Inventory::default() };
+        let components: &[Component] = &[];
+        let owners = Owners::attribute(&image, &ledger, &inventory, components);
+        let facts = Facts::new(&image, &ledger, &documents, &inventory, components, &owners);
+        let files = detect(&facts).into_iter().flat_map(|found| match found.claim {
+            Claim::Files(files) => files,
+            _ => Vec::new(),
+        });
+        assert_eq!(ledger.sum(files.map(|(file, _)| file)).bytes, expected, "{text}");
+    }
+
+    const IMAGE: &str = "
+RUN apt-get install -y libx-dev gcc
+  usr/include/x.h 3_000_000
+  usr/lib/libx.a 4_000_000
+  usr/lib/libx.so.1 5_000_000
+  usr/bin/gcc 30_000_000
+  usr/lib/gcc/x86_64-linux-gnu/12/cc1 40_000_000
+";
+
+    #[test]
+    fn dev_packages() {
+        let packages = [
+            "libx-dev libdevel usr/include/x.h usr/lib/libx.a",
+            "libx1 libs usr/lib/libx.so.1",
+            "gcc devel usr/bin/gcc",
+        ];
+        check(development, IMAGE, &packages, 7_000_000);
+        check(development, IMAGE, &packages[1..], 0);
+    }
+
+    #[test]
+    fn compilers_and_their_trees() {
+        check(compilers, IMAGE, &["gcc devel usr/bin/gcc"], 70_000_000);
+        check(compilers, IMAGE, &["gcc-12-base libs usr/bin/gcc"], 40_000_000);
+        check(compilers, "RUN a\n  usr/bin/x 9_000_000\n", &["ld_impl_linux-64 x usr/bin/x"], 0);
+    }
+
+    #[test]
+    fn conda_packages_of_headers() {
+        let text =
+            "RUN a\n  c/include/x.h 9_000_000\n  c/lib/x.so 1_000_000\n  c/lib/y.so 8_000_000\n";
+        let (_, ledger) = image(text);
+        let package = |files: &[&str]| Package {
+            ecosystem: Ecosystem::Conda,
+            location: b"c".to_vec(),
+            files: files.iter().filter_map(|path| ledger.find(path.as_bytes())).collect(),
+            ..Package::default()
+        };
+        assert!(is_development(&ledger, &package(&["c/include/x.h", "c/lib/x.so"])));
+        assert!(!is_development(&ledger, &package(&["c/include/x.h", "c/lib/y.so"])));
+    }
+}
