@@ -15,7 +15,11 @@ use std::cmp::Reverse;
 use std::collections::BTreeSet;
 
 pub use analyze::{AnalysisOptions, analyze};
-pub use study::Study;
+pub use study::{
+    Attribution, Balance, Brought, ComponentUsage, Declared, DuplicateGroup, Duplicates, Group,
+    GroupShare, Identity, Milestone, Optimized, PackageUsage, PartUsage, Stage, Study, milestones,
+    optimized, saved,
+};
 pub use usage::{Sort, Usage, UsageError, UsageOptions, UsageRow, usage};
 
 use crate::filesystem::{Amount, Filesystem, Hidden, NodeId};

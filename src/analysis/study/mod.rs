@@ -1,0 +1,83 @@
+//! Whose the bytes of an image are, and what could be done about them.
+//!
+//! Plain data: paths and figures instead of positions in the filesystem, which is gone when a
+//! report is made. Bytes of the same files are told from several sides (packages, components,
+//! owners), which are never added to one another.
+
+mod attribution;
+mod balance;
+mod components;
+mod duplicates;
+mod plan;
+#[cfg(test)]
+mod tests;
+
+pub use attribution::{Attribution, Brought, Group, GroupShare, PackageUsage};
+pub use balance::{Balance, Declared, Identity};
+pub use components::{ComponentUsage, PartUsage};
+pub use duplicates::{DuplicateGroup, Duplicates};
+pub use plan::{Milestone, Optimized, Stage, milestones, optimized, saved};
+
+use super::AnalysisOptions;
+use crate::component;
+use crate::image::Image;
+use crate::ledger::{Documents, Ledger};
+use crate::owner::{Owner, Owners};
+use crate::package::Inventory;
+use crate::rule::{Facts, Finding, findings};
+
+/// Owners, packages, components and findings of one image.
+#[derive(Clone, Debug)]
+pub struct Study {
+    /// What is installed, and what was. The files of packages are left out.
+    pub inventory: Inventory,
+    /// What each package takes, in the order of the inventory.
+    pub packages: Vec<PackageUsage>,
+    /// Whose the stored files are; those of the most visible bytes first.
+    pub owners: Vec<Owner>,
+    /// The same by kind of owner and by layer.
+    pub attribution: Attribution,
+    /// The large tools, those of the most visible bytes first. One may be in another.
+    pub components: Vec<ComponentUsage>,
+    /// Visible files with the same content.
+    pub duplicates: Duplicates,
+    /// What the rules found, the most important first.
+    pub findings: Vec<Finding>,
+    /// What would be left.
+    pub optimized: Optimized,
+    /// The findings by how much of a build they change.
+    pub roadmap: Vec<Milestone>,
+    /// Sums that have to be the same, and whether they are.
+    pub balances: Vec<Balance>,
+    /// What packages say that they take, beside what they do.
+    pub declared: Vec<Declared>,
+}
+
+/// Studies an image of which all layers were read.
+pub(super) fn study(image: &Image, ledger: &Ledger, options: &AnalysisOptions) -> Study {
+    let documents = Documents::new(ledger);
+    let mut inventory = Inventory::read(ledger, &documents);
+    let components = component::find(image, ledger, &documents, &inventory, &options.knowledge);
+    let owners = Owners::attribute(image, ledger, &inventory, &components);
+    let facts = Facts::new(image, ledger, &documents, &inventory, &components, &owners);
+    let findings = findings(&facts, &options.selection);
+    let packages = attribution::packages(&inventory, &owners);
+    let study = Study {
+        attribution: Attribution::new(ledger, &inventory, &owners),
+        components: components::usage(&facts),
+        duplicates: Duplicates::find(ledger),
+        optimized: optimized(&findings, facts.whole()),
+        roadmap: milestones(&findings),
+        balances: balance::balances(image, ledger, &owners),
+        declared: balance::declared(&inventory, &packages),
+        findings,
+        packages,
+        owners: Vec::new(),
+        inventory: Inventory::default(),
+    };
+    for package in &mut inventory.packages {
+        package.files = Vec::new();
+        package.directories = Vec::new();
+    }
+    Study { owners: owners.list, inventory, ..study }
+}
