@@ -9,11 +9,15 @@
 
 mod analyze;
 mod files;
+mod finding;
+mod packages;
+mod rules;
+mod study;
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use super::encode::write_json;
 use super::inspect::{Failure, Outcome, origins_known, subtotal};
@@ -23,10 +27,15 @@ use crate::image::{
     Step,
 };
 use crate::oci::Digest;
+use crate::rule::{Finding, Selection, manifest_findings};
 
 pub use self::analyze::write_analyze_json;
+use self::analyze::{PathJson, text_and_bytes};
 pub(super) use self::files::write_files_failure;
 pub use self::files::write_files_json;
+use self::finding::FindingJson;
+pub(super) use self::packages::write_packages_json;
+pub(super) use self::rules::write_rules_json;
 
 const SCHEMA: &str = "regsize.inspect/1";
 
@@ -38,9 +47,9 @@ pub fn write_inspect_json(outcomes: &[Outcome], out: &mut dyn Write) -> io::Resu
     }
 }
 
-fn inspected(outcome: &Outcome) -> OutcomeJson<'_, ImageJson<'_>> {
+fn inspected(outcome: &Outcome) -> OutcomeJson<'_, InspectedJson<'_>> {
     OutcomeJson::new(SCHEMA, outcome, |inspection| {
-        let images = inspection.images.iter().map(ImageJson::new).collect();
+        let images = inspection.images.iter().map(InspectedJson::new).collect();
         InspectionJson::new(SCHEMA, inspection, images)
     })
 }
@@ -110,6 +119,12 @@ struct ImageJson<'a, S = SizesJson, L = LayerJson<'a>> {
     base: Option<BaseJson<'a>>,
     labels: &'a BTreeMap<String, String>,
     annotations: &'a BTreeMap<String, String>,
+}
+
+/// An image of which no layer was read, and what rules find that need none.
+struct InspectedJson<'a> {
+    image: &'a Image,
+    findings: Vec<Finding>,
 }
 
 #[derive(Serialize)]
@@ -232,6 +247,27 @@ impl<'a, I> InspectionJson<'a, I> {
             rate_limit: inspection.rate_limit.as_ref().map(RateLimitJson::new),
             warnings: &inspection.warnings,
         }
+    }
+}
+
+impl<'a> InspectedJson<'a> {
+    fn new(image: &'a Image) -> Self {
+        Self { image, findings: manifest_findings(image, &Selection::default()) }
+    }
+}
+
+impl Serialize for InspectedJson<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        #[derive(Serialize)]
+        struct WithFindings<'a> {
+            #[serde(flatten)]
+            image: ImageJson<'a>,
+            findings: Vec<FindingJson<'a>>,
+        }
+        let findings = self.findings.iter();
+        let findings = findings.map(|found| FindingJson::new(self.image, &[], None, found));
+        WithFindings { image: ImageJson::new(self.image), findings: findings.collect() }
+            .serialize(serializer)
     }
 }
 

@@ -7,7 +7,7 @@ use crate::report::document::{Piece, Text};
 use crate::report::words::step;
 
 /// The step that made a layer, as in `step 7`; without one, the layer.
-pub(super) fn step_name(image: &Image, layer: usize) -> Text {
+pub(in crate::report) fn step_name(image: &Image, layer: usize) -> Text {
     let made = image.layers.get(layer).and_then(|layer| step(image, layer));
     match made.and_then(|step| step.number) {
         Some(number) => Text::from("step ").with(Text::number(number)),

@@ -5,6 +5,7 @@
 
 mod attachments;
 mod base;
+mod findings;
 mod history;
 mod layers;
 mod platforms;
@@ -69,8 +70,10 @@ pub fn compose(inspection: &Inspection, options: &InspectOptions) -> Document {
     let options = *options;
     let mut sections = vec![summary(inspection)];
     sections.extend(platforms::section(inspection, options));
-    sections
-        .extend(detailed(inspection, options).iter().map(|image| image_section(image, options)));
+    for image in detailed(inspection, options) {
+        sections.push(image_section(image, options));
+        sections.extend(findings::section(image));
+    }
     sections.extend(attachments::section(inspection, options));
     sections.extend(closing(inspection, options.verbose));
     Document { title: Text::name(&*inspection.reference), sections }

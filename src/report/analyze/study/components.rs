@@ -6,9 +6,7 @@ use super::{Studied, section as titled};
 use crate::analysis::{ComponentUsage, PartUsage};
 use crate::component::Making;
 use crate::report::analyze::words::step_name;
-use crate::report::document::{
-    Block, Column, Fact, Mark, Overflow, Row, Section, Table, Text,
-};
+use crate::report::document::{Block, Column, Fact, Mark, Overflow, Row, Section, Table, Text};
 use crate::report::words::{phrase, step};
 use crate::rule::{Finding, Severity};
 
@@ -171,7 +169,10 @@ fn observations(studied: Studied<'_>, component: &ComponentUsage) -> Vec<Text> {
         if saves.is_empty() { text } else { text.with(": ").with(saves) }
     }));
     observations.extend(
-        component.slimmer.iter().map(|slimmer| Text::from("Smaller: ").with(Text::sentence(slimmer))),
+        component
+            .slimmer
+            .iter()
+            .map(|slimmer| Text::from("Smaller: ").with(Text::sentence(slimmer))),
     );
     observations
 }

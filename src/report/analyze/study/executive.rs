@@ -1,7 +1,7 @@
 //! The summary: figures of the whole, and what matters most in a few sentences.
 
-use super::words::{saves, share, unknown};
 use super::Studied;
+use super::words::{saves, share, unknown};
 use crate::analysis::ComponentUsage;
 use crate::filesystem::Amount;
 use crate::image::{Layer, Origin};
@@ -44,18 +44,30 @@ pub(super) fn short(studied: Studied<'_>) -> Option<Section> {
 fn rows(studied: Studied<'_>) -> Vec<Row> {
     let Studied { image, found, study } = studied;
     let optimized = study.optimized;
-    let mut rows = vec![
-        row("total", Text::bytes(studied.content()), Text::bytes(image.compressed()), layers(studied)),
-    ];
+    let mut rows = vec![row(
+        "total",
+        Text::bytes(studied.content()),
+        Text::bytes(image.compressed()),
+        layers(studied),
+    )];
     rows.extend([Origin::Base, Origin::Own].into_iter().filter_map(|origin| part(studied, origin)));
-    rows.push(amount("visible", found.visible, share(found.visible.bytes, studied.content()).with(" of the content")));
+    rows.push(amount(
+        "visible",
+        found.visible,
+        share(found.visible.bytes, studied.content()).with(" of the content"),
+    ));
     rows.push(amount("shadowed", found.shadowed, "stored but not shown".into()));
     rows.extend(study.components.first().map(|largest| {
         let what = name(largest).with(", ").with(share(largest.visible.bytes, studied.content()));
         amount("largest component", largest.visible, what)
     }));
     let duplicates = &study.duplicates;
-    rows.push(row("identical copies", Text::bytes(duplicates.bytes), unknown(), "all but one of each".into()));
+    rows.push(row(
+        "identical copies",
+        Text::bytes(duplicates.bytes),
+        unknown(),
+        "all but one of each".into(),
+    ));
     let safe = Saving {
         content: optimized.whole.content.saturating_sub(optimized.safe.content),
         compressed: optimized.whole.compressed.saturating_sub(optimized.safe.compressed),
@@ -105,7 +117,8 @@ fn part(studied: Studied<'_>, origin: Origin) -> Option<Row> {
     layers().next()?;
     let compressed: u128 = layers().map(|layer| u128::from(layer.compressed)).sum();
     let usage = |layer: &Layer| found.layers.get(layer.index).copied().flatten();
-    let content = layers().map(|layer| usage(layer).map(|usage| usage.content)).sum::<Option<u64>>();
+    let content =
+        layers().map(|layer| usage(layer).map(|usage| usage.content)).sum::<Option<u64>>();
     let (metric, what) = match origin {
         Origin::Base => ("base image", base(studied)),
         _ => ("own steps", Text::count(layers().count(), "layer", "layers")),

@@ -17,8 +17,8 @@ mod plan;
 mod stages;
 mod words;
 
-pub(in crate::report) use self::findings::{ROW_COLUMNS, finding_row, is_shown, table as finding_table};
-pub(in crate::report) use self::words::{group_name, language};
+use self::findings::is_shown;
+pub(in crate::report) use self::words::language;
 
 use super::Subject;
 use crate::analysis::{ImageAnalysis, Study};
@@ -51,7 +51,11 @@ impl<'a> Studied<'a> {
 
 /// What comes before the layers.
 pub(super) fn opening(studied: Studied<'_>, full: bool) -> Vec<Section> {
-    if full { vec![executive::section(studied)] } else { executive::short(studied).into_iter().collect() }
+    if full {
+        vec![executive::section(studied)]
+    } else {
+        executive::short(studied).into_iter().collect()
+    }
 }
 
 /// What a short report has after the layers.
@@ -62,8 +66,8 @@ pub(super) fn short(studied: Studied<'_>, top: usize) -> Vec<Section> {
     sections.extend(findings::short(studied, top));
     sections.extend(findings::quick_wins(studied));
     sections.push(plan::optimized(studied));
-    let more = Text::from("--full shows all of it, --format markdown writes a report")
-        .styled(Style::Dim);
+    let more =
+        Text::from("--full shows all of it, --format markdown writes a report").styled(Style::Dim);
     sections.push(Section { heading: Text::default(), blocks: vec![Block::Paragraph(more)] });
     sections
 }

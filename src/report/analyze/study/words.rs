@@ -92,7 +92,8 @@ pub(super) fn making(making: Making) -> &'static str {
 /// Whose layers a finding's bytes are in.
 pub(super) fn origin(finding: &Finding) -> Text {
     let split = finding.origins;
-    let parts = [(Origin::Own, split.own), (Origin::Base, split.base), (Origin::Unknown, split.unknown)];
+    let parts =
+        [(Origin::Own, split.own), (Origin::Base, split.base), (Origin::Unknown, split.unknown)];
     let named = parts.into_iter().filter(|(_, saving)| *saving != Saving::default());
     Text::joined(
         named.map(|(origin, _)| match origin {
@@ -141,7 +142,7 @@ pub(super) fn owner_name(studied: Studied<'_>, owner: OwnerId) -> Text {
 }
 
 /// A group of owners.
-pub(in crate::report) fn group_name(group: Group) -> &'static str {
+pub(super) fn group_name(group: Group) -> &'static str {
     match group {
         Group::Packages(ecosystem) => ecosystem.as_str(),
         Group::PackageDatabase => "package databases",
