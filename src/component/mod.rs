@@ -1,21 +1,49 @@
 //! Components: the large tools that a maintainer would name, found by the paths, packages and
 //! installers that give them away.
 //!
-//! What is known of them is data (`knowledge.json`), which a user's file may extend.
+//! What is known of them is data, `knowledge.json`, which a user's file may extend
+//! ([`Knowledge::with`]). It has an object with `components`, each with:
+//!
+//! | field | what it is |
+//! |---|---|
+//! | `id`, `title`, `about` | its name here, in reports, and what it is in one line |
+//! | `making` | `prebuilt`, `compiled` or `packages`, see [`Making`] |
+//! | `signatures` | what gives its root away: `all` and `any` are paths below it, `at` is a pattern of the root itself, `least` content bytes that it has |
+//! | `versions` | where a version is told, the first that is there counts: `file` (with `text` around `{version}`, or a pointer `json`), `directory`, `below`, `package`, `history` |
+//! | `installers` | patterns of words in commands that install it |
+//! | `env` | variables that images with it set |
+//! | `packages` | packages that it is made of, as `conda:libgdal*` |
+//! | `parts` | `name`, `paths` below the root, `except`, `role`, `risk`, `needed_by`; see [`Part`] |
+//! | `slimmer` | builds that are known to be smaller, one sentence each |
+//! | `check` | a command that shows that it works |
+//! | `optional` | whether images rarely exist for it |
+//! | `yields` | whether another component at the same root is the better name |
+//! | `audience` | whom it is for: `gpu`, `ide`, `gui`, `spatial` |
+//!
+//! Patterns are those of [`crate::pattern`]; in a signature `*` stands for one name alone.
+//!
+//! A directory that many tools share (`usr`, `usr/local`, `home`) is no root: what was installed
+//! there without a package manager cannot be told apart, and is not found.
+
+mod find;
+mod knowledge;
+mod parts;
+mod version;
+
+use serde::Deserialize;
 
 use crate::filesystem::NodeId;
-use crate::image::Image;
-use crate::ledger::{Documents, Ledger};
-use crate::package::{Inventory, PackageId};
+use crate::package::PackageId;
 
-/// What is known of components.
-#[derive(Clone, Debug, Default)]
-pub struct Knowledge {}
+pub use find::find;
+pub use knowledge::{Knowledge, KnowledgeError};
 
 /// Whether a step that builds a component can be left behind in a builder stage.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Making {
     /// Unpacked from an archive as it is: a builder stage saves nothing by itself.
+    #[default]
     Prebuilt,
     /// Compiled in the image.
     Compiled,
@@ -24,7 +52,7 @@ pub enum Making {
 }
 
 /// A component of an image.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Component {
     /// The id in the knowledge base, as `freesurfer`.
     pub id: String,
@@ -42,10 +70,20 @@ pub struct Component {
     pub packages: Vec<PackageId>,
     /// Its trimmable parts.
     pub parts: Vec<Part>,
+    /// Names of trimmable parts that it could have and does not.
+    pub absent: Vec<String>,
     /// Builds that are known to be smaller, one sentence each.
     pub slimmer: Vec<String>,
     /// A command that shows that it works.
     pub check: Option<String>,
+    /// The steps whose commands install it, by their positions in the image.
+    pub steps: Vec<usize>,
+    /// Whether images rarely exist for it.
+    pub optional: bool,
+    /// Variables that images with it set.
+    pub env: Vec<String>,
+    /// Whom it is for: `gpu`, `ide`, `gui`, `spatial`.
+    pub audience: Option<String>,
 }
 
 /// A part of a component.
@@ -63,14 +101,13 @@ pub struct Part {
     pub nodes: Vec<NodeId>,
 }
 
-/// Finds the components of an image, the largest first.
-pub fn find(
-    image: &Image,
-    ledger: &Ledger,
-    documents: &Documents<'_>,
-    inventory: &Inventory,
-    knowledge: &Knowledge,
-) -> Vec<Component> {
-    let _ = (image, ledger, documents, inventory, knowledge);
-    Vec::new()
+impl Making {
+    /// The word used in reports and JSON.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Prebuilt => "prebuilt",
+            Self::Compiled => "compiled",
+            Self::Packages => "packages",
+        }
+    }
 }

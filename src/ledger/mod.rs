@@ -183,6 +183,29 @@ impl Ledger {
         self.tree.order()
     }
 
+    /// A visible node and the visible ones below it, in the order of [`Self::tree`].
+    pub fn below(&self, node: NodeId) -> &[NodeId] {
+        let Some((start, end)) = self.tree.range(node) else { return &[] };
+        self.tree.order().get(start as usize..end as usize).unwrap_or_default()
+    }
+
+    /// Calls `visit` for each visible node below another with the components of its path from
+    /// there, directories before what is in them, and whether it is a directory.
+    pub fn for_each_below(&self, root: NodeId, mut visit: impl FnMut(NodeId, &[&[u8]], bool)) {
+        let mut open: Vec<NodeId> = Vec::new();
+        let mut components: Vec<&[u8]> = Vec::new();
+        for node in self.below(root).iter().skip(1) {
+            let parent = self.filesystem.parent(*node);
+            while open.last().is_some_and(|last| *last != parent) {
+                open.pop();
+                components.pop();
+            }
+            open.push(*node);
+            components.push(self.filesystem.name(*node));
+            visit(*node, &components, self.filesystem.node(*node).kind == Kind::Directory);
+        }
+    }
+
     /// The node at a path, visible or not, given without a slash at the start.
     ///
     /// Where the image has `bin`, `sbin` or a `lib…` as a link into `usr`, a path below it is

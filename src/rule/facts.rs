@@ -1,8 +1,10 @@
 //! All that rules may ask.
 
+use std::cell::OnceCell;
 use std::collections::HashMap;
 
 use super::Saving;
+use super::components::{self, ComponentUsage};
 use super::paths::{self, Hit};
 use crate::component::Component;
 use crate::image::{Image, Origin, Step};
@@ -26,6 +28,7 @@ pub struct Facts<'a> {
     pub owners: &'a Owners,
     /// What fits the paths of rules, by the rule's id.
     pub(super) hits: HashMap<&'static str, Vec<Hit>>,
+    usage: OnceCell<(Vec<ComponentUsage>, Vec<Vec<AtomId>>)>,
 }
 
 impl<'a> Facts<'a> {
@@ -39,7 +42,22 @@ impl<'a> Facts<'a> {
         owners: &'a Owners,
     ) -> Self {
         let hits = paths::hits(image, ledger);
-        Self { image, ledger, documents, inventory, components, owners, hits }
+        let usage = OnceCell::new();
+        Self { image, ledger, documents, inventory, components, owners, hits, usage }
+    }
+
+    /// What the components take, in their order.
+    pub fn component_usage(&self) -> &[ComponentUsage] {
+        &self.members().0
+    }
+
+    /// The stored files of a component, by its position.
+    pub(super) fn of_component(&self, component: usize) -> &[AtomId] {
+        self.members().1.get(component).map_or(&[], Vec::as_slice)
+    }
+
+    fn members(&self) -> &(Vec<ComponentUsage>, Vec<Vec<AtomId>>) {
+        self.usage.get_or_init(|| components::usage(self))
     }
 
     /// The step that made a layer.

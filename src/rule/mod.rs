@@ -10,6 +10,7 @@
 mod candidate;
 mod catalogue;
 mod claims;
+mod components;
 mod facts;
 mod family;
 mod finding;
@@ -23,6 +24,7 @@ pub(crate) mod testing;
 pub use candidate::{Candidate, Claim, Phrase, Piece, Table, Value};
 pub use catalogue::{rule, rules};
 pub use claims::{Selection, findings, manifest_findings};
+pub use components::{ComponentUsage, LayerUsage, PartUsage};
 pub use facts::Facts;
 pub use finding::{Confidence, Finding, OriginSplit, PathShare, Saving, StepShare};
 pub use paths::Paths;

@@ -5,7 +5,6 @@ use std::collections::HashMap;
 use super::{Candidate, Claim, Detect, Facts, Phrase, Rule, rules};
 use crate::filesystem::NodeId;
 use crate::image::Image;
-use crate::layer::Kind;
 use crate::ledger::{AtomId, Ledger};
 use crate::pattern::Patterns;
 
@@ -75,7 +74,7 @@ pub(super) fn hits(image: &Image, ledger: &Ledger) -> HashMap<&'static str, Vec<
         }
     }
     let mut hits: HashMap<&'static str, Vec<Hit>> = HashMap::new();
-    for_each_path(ledger, |node, components, is_directory| {
+    ledger.for_each_below(NodeId::ROOT, |node, components, is_directory| {
         for (rule, closeness, stays) in patterns.fitting(components, is_directory) {
             let hit = Hit { node, closeness: *closeness, stays: *stays };
             hits.entry(rule).or_default().push(hit);
@@ -86,23 +85,6 @@ pub(super) fn hits(image: &Image, ledger: &Ledger) -> HashMap<&'static str, Vec<
 
 fn closeness(pattern: &str) -> u32 {
     u32::try_from(pattern.bytes().filter(|byte| *byte != b'*').count()).unwrap_or(u32::MAX)
-}
-
-/// Calls `visit` for each visible node with the components of its path.
-fn for_each_path(ledger: &Ledger, mut visit: impl FnMut(NodeId, &[&[u8]], bool)) {
-    let filesystem = ledger.filesystem();
-    let mut open: Vec<NodeId> = Vec::new();
-    let mut components: Vec<&[u8]> = Vec::new();
-    for node in ledger.tree().iter().skip(1) {
-        let parent = filesystem.parent(*node);
-        while open.last().is_some_and(|last| *last != parent) {
-            open.pop();
-            components.pop();
-        }
-        open.push(*node);
-        components.push(filesystem.name(*node));
-        visit(*node, &components, filesystem.node(*node).kind == Kind::Directory);
-    }
 }
 
 /// One candidate of all files that a rule takes by their paths; none if there are none.

@@ -82,6 +82,12 @@ const ROWS: &[&str] = &[
     "**/build-stamp.txt",
     "**/release-texlive.txt",
     "**/tlpkg/texlive.tlpdb",
+    "**/share/version",
+    "**/VersionInfo.xml",
+    "**/lib/code-server/package.json",
+    "**/code-server*/package.json",
+    "**/openvscode-server*/package.json",
+    "**/.vscode-server/bin/*/package.json",
     // Scripts that containers start with.
     "**/entrypoint.sh",
     "**/docker-entrypoint.sh",
