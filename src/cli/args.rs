@@ -11,7 +11,9 @@ use crate::cache::DEFAULT_LIMIT;
 use crate::oci::Platform;
 use crate::size;
 
-pub(super) use self::analysis::{AnalyzeArgs, PackagesArgs, ReadArgs, RulesArgs, TableKind};
+pub(super) use self::analysis::{
+    AnalyzeArgs, PackagesArgs, ReadArgs, RulesArgs, SelectionArgs, TableKind,
+};
 use super::help::{CACHE_EXAMPLES, EXAMPLES, FILES_EXAMPLES, INSPECT_EXAMPLES};
 
 /// Where the bytes of a container image are, read from its registry alone.

@@ -64,7 +64,6 @@ Examples:
   regsize files my/image:dev --shadowed --all      what later layers delete or replace
   regsize files my/image:dev --all --format csv > files.csv";
 
-
 pub(super) const PACKAGES_EXAMPLES: &str = "\
 Examples:
   regsize packages rocker/ml:4.4                   all that is installed, the largest first

@@ -23,7 +23,7 @@ use crate::component;
 use crate::image::Image;
 use crate::ledger::{Documents, Ledger};
 use crate::owner::{Owner, Owners};
-use crate::package::Inventory;
+use crate::package::{Inventory, Package};
 use crate::rule::{Facts, Finding, findings};
 
 /// Owners, packages, components and findings of one image.
@@ -51,6 +51,14 @@ pub struct Study {
     pub balances: Vec<Balance>,
     /// What packages say that they take, beside what they do.
     pub declared: Vec<Declared>,
+}
+
+impl Study {
+    /// The packages that are installed, with what each takes.
+    pub fn installed(&self) -> impl Iterator<Item = (&Package, &PackageUsage)> {
+        let all = self.inventory.packages.iter().zip(&self.packages);
+        all.filter(|(package, _)| package.removed.is_none())
+    }
 }
 
 /// Studies an image of which all layers were read.

@@ -16,6 +16,7 @@ mod words;
 
 pub(super) use self::remarks::{kind_name, sentence};
 pub(super) use self::study::language;
+pub(super) use self::tables::packages_table;
 pub use self::tables::{AnalysisTable, analysis_table};
 pub(super) use self::words::{amount_row, hidden_by, left_out, step_name, toc_source};
 

@@ -94,7 +94,7 @@ pub fn analysis_table(outcomes: &[Outcome<Analysis>], table: AnalysisTable) -> T
         AnalysisTable::Findings => {
             rows(outcomes, &FINDINGS, |_, study| study.findings.iter().map(finding_row).collect())
         }
-        AnalysisTable::Packages => rows(outcomes, &PACKAGES, package_rows),
+        AnalysisTable::Packages => packages_table(outcomes, |_| true),
         AnalysisTable::Owners => rows(outcomes, &OWNERS, |image, study| {
             study.owners.iter().map(|owner| owner_row(image, study, owner)).collect()
         }),
@@ -102,6 +102,17 @@ pub fn analysis_table(outcomes: &[Outcome<Analysis>], table: AnalysisTable) -> T
             study.components.iter().map(component_row).collect()
         }),
     }
+}
+
+/// One row for each installed package that is `wanted`.
+pub(in crate::report) fn packages_table(
+    outcomes: &[Outcome<Analysis>],
+    wanted: impl Fn(&Package) -> bool,
+) -> Table {
+    rows(outcomes, &PACKAGES, |image, study| {
+        let installed = study.installed().filter(|(package, _)| wanted(package));
+        installed.map(|(package, usage)| package_row(image, package, usage)).collect()
+    })
 }
 
 fn rows(
@@ -162,12 +173,6 @@ fn finding_row(finding: &Finding) -> Row {
         name(finding.group.as_deref()),
         phrase(&finding.message),
     ]
-}
-
-fn package_rows(image: &Image, study: &Study) -> Vec<Row> {
-    let all = study.inventory.packages.iter().zip(&study.packages);
-    let installed = all.filter(|(package, _)| package.removed.is_none());
-    installed.map(|(package, usage)| package_row(image, package, usage)).collect()
 }
 
 fn package_row(image: &Image, package: &Package, usage: &PackageUsage) -> Row {

@@ -7,8 +7,8 @@ use serde::Serialize;
 use super::FailureJson;
 use super::study::{PackageJson, installed};
 use crate::analysis::Analysis;
-use crate::report::Outcome;
 use crate::report::encode::write_json;
+use crate::report::{Outcome, PackagesOptions};
 
 const SCHEMA: &str = "regsize.packages/1";
 
@@ -38,15 +38,19 @@ struct ImagePackagesJson<'a> {
 /// Writes one object for one reference and an array of objects for several.
 pub(in crate::report) fn write_packages_json(
     outcomes: &[Outcome<Analysis>],
+    options: &PackagesOptions,
     out: &mut dyn Write,
 ) -> io::Result<()> {
     match outcomes {
-        [outcome] => write_json(&document(outcome), out),
-        _ => write_json(&outcomes.iter().map(document).collect::<Vec<_>>(), out),
+        [outcome] => write_json(&document(outcome, options), out),
+        _ => write_json(
+            &outcomes.iter().map(|outcome| document(outcome, options)).collect::<Vec<_>>(),
+            out,
+        ),
     }
 }
 
-fn document(outcome: &Outcome<Analysis>) -> OutcomeJson<'_> {
+fn document<'a>(outcome: &'a Outcome<Analysis>, options: &PackagesOptions) -> OutcomeJson<'a> {
     let analysis = match &outcome.result {
         Ok(analysis) => analysis,
         Err(failure) => {
@@ -59,7 +63,10 @@ fn document(outcome: &Outcome<Analysis>) -> OutcomeJson<'_> {
         Some(ImagePackagesJson {
             platform: image.platform.to_string(),
             digest: image.digest.as_str(),
-            packages: found.study.as_ref().map(|study| installed(image, study)),
+            packages: found
+                .study
+                .as_ref()
+                .map(|study| installed(image, study, |package| options.has(package))),
         })
     });
     OutcomeJson::Found(PackagesJson {

@@ -137,7 +137,7 @@ impl<'a> StudyJson<'a> {
         });
         Self {
             owners: Some(study.owners.iter().map(|o| OwnerJson::new(image, study, o)).collect()),
-            packages: Some(installed(image, study)),
+            packages: Some(installed(image, study, |_| true)),
             components: Some(
                 study.components.iter().map(|c| ComponentJson::new(image, c)).collect(),
             ),
@@ -153,10 +153,13 @@ impl<'a> StudyJson<'a> {
     }
 }
 
-/// The packages that are installed.
-pub(super) fn installed<'a>(image: &'a Image, study: &'a Study) -> Vec<PackageJson<'a>> {
-    let all = study.inventory.packages.iter().zip(&study.packages);
-    let installed = all.filter(|(package, _)| package.removed.is_none());
+/// The packages that are installed and `wanted`.
+pub(super) fn installed<'a>(
+    image: &'a Image,
+    study: &'a Study,
+    wanted: impl Fn(&Package) -> bool,
+) -> Vec<PackageJson<'a>> {
+    let installed = study.installed().filter(|(package, _)| wanted(package));
     installed.map(|(package, usage)| PackageJson::new(image, package, usage)).collect()
 }
 

@@ -11,10 +11,10 @@ use crate::analysis::{Analysis, ImageAnalysis, Study};
 use crate::image::Image;
 use crate::package::{Ecosystem, Package};
 use crate::report::encode::path_text;
-use crate::report::{Outcome, printable};
+use crate::report::{Outcome, PackagesOptions, printable};
 
 /// The manifests of all images, one after another.
-pub(super) fn manifest(outcomes: &[Outcome<Analysis>]) -> String {
+pub(super) fn manifest(outcomes: &[Outcome<Analysis>], options: &PackagesOptions) -> String {
     let mut out = String::new();
     for outcome in outcomes {
         let Ok(analysis) = &outcome.result else { continue };
@@ -25,13 +25,13 @@ pub(super) fn manifest(outcomes: &[Outcome<Analysis>]) -> String {
             }
             comment(&mut out, &format!("Version manifest of {}", analysis.inspection.reference));
             comment(&mut out, &format!("{}, {}", image.digest, image.platform));
-            body(&mut out, image, found);
+            body(&mut out, image, found, options);
         }
     }
     out
 }
 
-fn body(out: &mut String, image: &Image, found: &ImageAnalysis) {
+fn body(out: &mut String, image: &Image, found: &ImageAnalysis, options: &PackagesOptions) {
     out.push('\n');
     if let Some(base) = image.base.as_ref().and_then(|base| base.name.as_deref()) {
         variable(out, "BASE_IMAGE", base);
@@ -40,25 +40,27 @@ fn body(out: &mut String, image: &Image, found: &ImageAnalysis) {
         variable(out, "SYSTEM", os);
     }
     match &found.study {
-        Some(study) => contents(out, study),
+        Some(study) => contents(out, study, options),
         None => comment(out, "not known, as not all layers were read"),
     }
 }
 
-fn contents(out: &mut String, study: &Study) {
+fn contents(out: &mut String, study: &Study, options: &PackagesOptions) {
     let tools: Vec<(&str, &str)> = study
         .components
         .iter()
         .filter_map(|tool| Some((tool.id.as_str(), tool.version.as_ref()?.0.as_str())))
         .collect();
-    if !tools.is_empty() {
+    if !tools.is_empty() && options.ecosystems.is_empty() {
         out.push('\n');
         comment(out, "tools");
         tools.iter().for_each(|(name, version)| variable(out, &key(name), version));
     }
     let mut groups: BTreeMap<(Ecosystem, &[u8]), Vec<&Package>> = BTreeMap::new();
-    let installed = study.inventory.installed().map(|(_, package)| package);
-    for package in installed.filter(|package| package.requested != Some(false)) {
+    let installed = study.installed().map(|(package, _)| package);
+    for package in
+        installed.filter(|package| package.requested != Some(false) && options.has(package))
+    {
         groups.entry((package.ecosystem, place(package))).or_default().push(package);
     }
     for ((ecosystem, location), packages) in groups {

@@ -36,8 +36,7 @@ pub(super) fn section(studied: Studied<'_>) -> Option<Section> {
         blocks.push(Block::Facts(versions));
     }
     let mut ecosystems: BTreeMap<Ecosystem, Vec<Installed<'_>>> = BTreeMap::new();
-    let all = study.inventory.packages.iter().zip(&study.packages);
-    for (package, usage) in all.filter(|(package, _)| package.removed.is_none()) {
+    for (package, usage) in study.installed() {
         ecosystems.entry(package.ecosystem).or_default().push((package, usage));
     }
     for (ecosystem, mut packages) in ecosystems {
