@@ -14,8 +14,10 @@ const PATHS: usize = 20;
 /// Visible files with the same content, those under several names of one stored file aside.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Duplicates {
-    /// Content bytes of all copies but one of each, of all groups.
+    /// Content bytes of all files beyond the first of each content.
     pub bytes: u64,
+    /// How many files those are.
+    pub files: u64,
     /// The groups of the most such bytes, that first.
     pub groups: Vec<DuplicateGroup>,
 }
@@ -23,14 +25,23 @@ pub struct Duplicates {
 /// Files that are the same.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DuplicateGroup {
+    /// How the content was hashed.
+    pub hashing: Hashing,
+    /// The hash of the content.
+    pub hash: ContentHash,
     /// Content bytes of each.
     pub size: u64,
-    /// The hash of their content, in hexadecimal digits.
-    pub hash: String,
-    /// How many there are.
-    pub copies: u64,
+    /// How many files there are.
+    pub files: u64,
     /// Where they are, without a slash at the start; some at most.
     pub paths: Vec<Vec<u8>>,
+}
+
+impl DuplicateGroup {
+    /// Content bytes of all but one.
+    pub fn wasted(&self) -> u64 {
+        self.size.saturating_mul(self.files.saturating_sub(1))
+    }
 }
 
 impl Duplicates {
@@ -43,21 +54,24 @@ impl Duplicates {
                 same.entry(identity).or_default().push(*file);
             }
         }
-        let spare = |size: u64, files: &[AtomId]| size.saturating_mul(files.len() as u64 - 1);
-        let mut groups: Vec<(u64, u64, ContentHash, Vec<AtomId>)> = same
-            .into_iter()
-            .filter(|(_, files)| files.len() > 1)
-            .map(|((_, size, hash), files)| (spare(size, &files), size, hash, files))
-            .collect();
-        groups.sort_unstable_by_key(|(spare, _, _, files)| (Reverse(*spare), files[0]));
-        let bytes = groups.iter().fold(0_u64, |sum, (spare, ..)| sum.saturating_add(*spare));
+        let mut groups: Vec<((Hashing, u64, ContentHash), Vec<AtomId>)> =
+            same.into_iter().filter(|(_, files)| files.len() > 1).collect();
+        let wasted = |size: u64, files: &[AtomId]| size.saturating_mul(files.len() as u64 - 1);
+        groups.sort_unstable_by_key(|((_, size, _), files)| {
+            (Reverse(wasted(*size, files)), files[0])
+        });
+        let bytes = groups
+            .iter()
+            .fold(0_u64, |sum, ((_, size, _), files)| sum.saturating_add(wasted(*size, files)));
+        let files = groups.iter().map(|(_, files)| files.len() as u64 - 1).sum();
         groups.truncate(GROUPS);
-        let group = |(_, size, hash, files): (u64, u64, ContentHash, Vec<AtomId>)| DuplicateGroup {
+        let group = |((hashing, size, hash), files): (_, Vec<AtomId>)| DuplicateGroup {
+            hashing,
+            hash,
             size,
-            hash: hex::encode(hash.0),
-            copies: files.len() as u64,
+            files: files.len() as u64,
             paths: files.iter().take(PATHS).map(|file| ledger.path(*file)).collect(),
         };
-        Self { bytes, groups: groups.into_iter().map(group).collect() }
+        Self { bytes, files, groups: groups.into_iter().map(group).collect() }
     }
 }

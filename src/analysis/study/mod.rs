@@ -6,7 +6,6 @@
 
 mod attribution;
 mod balance;
-mod components;
 mod duplicates;
 mod plan;
 #[cfg(test)]
@@ -14,7 +13,6 @@ mod tests;
 
 pub use attribution::{Attribution, Brought, Group, GroupShare, PackageUsage};
 pub use balance::{Balance, Declared, Identity};
-pub use components::{ComponentUsage, PartUsage};
 pub use duplicates::{DuplicateGroup, Duplicates};
 pub use plan::{Milestone, Optimized, Stage, milestones, optimized, saved};
 
@@ -24,7 +22,7 @@ use crate::image::Image;
 use crate::ledger::{Documents, Ledger};
 use crate::owner::{Owner, Owners};
 use crate::package::{Inventory, Package};
-use crate::rule::{Facts, Finding, findings};
+use crate::rule::{ComponentUsage, Facts, Finding, findings};
 
 /// Owners, packages, components and findings of one image.
 #[derive(Clone, Debug)]
@@ -37,7 +35,7 @@ pub struct Study {
     pub owners: Vec<Owner>,
     /// The same by kind of owner and by layer.
     pub attribution: Attribution,
-    /// The large tools, those of the most visible bytes first. One may be in another.
+    /// The large tools. One may be in another, whose bytes it is then part of.
     pub components: Vec<ComponentUsage>,
     /// Visible files with the same content.
     pub duplicates: Duplicates,
@@ -72,7 +70,7 @@ pub(super) fn study(image: &Image, ledger: &Ledger, options: &AnalysisOptions) -
     let packages = attribution::packages(&inventory, &owners);
     let study = Study {
         attribution: Attribution::new(ledger, &inventory, &owners),
-        components: components::usage(&facts),
+        components: facts.component_usage().to_vec(),
         duplicates: Duplicates::find(ledger),
         optimized: optimized(&findings, facts.whole()),
         roadmap: milestones(&findings),

@@ -58,7 +58,7 @@ fn copies_count_all_but_one() {
     let duplicates = studied(IMAGE).duplicates;
     assert_eq!(duplicates.bytes, 1_000_000);
     let [group] = &duplicates.groups[..] else { panic!("{duplicates:?}") };
-    assert_eq!((group.size, group.copies), (1_000_000, 2));
+    assert_eq!((group.size, group.files), (1_000_000, 2));
     assert_eq!(group.paths, [b"bin/sh".to_vec(), b"opt/sh".to_vec()]);
 }
 

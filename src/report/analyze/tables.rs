@@ -2,14 +2,14 @@
 //! each, every figure in a column of its own. Images of which layers were left out have no rows.
 
 use super::rows::analysis_rows;
-use crate::analysis::{Analysis, ComponentUsage, Group, PackageUsage, Study};
+use crate::analysis::{Analysis, Group, PackageUsage, Study};
 use crate::image::Image;
 use crate::owner::Owner;
 use crate::package::Package;
 use crate::report::Outcome;
 use crate::report::document::{Column, Piece, Row, Table, Text};
 use crate::report::words::phrase;
-use crate::rule::Finding;
+use crate::rule::{ComponentUsage, Finding};
 
 /// What a CSV report of `analyze` has a row for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -76,7 +76,7 @@ const OWNERS: [Column; 8] = [
     Column::right("files"),
 ];
 
-const COMPONENTS: [Column; 8] = [
+const COMPONENTS: [Column; 7] = [
     Column::left("id"),
     Column::left("title"),
     Column::left("version"),
@@ -84,7 +84,6 @@ const COMPONENTS: [Column; 8] = [
     Column::right("visible"),
     Column::right("shadowed"),
     Column::right("compressed"),
-    Column::right("layer"),
 ];
 
 /// One table of all images that were analysed.
@@ -214,6 +213,5 @@ fn component_row(component: &ComponentUsage) -> Row {
         Text::bytes(component.visible.bytes),
         Text::bytes(component.shadowed.bytes),
         Text::bytes(component.visible.compressed),
-        component.layer.map(Text::number).unwrap_or_default(),
     ]
 }

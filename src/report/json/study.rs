@@ -10,13 +10,12 @@ use serde::Serialize;
 use super::PathJson;
 use super::finding::FindingJson;
 use crate::analysis::{
-    ComponentUsage, DuplicateGroup, Duplicates, Group, ImageAnalysis, Optimized, PackageUsage,
-    PartUsage, Study,
+    DuplicateGroup, Duplicates, Group, ImageAnalysis, Optimized, PackageUsage, Study,
 };
 use crate::image::Image;
 use crate::owner::Owner;
 use crate::package::Package;
-use crate::rule::Saving;
+use crate::rule::{ComponentUsage, LayerUsage, PartUsage, Saving};
 
 #[derive(Default, Serialize)]
 pub(super) struct StudyJson<'a> {
@@ -75,7 +74,7 @@ struct ComponentJson<'a> {
     compressed: u64,
     layer: Option<usize>,
     step: Option<usize>,
-    packages: usize,
+    inside: Option<&'a str>,
     parts: Vec<PartJson<'a>>,
     slimmer: &'a [String],
     check_cmd: Option<&'a str>,
@@ -99,9 +98,9 @@ struct DuplicatesJson<'a> {
 
 #[derive(Serialize)]
 struct DuplicateGroupJson<'a> {
-    hash: &'a str,
+    hash: String,
     size: u64,
-    copies: u64,
+    files: u64,
     paths: Vec<PathJson<'a>>,
 }
 
@@ -139,7 +138,7 @@ impl<'a> StudyJson<'a> {
             owners: Some(study.owners.iter().map(|o| OwnerJson::new(image, study, o)).collect()),
             packages: Some(installed(image, study, |_| true)),
             components: Some(
-                study.components.iter().map(|c| ComponentJson::new(image, c)).collect(),
+                study.components.iter().map(|c| ComponentJson::new(image, study, c)).collect(),
             ),
             duplicates: Some(DuplicatesJson::new(&study.duplicates)),
             findings: Some(
@@ -202,7 +201,11 @@ impl<'a> PackageJson<'a> {
 }
 
 impl<'a> ComponentJson<'a> {
-    fn new(image: &Image, component: &'a ComponentUsage) -> Self {
+    fn new(image: &Image, study: &'a Study, component: &'a ComponentUsage) -> Self {
+        let bytes = |usage: &LayerUsage| usage.visible.bytes.saturating_add(usage.shadowed.bytes);
+        let heaviest = component.layers.iter().max_by_key(|usage| bytes(usage));
+        let layer = heaviest.map(|usage| usage.layer);
+        let outer = component.inside.and_then(|outer| study.components.get(outer));
         let part = |part: &'a PartUsage| PartJson {
             name: &part.name,
             role: &part.role,
@@ -220,9 +223,9 @@ impl<'a> ComponentJson<'a> {
             visible: component.visible.bytes,
             shadowed: component.shadowed.bytes,
             compressed: component.visible.compressed,
-            layer: component.layer,
-            step: component.layer.and_then(|layer| step_of(image, layer)),
-            packages: component.packages,
+            layer,
+            step: layer.and_then(|layer| step_of(image, layer)),
+            inside: outer.map(|outer| outer.id.as_str()),
             parts: component.parts.iter().map(part).collect(),
             slimmer: &component.slimmer,
             check_cmd: component.check.as_deref(),
@@ -233,9 +236,9 @@ impl<'a> ComponentJson<'a> {
 impl<'a> DuplicatesJson<'a> {
     fn new(duplicates: &'a Duplicates) -> Self {
         let group = |group: &'a DuplicateGroup| DuplicateGroupJson {
-            hash: &group.hash,
+            hash: hex::encode(group.hash.0),
             size: group.size,
-            copies: group.copies,
+            files: group.files,
             paths: group.paths.iter().map(|path| PathJson::new(path)).collect(),
         };
         Self { bytes: duplicates.bytes, groups: duplicates.groups.iter().map(group).collect() }

@@ -1,6 +1,6 @@
 //! Analyses and listings for the tests of reports.
 
-use super::{empty, hostile, ml, plain};
+use super::{empty, hostile, ml, plain, study};
 use crate::analysis::{
     Analysis, Dive, ImageAnalysis, LayerUsage, PathUsage, Remark, UsageRow, Waste,
 };
@@ -73,6 +73,7 @@ pub(in crate::report) fn nothing() -> Analysis {
         wasted_bytes: 0,
         user_wasted_percent: f64::NAN,
     });
+    found.study = Some(study::nothing());
     Analysis { inspection, images: vec![found] }
 }
 
@@ -80,6 +81,7 @@ pub(in crate::report) fn nothing() -> Analysis {
 pub(in crate::report) fn hostile_analysis(paths: &[&[u8]]) -> Analysis {
     let inspection = hostile();
     let mut found = image_analysis(&inspection, 0);
+    found.study = paths.first().map(|path| study::hostile(path));
     let mut paths = paths.iter().cycle().map(|path| path.to_vec());
     let waste = found.waste.iter_mut().flat_map(|waste| &mut waste.paths);
     for usage in waste.chain(&mut found.directories).chain(&mut found.files) {
@@ -184,6 +186,7 @@ fn image_analysis(inspection: &Inspection, image: usize) -> ImageAnalysis {
     ];
     found.notes = vec![remark(0, "dev/x", OddityKind::UnknownType { flag: b'V' })];
     found.remarks_dropped = 3;
+    found.study = Some(study::study());
     found
 }
 

@@ -13,7 +13,7 @@ pub(super) fn testing(studied: Studied<'_>) -> Option<Section> {
     let mut items: Vec<Text> = start(&studied.image.runtime).into_iter().collect();
     items.extend(account(&studied.image.runtime));
     let mut commands = BTreeSet::new();
-    for component in &studied.study.components {
+    for component in studied.components() {
         if let Some(check) = component.check.as_deref().filter(|check| commands.insert(*check)) {
             items.push(name(component).with(" works: ").with(Text::name(check)));
         }

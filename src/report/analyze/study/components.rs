@@ -1,14 +1,13 @@
 //! The large tools: what each takes, what it is made of, and what of it could go.
 
 use super::executive::name;
-use super::words::{making, number, saves, share, step_and_lines};
+use super::words::{number, saves, share, step_and_lines};
 use super::{Studied, section as titled};
-use crate::analysis::{ComponentUsage, PartUsage};
 use crate::component::Making;
 use crate::report::analyze::words::step_name;
 use crate::report::document::{Block, Column, Fact, Mark, Overflow, Row, Section, Table, Text};
 use crate::report::words::{phrase, step};
-use crate::rule::{Finding, Severity};
+use crate::rule::{ComponentUsage, Finding, LayerUsage, PartUsage, Severity};
 
 const COLUMNS: [Column; 7] = [
     Column::right("visible"),
@@ -42,7 +41,7 @@ pub(super) fn short(studied: Studied<'_>, top: usize) -> Option<Section> {
 
 /// The section of a complete report; none without components.
 pub(super) fn section(studied: Studied<'_>) -> Option<Section> {
-    let components = &studied.study.components;
+    let components = studied.components();
     if components.is_empty() {
         return None;
     }
@@ -63,7 +62,7 @@ pub(super) fn section(studied: Studied<'_>) -> Option<Section> {
 }
 
 fn table(studied: Studied<'_>, top: usize) -> Table {
-    let components = studied.study.components.iter().take(top);
+    let components = studied.components().into_iter().take(top);
     let rows = components.map(|component| row(studied, component)).collect();
     Table { columns: COLUMNS.to_vec(), rows, totals: Vec::new() }
 }
@@ -74,8 +73,8 @@ fn row(studied: Studied<'_>, component: &ComponentUsage) -> Row {
         Text::bytes(component.visible.compressed),
         Text::bytes(component.shadowed.bytes),
         share(component.visible.bytes, studied.content()),
-        making(component.making).into(),
-        component.layer.map(|layer| step_name(studied.image, layer)).unwrap_or_default(),
+        component.making.as_str().into(),
+        heaviest(component).map(|layer| step_name(studied.image, layer)).unwrap_or_default(),
         name(component),
     ]
 }
@@ -104,7 +103,7 @@ fn details(studied: Studied<'_>, at: usize, component: &ComponentUsage) -> Vec<B
 
 /// The step that brought most of it.
 fn instruction(studied: Studied<'_>, component: &ComponentUsage) -> Option<Block> {
-    let layer = studied.image.layers.get(component.layer?)?;
+    let layer = studied.image.layers.get(heaviest(component)?)?;
     let step = step(studied.image, layer)?;
     (!step.instruction.is_empty()).then(|| Block::code("dockerfile", &*step.instruction))
 }
@@ -130,13 +129,18 @@ fn facts(studied: Studied<'_>, component: &ComponentUsage) -> Vec<Fact> {
         let shadowed = Text::bytes(component.shadowed.bytes).with(" more is stored but not shown");
         facts.push(Fact::new("hidden", shadowed));
     }
-    if component.packages > 0 {
-        facts.push(Fact::new("made of", Text::count(component.packages, "package", "packages")));
-    }
+    let outer = component.inside.and_then(|outer| studied.study.components.get(outer));
+    facts.extend(outer.map(|outer| Fact::new("inside", name(outer))));
     facts.extend(
-        component.layer.map(|layer| Fact::new("step", step_and_lines(studied.image, layer))),
+        heaviest(component).map(|layer| Fact::new("step", step_and_lines(studied.image, layer))),
     );
     facts
+}
+
+/// The layer that stores most of it.
+fn heaviest(component: &ComponentUsage) -> Option<usize> {
+    let bytes = |usage: &LayerUsage| usage.visible.bytes.saturating_add(usage.shadowed.bytes);
+    component.layers.iter().max_by_key(|usage| bytes(usage)).map(|usage| usage.layer)
 }
 
 fn part_row(part: &PartUsage) -> Row {
@@ -151,7 +155,7 @@ fn part_row(part: &PartUsage) -> Row {
 }
 
 fn observations(studied: Studied<'_>, component: &ComponentUsage) -> Vec<Text> {
-    let mut observations = Vec::new();
+    let mut observations: Vec<Text> = component.observations.iter().map(phrase).collect();
     match component.making {
         Making::Prebuilt => observations.push(
             "It is unpacked as it is: a builder stage alone saves nothing, leaving parts out does."

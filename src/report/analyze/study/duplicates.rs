@@ -28,7 +28,7 @@ pub(super) fn section(studied: Studied<'_>) -> Option<Section> {
     if !of_rules.rows.is_empty() {
         blocks.push(Block::Table(of_rules));
     }
-    let groups = duplicates.groups.iter().take(ROWS).filter(|group| wasted(group) >= LEAST);
+    let groups = duplicates.groups.iter().take(ROWS).filter(|group| group.wasted() >= LEAST);
     let rows: Vec<Row> = groups.map(row).collect();
     if duplicates.bytes > 0 {
         let text = Text::bytes(duplicates.bytes)
@@ -42,16 +42,12 @@ pub(super) fn section(studied: Studied<'_>) -> Option<Section> {
     (!blocks.is_empty()).then(|| titled("Duplicates", blocks))
 }
 
-fn wasted(group: &DuplicateGroup) -> u64 {
-    group.size.saturating_mul(group.copies.saturating_sub(1))
-}
-
 fn row(group: &DuplicateGroup) -> Row {
     let paths = Text::joined(group.paths.iter().take(PATHS).map(|path| Text::path(path)), ", ");
-    let more = group.copies.saturating_sub(PATHS.min(group.paths.len()) as u64);
+    let more = group.files.saturating_sub(PATHS.min(group.paths.len()) as u64);
     let paths = match more {
         0 => paths,
         more => paths.with(" and ").with(number(more)).with(" more"),
     };
-    vec![Text::bytes(wasted(group)), Text::bytes(group.size), number(group.copies), paths]
+    vec![Text::bytes(group.wasted()), Text::bytes(group.size), number(group.files), paths]
 }

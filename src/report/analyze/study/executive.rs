@@ -2,12 +2,11 @@
 
 use super::Studied;
 use super::words::{saves, share, unknown};
-use crate::analysis::ComponentUsage;
 use crate::filesystem::Amount;
 use crate::image::{Layer, Origin};
 use crate::report::document::{Block, Column, Mark, Overflow, Row, Section, Style, Table, Text};
 use crate::report::words::phrase;
-use crate::rule::{Finding, Phase, Risk, Saving, Severity};
+use crate::rule::{ComponentUsage, Finding, Phase, Risk, Saving, Severity};
 
 const COLUMNS: [Column; 4] = [
     Column::left("metric"),
@@ -57,7 +56,7 @@ fn rows(studied: Studied<'_>) -> Vec<Row> {
         share(found.visible.bytes, studied.content()).with(" of the content"),
     ));
     rows.push(amount("shadowed", found.shadowed, "stored but not shown".into()));
-    rows.extend(study.components.first().map(|largest| {
+    rows.extend(studied.components().first().map(|largest| {
         let what = name(largest).with(", ").with(share(largest.visible.bytes, studied.content()));
         amount("largest component", largest.visible, what)
     }));
@@ -175,16 +174,12 @@ fn is_key(finding: &Finding) -> bool {
 /// What the largest component takes, with the next one if that stands beside it.
 fn largest(studied: Studied<'_>) -> Option<Text> {
     let content = studied.content();
-    let mut components = studied.study.components.iter();
+    let mut components = studied.components().into_iter().filter(|tool| tool.inside.is_none());
     let first = components.next()?;
     if first.visible.bytes < content / 100 * MATTERS {
         return None;
     }
-    let apart = |other: &&ComponentUsage| {
-        let roots = other.root.as_ref().zip(first.root.as_ref());
-        let is_apart = roots.is_some_and(|(a, b)| !a.starts_with(b) && !b.starts_with(a));
-        is_apart && other.visible.bytes >= content / 100 * MATTERS
-    };
+    let is_large = |other: &&ComponentUsage| other.visible.bytes >= content / 100 * MATTERS;
     let tell = |names: Text, words: &'static str, bytes: u64| {
         names
             .with(words)
@@ -193,7 +188,7 @@ fn largest(studied: Studied<'_>) -> Option<Text> {
             .with(share(bytes, content))
             .with(" of the content")
     };
-    Some(match components.next().filter(apart) {
+    Some(match components.next().filter(is_large) {
         Some(second) => tell(
             name(first).with(" and ").with(name(second)),
             " together account for ",

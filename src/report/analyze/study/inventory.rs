@@ -55,7 +55,7 @@ fn versions(studied: Studied<'_>) -> Vec<Fact> {
     facts.extend(image.os_name.as_deref().map(|os| Fact::new("system", Text::sentence(os))));
     let base = image.base.as_ref().and_then(|base| base.name.as_deref());
     facts.extend(base.map(|base| Fact::new("base", Text::name(base))));
-    let tools = Text::joined(studied.study.components.iter().map(name), ", ");
+    let tools = Text::joined(studied.components().into_iter().map(name), ", ");
     if !tools.is_empty() {
         facts.push(Fact::new("tools", tools));
     }

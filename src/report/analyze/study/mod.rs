@@ -20,10 +20,13 @@ mod words;
 use self::findings::is_shown;
 pub(in crate::report) use self::words::language;
 
+use std::cmp::Reverse;
+
 use super::Subject;
 use crate::analysis::{ImageAnalysis, Study};
 use crate::image::{Image, Inspection};
 use crate::report::document::{Block, Section, Style, Text};
+use crate::rule::ComponentUsage;
 
 /// Rows of lists that have no end of their own.
 const ROWS: usize = 50;
@@ -41,6 +44,13 @@ impl<'a> Studied<'a> {
     pub(super) fn new(subject: Subject<'a>) -> Option<Self> {
         let study = subject.found.study.as_ref()?;
         Some(Self { image: subject.image, found: subject.found, study })
+    }
+
+    /// The large tools, those of the most visible bytes first.
+    fn components(self) -> Vec<&'a ComponentUsage> {
+        let mut components: Vec<&ComponentUsage> = self.study.components.iter().collect();
+        components.sort_by_key(|component| Reverse(component.visible.bytes));
+        components
     }
 
     /// All content bytes.

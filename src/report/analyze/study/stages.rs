@@ -2,11 +2,11 @@
 
 use super::executive::name;
 use super::findings::table;
-use super::words::making;
 use super::{Studied, section as titled};
-use crate::analysis::{ComponentUsage, Stage};
+use crate::analysis::Stage;
 use crate::component::Making;
 use crate::report::document::{Block, Column, Overflow, Row, Section, Table, Text};
+use crate::rule::ComponentUsage;
 
 const COLUMNS: [Column; 4] = [
     Column::right("visible"),
@@ -18,7 +18,7 @@ const COLUMNS: [Column; 4] = [
 /// The section; none if there is nothing to stage and nothing that cannot be.
 pub(super) fn section(studied: Studied<'_>) -> Option<Section> {
     let mut blocks = Vec::new();
-    let rows: Vec<Row> = studied.study.components.iter().map(row).collect();
+    let rows: Vec<Row> = studied.components().into_iter().map(row).collect();
     if !rows.is_empty() {
         blocks.push(Block::Table(Table { columns: COLUMNS.to_vec(), rows, totals: Vec::new() }));
     }
@@ -42,7 +42,7 @@ fn row(component: &ComponentUsage) -> Row {
     };
     vec![
         Text::bytes(component.visible.bytes),
-        making(component.making).into(),
+        component.making.as_str().into(),
         name(component),
         effect.into(),
     ]

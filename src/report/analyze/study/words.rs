@@ -2,7 +2,6 @@
 
 use super::Studied;
 use crate::analysis::{Group, saved};
-use crate::component::Making;
 use crate::image::{Image, Origin};
 use crate::owner::OwnerId;
 use crate::report::analyze::words::step_name;
@@ -78,15 +77,6 @@ pub(super) fn effort(effort: Effort) -> Text {
         Effort::Transport => "transport: the image packed anew",
     }
     .into()
-}
-
-/// How a component is made.
-pub(super) fn making(making: Making) -> &'static str {
-    match making {
-        Making::Prebuilt => "prebuilt",
-        Making::Compiled => "compiled",
-        Making::Packages => "packages",
-    }
 }
 
 /// Whose layers a finding's bytes are in.
