@@ -76,7 +76,7 @@ fn card(rule: &'static Rule) -> Document {
         Fact::new("from", Text::bytes(rule.min).with(" on")),
     ];
     if !rule.caution.is_empty() {
-        facts.push(Fact::new("unless", rule.caution));
+        facts.push(Fact::new("caution", rule.caution));
     }
     if !rule.check.is_empty() {
         facts.push(Fact::new("check", Text::name(rule.check)));

@@ -42,7 +42,7 @@ pub(super) fn sections(subject: Subject<'_>, sort: Sort) -> Vec<Section> {
     } else {
         blocks.push(Block::Table(table(subject, &own, totals(subject))));
     }
-    let mut sections = vec![Section { heading: "Layers".into(), blocks }];
+    let mut sections = vec![Section { heading: "Layer-by-layer analysis".into(), blocks }];
     if !base.is_empty() {
         let blocks = vec![Block::Table(table(subject, &base, Vec::new()))];
         sections.push(Section { heading: "Base image breakdown".into(), blocks });

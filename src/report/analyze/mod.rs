@@ -127,6 +127,8 @@ fn image_sections(
         sections.extend(remarks::section("Unusual", &subject.found.notes));
         sections.extend(remarks::dropped(subject.found));
         sections.extend(studied.into_iter().flat_map(|found| study::closing(inspection, found)));
+    } else {
+        sections.push(study::more());
     }
     sections
 }

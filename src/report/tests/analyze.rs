@@ -60,7 +60,7 @@ fn a_short_report_has_what_matters_most() {
     }
     assert!(!report.contains("Testing checklist") && report.contains("--full"), "{report}");
     let report = one(sample::partial(), &options);
-    assert!(report.contains("Layers") && !report.contains("Quick wins"), "{report}");
+    assert!(report.contains("Layer-by-layer") && !report.contains("Quick wins"), "{report}");
 }
 
 #[test]

@@ -58,6 +58,7 @@ struct Image {
     base: Option<Base>,
     labels: BTreeMap<String, String>,
     annotations: BTreeMap<String, String>,
+    findings: Vec<serde_json::Value>,
 }
 
 #[derive(Deserialize)]

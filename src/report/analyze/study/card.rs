@@ -33,7 +33,7 @@ pub(super) fn card(studied: Studied<'_>, finding: &Finding) -> Vec<Block> {
     let heading = Text::from(rule.title).with(" (").with(Text::name(&*finding.id)).with(")");
     let mut blocks = vec![
         Block::Heading(heading),
-        Block::Paragraph(phrase(&finding.message).with(". ").with(rule.why)),
+        Block::Paragraph(sentence(finding)),
         Block::Facts(facts(studied, finding)),
     ];
     blocks.extend(steps(studied, &finding.steps).map(Block::Table));
@@ -47,6 +47,11 @@ pub(super) fn card(studied: Studied<'_>, finding: &Finding) -> Vec<Block> {
         blocks.push(Block::code(language(&finding.snippet), &*finding.snippet));
     }
     blocks
+}
+
+fn sentence(finding: &Finding) -> Text {
+    let message = phrase(&finding.message);
+    if finding.rule.why.is_empty() { message } else { message.with(". ").with(finding.rule.why) }
 }
 
 fn facts(studied: Studied<'_>, finding: &Finding) -> Vec<Fact> {
@@ -76,7 +81,7 @@ fn facts(studied: Studied<'_>, finding: &Finding) -> Vec<Fact> {
         Fact::new("either", Text::name(group).with(": of these findings, only the largest counts"))
     }));
     if !rule.caution.is_empty() {
-        facts.push(Fact::new("unless", rule.caution));
+        facts.push(Fact::new("caution", rule.caution));
     }
     if !rule.check.is_empty() {
         facts.push(Fact::new("check", Text::name(rule.check)));

@@ -1,13 +1,14 @@
 //! The large tools: what each takes, what it is made of, and what of it could go.
 
 use super::executive::name;
-use super::words::{number, saves, share, step_and_lines};
+use super::words::{number, saves, saving_text, share, step_and_lines};
 use super::{Studied, section as titled};
+use crate::analysis::saved;
 use crate::component::Making;
 use crate::report::analyze::words::step_name;
 use crate::report::document::{Block, Column, Fact, Mark, Overflow, Row, Section, Table, Text};
 use crate::report::words::{phrase, step};
-use crate::rule::{ComponentUsage, Finding, LayerUsage, PartUsage, Severity};
+use crate::rule::{ComponentUsage, Finding, LayerUsage, PartUsage, Risk, Saving, Severity};
 
 const COLUMNS: [Column; 7] = [
     Column::right("visible"),
@@ -129,6 +130,10 @@ fn facts(studied: Studied<'_>, component: &ComponentUsage) -> Vec<Fact> {
         let shadowed = Text::bytes(component.shadowed.bytes).with(" more is stored but not shown");
         facts.push(Fact::new("hidden", shadowed));
     }
+    let potential = potential(studied, component);
+    if !potential.is_empty() {
+        facts.push(Fact::new("saves", potential));
+    }
     let outer = component.inside.and_then(|outer| studied.study.components.get(outer));
     facts.extend(outer.map(|outer| Fact::new("inside", name(outer))));
     facts.extend(
@@ -179,6 +184,26 @@ fn observations(studied: Studied<'_>, component: &ComponentUsage) -> Vec<Text> {
             .map(|slimmer| Text::from("Smaller: ").with(Text::sentence(slimmer))),
     );
     observations
+}
+
+/// What findings on it alone would free, by what they risk.
+fn potential(studied: Studied<'_>, component: &ComponentUsage) -> Text {
+    let sum = |risk: Risk| {
+        let about = studied.study.findings.iter().filter(|found| is_about(found, component));
+        let mut sum = Saving::default();
+        about.filter(|finding| finding.risk == risk).for_each(|finding| sum += saved(finding));
+        sum
+    };
+    let part = |risk, words| {
+        let sum = sum(risk);
+        (sum != Saving::default()).then(|| saving_text(sum).with(words))
+    };
+    let parts = [
+        part(Risk::Safe, " safely"),
+        part(Risk::Test, " after tests"),
+        part(Risk::Review, " at most after a review"),
+    ];
+    Text::joined(parts.into_iter().flatten(), "; ")
 }
 
 /// Whether all paths that a finding names are of a component.

@@ -76,10 +76,13 @@ pub(super) fn short(studied: Studied<'_>, top: usize) -> Vec<Section> {
     sections.extend(findings::short(studied, top));
     sections.extend(findings::quick_wins(studied));
     sections.push(plan::optimized(studied));
-    let more =
-        Text::from("--full shows all of it, --format markdown writes a report").styled(Style::Dim);
-    sections.push(Section { heading: Text::default(), blocks: vec![Block::Paragraph(more)] });
     sections
+}
+
+/// How to see the rest of a short report.
+pub(super) fn more() -> Section {
+    let more = Text::from("--full shows all of it, --format markdown writes a report");
+    section("", vec![Block::Paragraph(more.styled(Style::Dim))])
 }
 
 /// What a complete report has between the layers and the remarks on them.

@@ -14,13 +14,14 @@ pub(super) fn saving_cells(saving: Saving) -> [Text; 2] {
     [Text::bytes(saving.content), Text::bytes(saving.compressed)]
 }
 
-/// Both in a sentence.
+/// Both in a sentence; bytes of blobs alone where there is no content.
 pub(super) fn saving_text(saving: Saving) -> Text {
-    Text::bytes(saving.content)
-        .styled(Style::Strong)
-        .with(" content, ")
-        .with(Text::bytes(saving.compressed))
-        .with(" compressed")
+    let compressed = Text::bytes(saving.compressed);
+    if saving.content == 0 && saving.compressed > 0 {
+        return compressed.styled(Style::Strong).with(" compressed");
+    }
+    let content = Text::bytes(saving.content).styled(Style::Strong);
+    content.with(" content, ").with(compressed).with(" compressed")
 }
 
 pub(super) fn share(part: u64, whole: u64) -> Text {
@@ -108,17 +109,23 @@ pub(super) fn net_cells(finding: &Finding) -> [Text; 2] {
 
 /// What a finding saves, in a sentence that promises no more than is known.
 pub(super) fn saves(finding: &Finding) -> Text {
-    let saving = saved(finding);
-    let amount = if saving == Saving::default() { finding.net } else { saving };
-    if amount == Saving::default() {
-        return Text::default();
+    let (own, base) = (saved(finding), finding.origins.base);
+    if own == Saving::default() {
+        if base == Saving::default() {
+            return Text::default();
+        }
+        return saving_text(base).with(", all of it in the base image");
     }
     let words = match finding.risk {
         Risk::Safe => "will free ",
         Risk::Test => "frees ",
         Risk::Review => "may free up to ",
     };
-    Text::from(words).with(saving_text(amount))
+    let text = Text::from(words).with(saving_text(own));
+    if base == Saving::default() {
+        return text;
+    }
+    text.with("; ").with(saving_text(base)).with(" more in the base image")
 }
 
 /// An owner's name and version.
