@@ -13,6 +13,7 @@
 //! |---|---|
 //! | [`size`] | amounts of bytes: printing and parsing |
 //! | [`oci`] | the documents of the image spec: digests, descriptors, manifests, configs |
+//! | [`secrecy`] | secrets in texts: told by their names and looks, and hidden |
 //! | [`mod@reference`] | image references as users type them |
 //! | [`cache`] | small immutable things on disk, by digest |
 //! | [`registry`] | the registry client: the only code that speaks HTTP. Authentication is in `auth` and `token`, credentials in [`registry::credentials`], where they may go in [`registry::policy`], retries in `retry` and `transport`, whole blobs in `blob`, parts of them in `range`, tags and referrers in `listing`, pull limits in `headers` |
@@ -40,6 +41,7 @@
 pub mod size;
 pub mod pattern;
 pub mod oci;
+pub mod secrecy;
 pub mod reference;
 pub mod cache;
 pub mod registry;

@@ -8,6 +8,7 @@
 use super::instruction::{clean, is_metadata};
 use super::{Step, time};
 use crate::oci::HistoryEntry;
+use crate::secrecy::hide;
 
 /// The steps of an image and which of them made its layers.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -50,11 +51,14 @@ pub(crate) fn join(history: &[HistoryEntry], layers: usize, shell: &[String]) ->
 }
 
 fn step(entry: &HistoryEntry, shell: &[String]) -> Step {
+    let (instruction, _) = hide(&clean(&entry.created_by, shell));
+    let (created_by, secrets) = hide(&entry.created_by);
     Step {
         number: None,
         created: entry.created.as_deref().and_then(time::to_utc),
-        instruction: clean(&entry.created_by, shell),
-        created_by: entry.created_by.clone(),
+        instruction,
+        created_by,
+        secrets,
         comment: entry.comment.clone(),
         empty: true,
         layer: None,
@@ -329,11 +333,21 @@ mod tests {
             created: Some("2024-05-01T10:00:00Z".to_owned()),
             instruction: "COPY … /x".to_owned(),
             created_by: "/bin/sh -c #(nop) COPY file:1a in /x ".to_owned(),
+            secrets: Vec::new(),
             comment: "remark".to_owned(),
             empty: false,
             layer: Some(0),
         };
         assert_eq!(joined.steps, [expected]);
+    }
+
+    #[test]
+    fn secrets_are_not_in_steps() {
+        let joined = joined(&["RUN |1 TOKEN=a1b2c3 /bin/sh -c curl https://x:y9z8@h.example/"], 1);
+        let step = &joined.steps[0];
+        assert_eq!(step.instruction, "RUN curl https://x:***@h.example/");
+        let created_by = "RUN |1 TOKEN=*** /bin/sh -c curl https://x:***@h.example/";
+        assert_eq!((step.created_by.as_str(), step.secrets.len()), (created_by, 2));
     }
 
     #[test]

@@ -20,6 +20,7 @@ pub(crate) use provenance::{Provenance, read as read_provenance};
 
 use crate::oci::{Annotations, DiffId, Digest, MediaType, Platform};
 pub use crate::registry::RateLimit;
+use crate::secrecy::Secret;
 
 /// What a reference stands for: its images, one per platform, and what is attached to them.
 #[derive(Clone, Debug, PartialEq)]
@@ -195,10 +196,12 @@ pub struct Step {
     pub number: Option<usize>,
     /// When the step was made, as RFC 3339 in UTC.
     pub created: Option<String>,
-    /// The clean Dockerfile instruction, as in `RUN apt-get update`.
+    /// The clean Dockerfile instruction, as in `RUN apt-get update`; secrets are hidden.
     pub instruction: String,
-    /// The text of the config's history.
+    /// The text of the config's history; secrets are hidden.
     pub created_by: String,
+    /// The secrets that were in it.
+    pub secrets: Vec<Secret>,
     /// The remark of the config's history.
     pub comment: String,
     /// Whether the step made no layer.

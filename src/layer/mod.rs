@@ -27,6 +27,7 @@ pub mod toc_reader;
 
 use bytes::Bytes;
 
+pub(crate) use capture::{MARK as SECRET_MARK, credential};
 pub use compare::differs;
 pub use decode::Windows;
 pub use error::{Error, ErrorKind};

@@ -8,7 +8,8 @@
 //! |---|---|
 //! | `etc/x 100` | a file of 100 bytes with a content of its own |
 //! | `etc/x 100 hash=a compressed=7 mode=755 uid=1 gid=2` | the same content as other `hash=a` |
-//! | `etc/x = "text\n"` | a file with a content that is kept |
+//! | `etc/x 100 machine=62` | a shared library for that machine |
+//! | `etc/x = "text\n"` | a file with a content that is kept, or a verdict of credentials |
 //! | `etc/` | a directory |
 //! | `a -> b`, `a => b` | a symbolic link, a hard link |
 //! | `-etc/x`, `-etc/*` | a whiteout, an opaque directory |
@@ -21,7 +22,8 @@ use super::Ledger;
 use crate::filesystem::Filesystem;
 use crate::image::{Image, Layer, Origin, Runtime, Step};
 use crate::layer::{
-    Attributes, Capture, ContentHash, Hashing, Kind, Limits, Source, Toc, TocBuilder,
+    Attributes, Capture, ContentHash, Elf, Hashing, Kind, Limits, Source, Toc, TocBuilder,
+    credential,
 };
 use crate::oci::{Digest, MediaType, Platform};
 
@@ -74,6 +76,7 @@ fn instruction(image: &mut Image, line: &str, layers: usize) -> bool {
     let (verb, rest) = line.split_once(' ').unwrap_or((line, ""));
     let words = || rest.split(' ').map(str::to_owned).collect();
     let made = matches!(verb, "RUN" | "COPY" | "ADD");
+    let (shown, secrets) = crate::secrecy::hide(line);
     match verb {
         "ENV" => {
             let (name, value) = rest.split_once('=').expect("a variable");
@@ -87,8 +90,9 @@ fn instruction(image: &mut Image, line: &str, layers: usize) -> bool {
     }
     image.steps.push(Step {
         number: made.then_some(layers + 1),
-        instruction: line.to_owned(),
-        created_by: line.to_owned(),
+        instruction: shown.clone(),
+        created_by: shown,
+        secrets,
         empty: !made,
         layer: made.then_some(layers),
         ..Step::default()
@@ -145,6 +149,7 @@ fn file(layer: &mut TocBuilder, line: &str) {
     let mut attributes = Attributes { mode: 0o644, ..Attributes::default() };
     let mut compressed = size.div_ceil(2);
     let mut hash = None;
+    let mut elf = None;
     for word in words {
         let (key, value) = word.split_once('=').expect("KEY=VALUE");
         match key {
@@ -152,6 +157,7 @@ fn file(layer: &mut TocBuilder, line: &str) {
             "compressed" => compressed = value.parse().unwrap(),
             "mode" => attributes.mode = u16::from_str_radix(value, 8).unwrap(),
             "uid" => attributes.uid = value.parse().unwrap(),
+            "machine" => elf = Some(value.parse().unwrap()),
             "gid" => attributes.gid = value.parse().unwrap(),
             _ => panic!("{line}"),
         }
@@ -160,6 +166,9 @@ fn file(layer: &mut TocBuilder, line: &str) {
     let own = format!("{path} {size}");
     layer.entry(at).hash = Some(hashed(hash.unwrap_or(&own)));
     layer.entry(at).compressed = compressed;
+    if let Some(machine) = elf {
+        layer.toc().elf.push((at, Elf { machine, kind: 3, wide: true, sections: Vec::new() }));
+    }
 }
 
 fn document(layer: &mut TocBuilder, path: &str, content: &str) {
@@ -168,7 +177,13 @@ fn document(layer: &mut TocBuilder, path: &str, content: &str) {
     let at = layer.add(path.as_bytes(), Kind::File, content.len() as u64, 0, attributes).unwrap();
     layer.entry(at).hash = Some(hashed(&content));
     layer.entry(at).compressed = (content.len() as u64).div_ceil(2);
-    layer.toc().captures.push(Capture { entry: at, head: content.into_bytes(), tail: Vec::new() });
+    let head = match credential(path.as_bytes()) {
+        Some(credential) => credential.verdict(content.as_bytes()),
+        None => content.into_bytes(),
+    };
+    if !head.is_empty() {
+        layer.toc().captures.push(Capture { entry: at, head, tail: Vec::new() });
+    }
 }
 
 fn hashed(text: &str) -> ContentHash {

@@ -1,6 +1,9 @@
 //! Whose the bytes are: every stored file has exactly one owner, hidden ones the owner they were
 //! born with.
 
+#[cfg(test)]
+mod testing;
+
 use crate::component::Component;
 use crate::filesystem::Amount;
 use crate::image::Image;

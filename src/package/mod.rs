@@ -4,8 +4,11 @@
 //! later step upgrades or removes is told as it was. Pure; a record that cannot be read makes a
 //! note, and its files go without an owner.
 
+mod dominators;
+mod graph;
 mod name;
 
+pub use graph::Graph;
 pub use name::Ecosystem;
 
 use crate::filesystem::{Hidden, NodeId};

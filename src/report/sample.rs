@@ -315,6 +315,7 @@ fn push(
         created: Some(format!("2026-01-29T09:{:02}:12Z", 10 + image.steps.len())),
         instruction: text.to_owned(),
         created_by: format!("/bin/sh -c {text} # buildkit"),
+        secrets: Vec::new(),
         comment: "buildkit.dockerfile.v0".into(),
         empty,
         layer: (!empty).then_some(index),

@@ -5,7 +5,13 @@ use std::sync::LazyLock;
 use super::{Rule, family};
 
 /// The families, in the order of reports.
-const FAMILIES: &[&[Rule]] = &[family::cache::RULES];
+const FAMILIES: &[&[Rule]] = &[
+    family::cache::RULES,
+    family::pkg::RULES,
+    family::secret::RULES,
+    family::platform::RULES,
+    family::repro::RULES,
+];
 
 static RULES: LazyLock<Vec<&'static Rule>> =
     LazyLock::new(|| FAMILIES.iter().copied().flatten().collect());

@@ -8,7 +8,7 @@ use super::{
     Detect, Effort, Facts, OriginSplit as Origins, Phase, Risk, Rule, Severity, fix, paths, rules,
     shares,
 };
-use crate::image::Image;
+use crate::image::{Image, Inspection};
 use crate::ledger::AtomId;
 use crate::pattern::component_fits;
 
@@ -61,6 +61,7 @@ pub fn findings(facts: &Facts<'_>, selection: &Selection) -> Vec<Finding> {
             Detect::Paths(paths) => paths::detect(facts, rule, paths),
             Detect::Layers(detect) => detect(facts),
             Detect::Manifest(detect) => detect(facts.image),
+            Detect::Index(_) => Vec::new(),
         };
         let candidates = candidates.into_iter().map(|candidate| Claimant {
             gross: gross(Some(facts), &candidate.claim),
@@ -89,12 +90,31 @@ pub fn findings(facts: &Facts<'_>, selection: &Selection) -> Vec<Finding> {
 
 /// What the rules find that need the manifest and config alone.
 pub fn manifest_findings(image: &Image, selection: &Selection) -> Vec<Finding> {
+    without_layers(image, selection, |rule| match &rule.detect {
+        Detect::Manifest(detect) => detect(image),
+        _ => Vec::new(),
+    })
+}
+
+/// What the rules find that compare the images of a reference, by their manifests and configs.
+pub fn index_findings(inspection: &Inspection, selection: &Selection) -> Vec<Finding> {
+    let Some(shown) = inspection.images.get(inspection.shown) else { return Vec::new() };
+    without_layers(shown, selection, |rule| match &rule.detect {
+        Detect::Index(detect) => detect(inspection),
+        _ => Vec::new(),
+    })
+}
+
+fn without_layers(
+    image: &Image,
+    selection: &Selection,
+    detect: impl Fn(&Rule) -> Vec<Candidate>,
+) -> Vec<Finding> {
     let whole =
         Saving { content: 0, compressed: u64::try_from(image.compressed()).unwrap_or(u64::MAX) };
     let mut findings = Vec::new();
     for rule in rules().iter().filter(|rule| selection.has(rule)) {
-        let Detect::Manifest(detect) = &rule.detect else { continue };
-        findings.extend(detect(image).into_iter().map(|candidate| {
+        findings.extend(detect(rule).into_iter().map(|candidate| {
             let gross = gross(None, &candidate.claim);
             let (net, origins) = (Saving::default(), Origins::default());
             let claimant = Claimant { rule, candidate, gross, net, origins };

@@ -5,12 +5,14 @@ use std::collections::HashMap;
 
 use super::Saving;
 use super::components::{self, ComponentUsage};
+use super::packages::Packages;
 use super::paths::{self, Hit};
 use crate::component::Component;
+use crate::filesystem::Amount;
 use crate::image::{Image, Origin, Step};
 use crate::ledger::{AtomId, Documents, Ledger};
 use crate::owner::Owners;
-use crate::package::Inventory;
+use crate::package::{Ecosystem, Graph, Inventory, PackageId};
 
 /// What is known of one image.
 pub struct Facts<'a> {
@@ -29,6 +31,7 @@ pub struct Facts<'a> {
     /// What fits the paths of rules, by the rule's id.
     pub(super) hits: HashMap<&'static str, Vec<Hit>>,
     usage: OnceCell<(Vec<ComponentUsage>, Vec<Vec<AtomId>>)>,
+    packages: Packages,
 }
 
 impl<'a> Facts<'a> {
@@ -43,7 +46,8 @@ impl<'a> Facts<'a> {
     ) -> Self {
         let hits = paths::hits(image, ledger);
         let usage = OnceCell::new();
-        Self { image, ledger, documents, inventory, components, owners, hits, usage }
+        let packages = Packages::new(ledger, inventory, owners);
+        Self { image, ledger, documents, inventory, components, owners, hits, usage, packages }
     }
 
     /// What the components take, in their order.
@@ -77,6 +81,21 @@ impl<'a> Facts<'a> {
     pub fn origin(&self, atom: AtomId) -> Origin {
         let layer = self.ledger.atom(atom).layer;
         self.image.layers.get(layer).map_or(Origin::Unknown, |layer| layer.origin)
+    }
+
+    /// The visible files that a package owns.
+    pub fn package_atoms(&self, package: PackageId) -> &[AtomId] {
+        self.packages.atoms(package)
+    }
+
+    /// What they cost.
+    pub fn package_bytes(&self, package: PackageId) -> Amount {
+        self.packages.amount(package)
+    }
+
+    /// Who needs whom among an ecosystem's installed packages.
+    pub fn graph(&self, ecosystem: Ecosystem) -> &Graph {
+        self.packages.graph(self.inventory, ecosystem)
     }
 
     /// All bytes of the image.

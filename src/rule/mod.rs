@@ -15,6 +15,7 @@ mod facts;
 mod family;
 mod finding;
 mod fix;
+mod packages;
 mod paths;
 mod severity;
 mod shares;
@@ -23,9 +24,10 @@ pub(crate) mod testing;
 
 pub use candidate::{Candidate, Claim, Phrase, Piece, Table, Value};
 pub use catalogue::{rule, rules};
-pub use claims::{Selection, findings, manifest_findings};
+pub use claims::{Selection, findings, index_findings, manifest_findings};
 pub use components::{ComponentUsage, LayerUsage, PartUsage};
 pub use facts::Facts;
+pub use family::repro::{VersionKind, VersionRow, version_inventory};
 pub use finding::{Confidence, Finding, OriginSplit, PathShare, Saving, StepShare};
 pub use paths::Paths;
 pub use severity::{Bands, Severity};
@@ -128,6 +130,8 @@ pub enum Detect {
     Layers(fn(&Facts<'_>) -> Vec<Candidate>),
     /// By a function over the manifest and config alone.
     Manifest(fn(&crate::image::Image) -> Vec<Candidate>),
+    /// By a function over all images of a reference.
+    Index(fn(&crate::image::Inspection) -> Vec<Candidate>),
 }
 
 impl Rule {

@@ -1,12 +1,14 @@
 //! Contents that are kept while a layer passes, so that no layer is read twice.
 //!
-//! Whole, of the files on the capture list ([`list`]); the first bytes of large files, which tell
+//! Of files that hold credentials, only a verdict ([`mod@credential`]). Whole, of the files on the capture list ([`list`]); the first bytes of large files, which tell
 //! what they are; and the ends of archives, which hold their directories. Kept within a ceiling,
 //! of which whole contents have three quarters; what does not fit is counted.
 
+mod credential;
 mod list;
 
 use super::Capture;
+pub(crate) use credential::{Credential, MARK, credential};
 
 /// Whole contents are kept up to this size.
 pub(super) const WHOLE: u64 = 4 << 20;
@@ -50,6 +52,7 @@ struct Plan {
     head: u64,
     tail: u64,
     listed: bool,
+    credential: Option<Credential>,
 }
 
 impl Plan {
@@ -58,12 +61,17 @@ impl Plan {
         if size == 0 {
             return None;
         }
+        if let Some(credential) = credential(name) {
+            let head = size.min(credential::LOOKED_AT);
+            return Some(Self { head, tail: 0, listed: true, credential: Some(credential) });
+        }
+        let credential = None;
         if list::has(name) {
             let (head, tail) = if size <= WHOLE { (size, 0) } else { (PART, PART) };
-            return Some(Self { head, tail, listed: true });
+            return Some(Self { head, tail, listed: true, credential });
         }
         let tail = if size >= LARGE_ARCHIVE && list::is_archive(name) { TAIL } else { 0 };
-        (size >= LARGE).then_some(Self { head: HEAD, tail, listed: false })
+        (size >= LARGE).then_some(Self { head: HEAD, tail, listed: false, credential })
     }
 }
 
@@ -107,7 +115,15 @@ impl Captures {
 
     /// Ends the file.
     pub(super) fn end(&mut self) {
-        if let Some(Current { mut capture, .. }) = self.current.take() {
+        if let Some(Current { mut capture, plan, .. }) = self.current.take() {
+            if let Some(credential) = plan.credential {
+                let read = capture.head.len() as u64;
+                capture.head = credential.verdict(&capture.head);
+                self.whole += read.saturating_sub(capture.head.len() as u64);
+                if capture.head.is_empty() {
+                    return;
+                }
+            }
             capture.head.shrink_to_fit();
             capture.tail.shrink_to_fit();
             self.kept.push(capture);
@@ -168,6 +184,20 @@ mod tests {
         check("opt/app.jar", 999_999, Some((HEAD, 0)));
         check("opt/app.jar", 1_000_000, Some((HEAD, TAIL)));
         check("opt/app.tar.gz", 1_000_000, Some((HEAD, TAIL)));
+    }
+
+    #[test]
+    fn of_credentials_a_verdict_is_kept() {
+        let keep_one = |name: &str, content: &str| {
+            let mut captures = Captures::new(64 << 20);
+            keep(&mut captures, name, content.as_bytes(), 7);
+            captures.finish().0
+        };
+        let kept = keep_one("root/.netrc", "machine h login u password hunter2");
+        assert_eq!(kept[0].head, b"secret:password\t\n");
+        assert!(keep_one("root/.netrc", "machine h login u").is_empty());
+        let large = format!("A_TOKEN=hunter2\n{}", "#".repeat(1 << 20));
+        assert_eq!(keep_one("app/.env", &large)[0].head, b"secret:A_TOKEN\t\n");
     }
 
     #[test]

@@ -82,16 +82,24 @@ impl Plan {
             blob.insert(extent.start, parts.read(extent.start, extent.end)?);
         }
         let mut contents = Contents::default();
+        let mut read = 0;
         for (file, pieces) in &files {
             let within = |piece: &Piece| slice(&extents, &blob, piece);
             let Some(parts) = pieces.iter().map(within).collect::<Option<Vec<_>>>() else {
                 continue;
             };
-            let head = unpack(file, pieces, &parts, format)?;
+            let mut head = unpack(file, pieces, &parts, format)?;
+            read += 1;
+            if let Some(credential) = file.credential {
+                head = credential.verdict(&head);
+                if head.is_empty() {
+                    continue;
+                }
+            }
             contents.kept.push(Capture { entry: file.entry, head, tail: Vec::new() });
         }
         contents.kept.sort_by_key(|capture| capture.entry);
-        contents.dropped = (all - contents.kept.len()) as u64;
+        contents.dropped = (all - read) as u64;
         Ok(contents)
     }
 

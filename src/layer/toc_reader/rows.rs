@@ -16,6 +16,7 @@ use serde::de::{DeserializeSeed, Error as _, IgnoredAny, MapAccess, SeqAccess, V
 use sha2::{Digest as _, Sha256};
 use twox_hash::XxHash3_64;
 
+use crate::layer::capture::Credential;
 use crate::layer::{
     Attributes, ContentHash, Error, ErrorKind, Hashing, Kind, OddityKind, Source, TocBuilder,
     capture,
@@ -82,6 +83,8 @@ pub(super) struct Wanted {
     pub digest: [u8; 32],
     /// Smaller ones first.
     pub rank: u8,
+    /// How it holds credentials, if it may.
+    pub credential: Option<Credential>,
 }
 
 /// What the rows gave.
@@ -176,11 +179,14 @@ impl Rows {
         if row.size == 0 {
             return Ok(());
         }
-        if self.captures && capture::is_listed(row.name.as_bytes()) {
+        let credential = capture::credential(row.name.as_bytes());
+        let is_wanted = credential.is_some() || capture::is_listed(row.name.as_bytes());
+        if self.captures && is_wanted {
             match digest.filter(|_| row.size <= capture::WHOLE) {
                 Some(digest) => {
-                    let rank = rank(&row.name);
-                    self.wanted.push(Wanted { entry, size: row.size, digest, rank });
+                    let rank = if credential.is_some() { LAST } else { rank(&row.name) };
+                    let size = row.size;
+                    self.wanted.push(Wanted { entry, size, digest, rank, credential });
                 }
                 None => self.builder.toc().captures_dropped += 1,
             }
@@ -304,6 +310,9 @@ pub(super) fn kind(text: &str) -> Result<Kind, Error> {
 }
 
 /// What is fetched first when not all can be.
+/// What is read if anything is left.
+const LAST: u8 = 3;
+
 fn rank(name: &str) -> u8 {
     let name = name.trim_start_matches(['.', '/']);
     match name.rsplit('/').next() {

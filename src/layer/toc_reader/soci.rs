@@ -173,7 +173,7 @@ impl Listing {
         match kind {
             Kind::Hardlink => self.builder.link_hard(entry, text(4)?)?,
             Kind::Symlink => self.builder.link_symbolic(entry, text(4)?)?,
-            Kind::File if self.captures && size > 0 && capture::is_listed(name) => {
+            Kind::File if self.captures && size > 0 && is_wanted(name) => {
                 self.builder.toc().captures_dropped += 1;
             }
             _ => {}
@@ -188,6 +188,10 @@ impl Listing {
         self.charged = cost;
         Ok(())
     }
+}
+
+fn is_wanted(name: &[u8]) -> bool {
+    capture::is_listed(name) || capture::credential(name).is_some()
 }
 
 /// How far the blob is where the tar is at `tar`; between spans in proportion.

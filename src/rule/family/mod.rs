@@ -1,3 +1,7 @@
 //! The rules, one file a family; each rule's test stands beside it.
 
 pub(super) mod cache;
+pub(super) mod pkg;
+pub(super) mod platform;
+pub(super) mod repro;
+pub(super) mod secret;

@@ -1,0 +1,331 @@
+//! The images of one reference beside each other, and whether an image is for its platform.
+
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+
+use crate::image::{AttachmentKind, Image, Inspection};
+use crate::ledger::AtomId;
+use crate::rule::{
+    Bands, Candidate, Claim, Detect, Effort, Facts, Needs, Phase, Phrase, Risk, Rule, Saving,
+    Severity, Table, Value,
+};
+
+/// What the rules of this family have in common.
+const PLATFORM: Rule = Rule {
+    id: "platform",
+    title: "",
+    phase: Phase::View,
+    risk: Risk::Review,
+    effort: Effort::Line,
+    bands: Bands::Fixed(Severity::Low),
+    needs: Needs::Manifest,
+    min: 0,
+    detect: Detect::Index(|_| Vec::new()),
+    why: "",
+    fix: "",
+    caution: "",
+    check: "",
+    links: &["https://docs.docker.com/build/building/multi-platform/"],
+};
+
+pub(in crate::rule) const RULES: &[Rule] = &[
+    Rule {
+        id: "platform-asymmetry",
+        title: "One platform is much larger",
+        bands: Bands::Fixed(Severity::Medium),
+        detect: Detect::Index(asymmetry),
+        why: "The same Dockerfile made images of very different sizes, often because a package has parts for one architecture only.",
+        fix: "ARG TARGETARCH\nRUN if [ \"$TARGETARCH\" = amd64 ]; then <what only that platform needs>; fi",
+        caution: "Libraries for graphics cards exist for some platforms only.",
+        ..PLATFORM
+    },
+    Rule {
+        id: "platform-missing",
+        title: "A common platform is not published",
+        detect: Detect::Index(missing),
+        why: "On the other one the image runs in an emulator, slowly, or not at all.",
+        fix: "docker buildx build --platform linux/amd64,linux/arm64 .",
+        caution: "Some software exists for one platform only.",
+        ..PLATFORM
+    },
+    Rule {
+        id: "platform-attestation-size",
+        title: "Attestations beside the images",
+        bands: Bands::Fixed(Severity::Info),
+        risk: Risk::Safe,
+        detect: Detect::Index(attestations),
+        why: "Provenance and lists of components are stored beside the images. No pull takes them, and no figure here counts them.",
+        ..PLATFORM
+    },
+    Rule {
+        id: "platform-wrong-arch",
+        title: "Programs for another architecture",
+        bands: Bands::Fixed(Severity::High),
+        needs: Needs::Layers,
+        min: 1_000_000,
+        detect: Detect::Layers(wrong_machine),
+        why: "They do not run on the image's platform.",
+        fix: "FROM --platform=$TARGETPLATFORM {{base}}\nARG TARGETARCH\nRUN curl -fsSLo <file> <URL>-linux-${TARGETARCH}",
+        caution: "Emulators, firmware and cross compilers carry such files on purpose.",
+        ..PLATFORM
+    },
+];
+
+const MB: u128 = 1_000_000;
+/// A difference is told from so many bytes on, and from so many hundredths.
+const DIFFERENCE: u128 = 300 * MB;
+const SHARE: u128 = 15;
+const LARGE_SHARE: u128 = 40;
+const ROWS: usize = 10;
+/// Platforms that most images are for.
+const COMMON: [&str; 2] = ["amd64", "arm64"];
+/// Variables of images that are for graphics cards.
+const GRAPHICS: [&str; 3] = ["CUDA_VERSION", "NVIDIA_VISIBLE_DEVICES", "ROCM_VERSION"];
+
+/// ELF's numbers of machines, and the architectures whose images may have them.
+const MACHINES: &[(u16, &[&str])] = &[
+    (3, &["386", "amd64"]),
+    (62, &["amd64"]),
+    (40, &["arm", "arm64"]),
+    (183, &["arm64"]),
+    (21, &["ppc64le", "ppc64"]),
+    (22, &["s390x"]),
+    (243, &["riscv64"]),
+    (258, &["loong64"]),
+];
+/// Kinds of ELF files that run: programs and libraries.
+const RUNS: [u16; 2] = [2, 3];
+/// Parts of directories' names that tell that files are for other machines on purpose.
+const ON_PURPOSE: &[&str] = &[
+    "qemu",
+    "firmware",
+    "cross",
+    "arm",
+    "aarch64",
+    "x86_64",
+    "x64",
+    "amd64",
+    "i386",
+    "i686",
+    "ia32",
+    "ppc64",
+    "powerpc",
+    "s390",
+    "riscv",
+    "loong",
+    "android",
+    "jni",
+    "native",
+    "prebuilds",
+];
+
+/// The largest image of Linux against the smallest.
+fn asymmetry(inspection: &Inspection) -> Vec<Candidate> {
+    let images = || inspection.images.iter().filter(|image| image.platform.os == "linux");
+    let largest = images().max_by_key(|image| image.compressed());
+    let smallest = images().min_by_key(|image| image.compressed());
+    let Some((large, small)) = largest.zip(smallest) else { return Vec::new() };
+    let difference = large.compressed() - small.compressed();
+    let share = difference * 100 / small.compressed().max(1);
+    if difference <= DIFFERENCE || share <= SHARE {
+        return Vec::new();
+    }
+    let bytes = u64::try_from(difference).unwrap_or(u64::MAX);
+    let message = Phrase::default()
+        .name(large.platform.to_string())
+        .and(" downloads ")
+        .bytes(bytes)
+        .and(" more than ")
+        .name(small.platform.to_string());
+    let figure = Claim::Figure(Saving { content: 0, compressed: bytes });
+    let severity = if share > LARGE_SHARE { Severity::High } else { Severity::Medium };
+    let mut candidate = Candidate::new("", message, figure).severity(severity);
+    candidate.table = Some(steps(large, small));
+    vec![candidate]
+}
+
+/// Steps by how much more one image downloads for them.
+fn steps(large: &Image, small: &Image) -> Table {
+    let mut sums: BTreeMap<&str, (u64, u64)> = BTreeMap::new();
+    for (image, first) in [(large, true), (small, false)] {
+        for layer in &image.layers {
+            let step = layer.step.and_then(|step| image.steps.get(step));
+            let sum = sums.entry(step.map_or("", |step| step.instruction.as_str())).or_default();
+            let side = if first { &mut sum.0 } else { &mut sum.1 };
+            *side = side.saturating_add(layer.compressed);
+        }
+    }
+    let mut sums: Vec<(&str, (u64, u64))> = sums.into_iter().collect();
+    sums.sort_by_key(|(_, (large, small))| Reverse(large.saturating_sub(*small)));
+    let more = sums.into_iter().filter(|(_, (large, small))| large > small).take(ROWS);
+    let row = |(step, (large, small)): (&str, (u64, u64))| {
+        let step = if step.is_empty() { Value::Unknown } else { Value::Text(step.to_owned()) };
+        vec![step, Value::Bytes(large), Value::Bytes(small)]
+    };
+    Table { columns: vec!["step", "larger", "smaller"], rows: more.map(row).collect() }
+}
+
+/// A common platform that the index does not list.
+fn missing(inspection: &Inspection) -> Vec<Candidate> {
+    let has = |architecture: &str| {
+        let known =
+            inspection.platforms.iter().chain(inspection.images.iter().map(|i| &i.platform));
+        known
+            .clone()
+            .any(|platform| platform.os == "linux" && platform.architecture == architecture)
+    };
+    let graphics = inspection
+        .images
+        .iter()
+        .any(|image| GRAPHICS.iter().any(|name| image.runtime.env.contains_key(*name)));
+    let lacking: Vec<&str> = COMMON.into_iter().filter(|name| !has(name)).collect();
+    let [lacking] = lacking[..] else { return Vec::new() };
+    if graphics {
+        return Vec::new();
+    }
+    let message = Phrase::words("There is no image for ").name(format!("linux/{lacking}"));
+    vec![Candidate::new(lacking, message, Claim::View(Vec::new()))]
+}
+
+/// Bytes of attestations.
+fn attestations(inspection: &Inspection) -> Vec<Candidate> {
+    let all = inspection.attachments.iter();
+    let all: Vec<_> =
+        all.filter(|attachment| attachment.kind == AttachmentKind::Attestation).collect();
+    if all.is_empty() {
+        return Vec::new();
+    }
+    let bytes = all.iter().fold(0, |sum: u64, attachment| {
+        sum.saturating_add(attachment.size).saturating_add(attachment.compressed.unwrap_or(0))
+    });
+    let message = Phrase::default()
+        .count(all.len())
+        .and(" attestations are stored beside the images, of at least ")
+        .bytes(bytes);
+    vec![Candidate::new("", message, Claim::View(Vec::new()))]
+}
+
+/// Programs and libraries of machines that the image is not for.
+fn wrong_machine(facts: &Facts<'_>) -> Vec<Candidate> {
+    let architecture = facts.image.platform.architecture.as_str();
+    if !MACHINES.iter().any(|(_, fit)| fit.contains(&architecture)) {
+        return Vec::new();
+    }
+    let is_wrong = |atom: &AtomId| {
+        let Some(elf) = facts.ledger.elf(*atom).filter(|elf| RUNS.contains(&elf.kind)) else {
+            return false;
+        };
+        let known = MACHINES.iter().find(|(machine, _)| *machine == elf.machine);
+        known.is_some_and(|(_, fit)| !fit.contains(&architecture)) && !on_purpose(facts, *atom)
+    };
+    let wrong: Vec<AtomId> = facts.ledger.live().iter().copied().filter(is_wrong).collect();
+    if wrong.is_empty() {
+        return Vec::new();
+    }
+    let message = Phrase::default()
+        .count(wrong.len())
+        .and(" programs and libraries are not for ")
+        .name(facts.image.platform.to_string());
+    vec![Candidate::new("", message, Claim::View(wrong))]
+}
+
+fn on_purpose(facts: &Facts<'_>, atom: AtomId) -> bool {
+    let path = facts.ledger.path(atom).to_ascii_lowercase();
+    let path = String::from_utf8_lossy(&path);
+    let directory = path.rsplit_once('/').map_or("", |(directory, _)| directory);
+    ON_PURPOSE.iter().any(|word| directory.contains(word)) || path.contains("qemu")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::image::{Attachment, Shared};
+    use crate::ledger::testing::image;
+    use crate::oci::{Digest, MediaType, Platform};
+    use crate::rule::testing::check;
+    use crate::rule::{Selection, index_findings};
+
+    fn inspection(images: &[(&str, &str)]) -> Inspection {
+        let images = images.iter().map(|(architecture, text)| {
+            let (mut image, _) = image(text);
+            (*architecture).clone_into(&mut image.platform.architecture);
+            image
+        });
+        let images: Vec<Image> = images.collect();
+        let platforms: Vec<Platform> = images.iter().map(|image| image.platform.clone()).collect();
+        Inspection {
+            reference: "r".to_owned(),
+            digest: Digest::of(b"index"),
+            media_type: MediaType("application/vnd.oci.image.index.v1+json".to_owned()),
+            images,
+            shown: 0,
+            platforms,
+            attachments: Vec::new(),
+            shared: Shared::default(),
+            rate_limit: None,
+            warnings: Vec::new(),
+        }
+    }
+
+    fn ids(inspection: &Inspection) -> Vec<(&'static str, Severity, u64)> {
+        let only = vec!["platform".to_owned()];
+        let findings = index_findings(inspection, &Selection { only, ..Selection::default() });
+        let found = findings.iter();
+        found.map(|found| (found.rule.id, found.severity, found.gross.compressed)).collect()
+    }
+
+    #[test]
+    fn asymmetry() {
+        let amd64 = "RUN pip install torch\n  torch 4_000_000_000\n  x 2_000_000_000\n";
+        let arm64 = "RUN pip install torch\n  torch 400_000_000\n  x 2_000_000_000\n";
+        let found = ids(&inspection(&[("amd64", amd64), ("arm64", arm64)]));
+        assert_eq!(found, [("platform-asymmetry", Severity::High, 1_800_000_000)]);
+        assert_eq!(ids(&inspection(&[("amd64", amd64), ("arm64", amd64)])), []);
+    }
+
+    #[test]
+    fn missing() {
+        let text = "RUN x\n  a 1\n";
+        let found = ids(&inspection(&[("amd64", text)]));
+        assert_eq!(found, [("platform-missing", Severity::Low, 0)]);
+        // For graphics cards; or for neither of the common platforms.
+        let gpu = "ENV CUDA_VERSION=12.4\nRUN x\n  a 1\n";
+        assert_eq!(ids(&inspection(&[("amd64", gpu)])), []);
+        assert_eq!(ids(&inspection(&[("s390x", text)])), []);
+    }
+
+    #[test]
+    fn attestation_size() {
+        let text = "RUN x\n  a 1\n";
+        let mut inspection = inspection(&[("amd64", text), ("arm64", text)]);
+        let attachment = |kind| Attachment {
+            kind,
+            digest: Digest::of(b"a"),
+            size: 800,
+            subject: None,
+            predicates: Vec::new(),
+            compressed: Some(20_000),
+        };
+        inspection.attachments.push(attachment(AttachmentKind::Soci));
+        assert_eq!(ids(&inspection), []);
+        inspection.attachments.push(attachment(AttachmentKind::Attestation));
+        assert_eq!(ids(&inspection), [("platform-attestation-size", Severity::Info, 0)]);
+    }
+
+    #[test]
+    fn wrong_arch() {
+        check(
+            "platform-wrong-arch",
+            "
+RUN curl -o /usr/bin/tool https://a.example/tool-arm64
+  usr/bin/tool 5_000_000 machine=183
+  usr/bin/own 5_000_000 machine=62
+  usr/lib/i386-linux-gnu/libc.so.6 5_000_000 machine=3
+  usr/bin/qemu-aarch64-static 6_000_000 machine=183
+  node_modules/x/prebuilds/linux-arm64/x.node 7_000_000 machine=183
+",
+            &[5_000_000],
+        );
+        check("platform-wrong-arch", "RUN x\n  usr/bin/tool 500_000 machine=183\n", &[]);
+    }
+}
