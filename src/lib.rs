@@ -17,7 +17,7 @@
 //! | [`mod@reference`] | image references as users type them |
 //! | [`cache`] | small immutable things on disk, by digest |
 //! | [`registry`] | the registry client: the only code that speaks HTTP. Authentication is in `auth` and `token`, credentials in [`registry::credentials`], where they may go in [`registry::policy`], retries in `retry` and `transport`, whole blobs in `blob`, parts of them in `range`, tags and referrers in `listing`, pull limits in `headers` |
-//! | [`image`] | one platform's manifest and config, joined: layers, build steps (`history`, `instruction`), Dockerfile lines (`provenance`), base image (`base`) |
+//! | [`image`] | one platform's manifest and config, joined: layers, build steps (`history`, `instruction`, `shell`), Dockerfile lines (`provenance`), base image (`base`) |
 //! | [`layer`] | a layer's bytes to a table of contents ([`layer::Toc`]): decoding, walking the tar, tables of contents inside and beside layers; the uncompressed size from a blob's end (`tail`) |
 //! | [`filesystem`] | layers merged, and the ledger of what they store in vain |
 //! | [`collect`] | from a reference to an [`image::Inspection`] and its layers: the one place where fetching meets parsing |

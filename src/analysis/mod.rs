@@ -16,8 +16,8 @@ use std::collections::BTreeSet;
 
 pub use analyze::{AnalysisOptions, analyze};
 pub use study::{
-    Attribution, Balance, Brought, Declared, DuplicateGroup, Duplicates, Group, GroupShare,
-    Identity, Milestone, Optimized, PackageUsage, Stage, Study, milestones, optimized, saved,
+    Attribution, Balance, Brought, Declared, Group, GroupShare, Identity, Milestone, Optimized,
+    PackageUsage, Stage, Study, milestones, optimized, saved,
 };
 pub use usage::{Sort, Usage, UsageError, UsageOptions, UsageRow, usage};
 

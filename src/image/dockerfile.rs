@@ -5,7 +5,7 @@
 //! the build changed (variables in `COPY`, default shells) finds no line, which is better than the
 //! wrong one.
 
-use super::{Image, Origin, SourceLines};
+use super::{Image, Layer, Origin, SourceLines};
 
 /// An instruction that makes a layer, and its lines.
 #[derive(Debug, PartialEq, Eq)]
@@ -17,24 +17,37 @@ struct Written {
 
 /// Names the lines of a Dockerfile in the layers that have none.
 pub fn name_lines(image: &mut Image, file: &str, dockerfile: &str) {
-    let written = instructions(dockerfile);
-    let mut left = written.as_slice();
-    for layer in image.layers.iter_mut().rev() {
-        if layer.origin == Origin::Base {
-            continue;
-        }
-        let Some(step) = layer.step.and_then(|step| image.steps.get(step)) else { continue };
-        let wanted = folded(&step.instruction);
-        let Some(at) = left.iter().rposition(|written| is_same(&written.text, &wanted)) else {
-            continue;
-        };
-        let Written { start, end, .. } = left[at];
-        left = &left[..at];
-        if layer.source.is_none() {
-            let file = file.to_owned();
-            layer.source = Some(SourceLines { file, start_line: start, end_line: end });
+    let Image { layers, steps, .. } = image;
+    let own: Vec<&mut Layer> =
+        layers.iter_mut().filter(|layer| layer.origin != Origin::Base).collect();
+    let instruction = |layer: &&mut Layer| {
+        layer.step.and_then(|step| steps.get(step)).map_or("", |step| step.instruction.as_str())
+    };
+    let texts: Vec<&str> = own.iter().map(instruction).collect();
+    for (layer, lines) in own.into_iter().zip(lines(&texts, dockerfile)) {
+        if let (None, Some((start_line, end_line))) = (&layer.source, lines) {
+            layer.source = Some(SourceLines { file: file.to_owned(), start_line, end_line });
         }
     }
+}
+
+/// The first and last lines of the instructions of steps.
+fn lines(steps: &[&str], dockerfile: &str) -> Vec<Option<(u32, u32)>> {
+    let written = instructions(dockerfile);
+    let mut left = written.as_slice();
+    let mut found: Vec<Option<(u32, u32)>> = steps
+        .iter()
+        .rev()
+        .map(|step| {
+            let wanted = folded(step);
+            let at = left.iter().rposition(|written| is_same(&written.text, &wanted))?;
+            let Written { start, end, .. } = left[at];
+            left = &left[..at];
+            Some((start, end))
+        })
+        .collect();
+    found.reverse();
+    found
 }
 
 /// The instructions of a Dockerfile that make layers.
@@ -111,11 +124,6 @@ fn is_same(written: &str, step: &str) -> bool {
 mod tests {
     use super::*;
 
-    fn lines(dockerfile: &str) -> Vec<(String, u32, u32)> {
-        let written = instructions(dockerfile).into_iter();
-        written.map(|written| (written.text, written.start, written.end)).collect()
-    }
-
     #[test]
     fn instructions_may_take_several_lines() {
         let check = |dockerfile: &str, expected: &[(&str, u32, u32)]| {
@@ -123,7 +131,11 @@ mod tests {
                 .iter()
                 .map(|(text, start, end)| ((*text).to_owned(), *start, *end))
                 .collect();
-            assert_eq!(lines(dockerfile), expected, "{dockerfile}");
+            let found: Vec<_> = instructions(dockerfile)
+                .into_iter()
+                .map(|written| (written.text, written.start, written.end))
+                .collect();
+            assert_eq!(found, expected, "{dockerfile}");
         };
         check("FROM a\n# x\nRUN a && \\\n    # why\n    b\nENV x=1\n", &[("RUN a && b", 3, 5)]);
         check("run  a\ncopy a b", &[("RUN a", 1, 1), ("COPY a b", 2, 2)]);
@@ -135,14 +147,8 @@ mod tests {
 
     #[test]
     fn steps_get_the_lines_that_say_the_same() {
-        let text = "base: RUN a\nRUN a\nRUN --mount=type=cache b\nRUN gone\nRUN a\n";
-        let (mut image, _) = crate::ledger::testing::image(text);
-        name_lines(&mut image, "Dockerfile", "FROM x\nRUN a\nRUN b\nRUN a\n");
-        let named: Vec<Option<u32>> = image
-            .layers
-            .iter()
-            .map(|layer| layer.source.as_ref().map(|source| source.start_line))
-            .collect();
-        assert_eq!(named, [None, Some(2), Some(3), None, Some(4)]);
+        let dockerfile = "FROM x\nRUN a\nRUN b\nRUN a\n";
+        let found = lines(&["RUN a", "RUN --mount=type=cache b", "RUN gone", "RUN a"], dockerfile);
+        assert_eq!(found, [Some((2, 2)), Some((3, 3)), None, Some((4, 4))]);
     }
 }

@@ -10,6 +10,7 @@ mod history;
 mod instruction;
 mod join;
 mod provenance;
+mod shell;
 mod time;
 
 use std::collections::BTreeMap;
@@ -21,6 +22,7 @@ pub(crate) use provenance::{Provenance, read as read_provenance};
 use crate::oci::{Annotations, DiffId, Digest, MediaType, Platform};
 pub use crate::registry::RateLimit;
 use crate::secrecy::Secret;
+pub use shell::{Action, Command, Manager, PackageVerb, commands};
 
 /// What a reference stands for: its images, one per platform, and what is attached to them.
 #[derive(Clone, Debug, PartialEq)]

@@ -6,9 +6,14 @@ use super::{Rule, family};
 
 /// The families, in the order of reports.
 const FAMILIES: &[&[Rule]] = &[
+    family::waste::RULES,
+    family::dup::RULES,
     family::cache::RULES,
     family::pkg::RULES,
     family::secret::RULES,
+    family::layer::RULES,
+    family::blob::RULES,
+    family::base::RULES,
     family::platform::RULES,
     family::repro::RULES,
 ];

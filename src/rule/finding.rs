@@ -1,5 +1,6 @@
 //! What was found, with what it would save.
 
+use std::cmp::Reverse;
 use std::ops::AddAssign;
 
 use super::{Phrase, Risk, Rule, Severity, Table};
@@ -115,6 +116,25 @@ impl From<Amount> for Saving {
 }
 
 impl OriginSplit {
+    /// The net savings of findings together: what a user's own steps can free, what only the
+    /// base image can, and what is not known. Of a group only the finding with the most counts.
+    pub fn sum(findings: &[Finding]) -> Self {
+        let mut sum = Self::default();
+        for (at, finding) in findings.iter().enumerate() {
+            let key = |other: &Finding, at| (other.net.content, other.net.compressed, Reverse(at));
+            let is_outdone = finding.group.is_some()
+                && findings.iter().enumerate().any(|(position, other)| {
+                    other.group == finding.group && key(other, position) > key(finding, at)
+                });
+            if !is_outdone {
+                sum.own += finding.origins.own;
+                sum.base += finding.origins.base;
+                sum.unknown += finding.origins.unknown;
+            }
+        }
+        sum
+    }
+
     /// The part of an origin.
     pub fn of(&mut self, origin: Origin) -> &mut Saving {
         match origin {

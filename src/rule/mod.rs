@@ -11,12 +11,15 @@ mod candidate;
 mod catalogue;
 mod claims;
 mod components;
+mod duplicates;
 mod facts;
 mod family;
 mod finding;
 mod fix;
 mod packages;
 mod paths;
+#[cfg(test)]
+mod properties;
 mod severity;
 mod shares;
 #[cfg(test)]
@@ -26,6 +29,7 @@ pub use candidate::{Candidate, Claim, Phrase, Piece, Table, Value};
 pub use catalogue::{rule, rules};
 pub use claims::{Selection, findings, index_findings, manifest_findings};
 pub use components::{ComponentUsage, LayerUsage, PartUsage};
+pub use duplicates::{DuplicateGroup, Duplicates, duplicates};
 pub use facts::Facts;
 pub use family::repro::{VersionKind, VersionRow, version_inventory};
 pub use finding::{Confidence, Finding, OriginSplit, PathShare, Saving, StepShare};

@@ -82,6 +82,9 @@ fn largest(ledger: &Ledger, mut shares: Vec<Share>) -> (Vec<PathShare>, u64) {
 /// A directory is the uppermost such, or, where that has a single child, the one in which the ways
 /// part.
 fn live_paths(ledger: &Ledger, files: &[AtomId]) -> Vec<Share> {
+    if files.is_empty() {
+        return Vec::new();
+    }
     let mut wanted = vec![false; ledger.atoms().len()];
     files.iter().for_each(|file| wanted[file.index()] = true);
     let live = ledger.live();

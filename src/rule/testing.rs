@@ -39,7 +39,11 @@ pub(crate) fn found_with(text: &str, packages: &str, only: &[&str]) -> Vec<Findi
 }
 
 /// Asks what is known of an image with packages written as text.
-pub(crate) fn with_package_facts<T>(text: &str, packages: &str, ask: impl Fn(&Facts<'_>) -> T) -> T {
+pub(crate) fn with_package_facts<T>(
+    text: &str,
+    packages: &str,
+    ask: impl Fn(&Facts<'_>) -> T,
+) -> T {
     let (image, ledger): (Image, Ledger) = image(text);
     let documents = Documents::new(&ledger);
     let lines = packages.lines().map(str::trim).filter(|line| !line.is_empty());

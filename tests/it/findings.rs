@@ -61,7 +61,8 @@ fn findings_say_what_would_be_saved_and_where() {
     for part in ["Quick wins", "cache-pip", "3.00 MB"] {
         assert!(terminal.contains(part), "{part} in {terminal}");
     }
-    for part in ["## Roadmap", "```dockerfile", "## Method and caveats", "rm -rf /var/lib/apt/lists"]
+    for part in
+        ["## Roadmap", "```dockerfile", "## Method and caveats", "rm -rf /var/lib/apt/lists"]
     {
         assert!(markdown.contains(part), "{part} in {markdown}");
     }
@@ -131,11 +132,8 @@ fn a_dockerfile_names_the_lines_of_layers() {
 fn tables_of_findings_and_owners_have_the_same_columns_in_each_row() {
     let registry = registry();
     for table in ["layers", "findings", "packages", "owners", "components"] {
-        let output = run(
-            &Sandbox::new(),
-            &registry,
-            &["analyze", "--format", "csv", "--table", table],
-        );
+        let output =
+            run(&Sandbox::new(), &registry, &["analyze", "--format", "csv", "--table", table]);
         assert_eq!((output.code, output.stderr.as_str()), (Some(0), ""), "{output}");
         check_text(&output.stdout);
         let mut reader = csv::Reader::from_reader(output.stdout.as_bytes());

@@ -1,12 +1,13 @@
 //! Bytes by package, by kind of owner and by layer.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use crate::filesystem::Amount;
 use crate::ledger::Ledger;
 use crate::owner::{Owner, OwnerId, OwnerKind, Owners};
 use crate::package::{Ecosystem, Inventory, PackageId};
+use crate::rule::Facts;
 
 /// Owners that are named of each layer.
 const NAMED: usize = 5;
@@ -136,9 +137,11 @@ fn brought(mut owners: Vec<(OwnerId, Amount)>) -> Brought {
 }
 
 /// What each package takes.
-pub(super) fn packages(inventory: &Inventory, owners: &Owners) -> Vec<PackageUsage> {
-    let ids = (0..).map(PackageId).zip(&inventory.packages);
-    let mut usages: Vec<PackageUsage> = ids
+pub(super) fn packages(facts: &Facts<'_>) -> Vec<PackageUsage> {
+    let packages = &facts.inventory.packages;
+    let mut usages: Vec<PackageUsage> = (0..)
+        .map(PackageId)
+        .zip(packages)
         .map(|(package, _)| PackageUsage {
             package,
             visible: Amount::default(),
@@ -146,11 +149,26 @@ pub(super) fn packages(inventory: &Inventory, owners: &Owners) -> Vec<PackageUsa
             exclusive: None,
         })
         .collect();
-    for owner in &owners.list {
+    for owner in &facts.owners.list {
         let OwnerKind::Package(id) = owner.kind else { continue };
         let Some(usage) = usages.get_mut(id.0 as usize) else { continue };
         usage.visible += owner.visible;
         usage.shadowed += owner.shadowed;
     }
+    let ecosystems: BTreeSet<Ecosystem> =
+        packages.iter().map(|package| package.ecosystem).filter(|it| has_graph(*it)).collect();
+    for ecosystem in ecosystems {
+        let bytes = |package| facts.package_bytes(package).bytes;
+        for (package, bytes) in facts.graph(ecosystem).exclusive(bytes) {
+            if let Some(usage) = usages.get_mut(package.0 as usize) {
+                usage.exclusive = Some(bytes);
+            }
+        }
+    }
     usages
+}
+
+/// Whether the records of an ecosystem tell which packages need which.
+fn has_graph(ecosystem: Ecosystem) -> bool {
+    !matches!(ecosystem, Ecosystem::VsCode | Ecosystem::Go | Ecosystem::Rust | Ecosystem::Tex)
 }

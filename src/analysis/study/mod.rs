@@ -6,14 +6,12 @@
 
 mod attribution;
 mod balance;
-mod duplicates;
 mod plan;
 #[cfg(test)]
 mod tests;
 
 pub use attribution::{Attribution, Brought, Group, GroupShare, PackageUsage};
 pub use balance::{Balance, Declared, Identity};
-pub use duplicates::{DuplicateGroup, Duplicates};
 pub use plan::{Milestone, Optimized, Stage, milestones, optimized, saved};
 
 use super::AnalysisOptions;
@@ -22,7 +20,9 @@ use crate::image::Image;
 use crate::ledger::{Documents, Ledger};
 use crate::owner::{Owner, Owners};
 use crate::package::{Inventory, Package};
-use crate::rule::{ComponentUsage, Facts, Finding, findings};
+use crate::rule::{
+    ComponentUsage, Duplicates, Facts, Finding, VersionRow, duplicates, findings, version_inventory,
+};
 
 /// Owners, packages, components and findings of one image.
 #[derive(Clone, Debug)]
@@ -39,6 +39,8 @@ pub struct Study {
     pub components: Vec<ComponentUsage>,
     /// Visible files with the same content.
     pub duplicates: Duplicates,
+    /// The versions of the distribution, of tools and runtimes, and of what was asked for.
+    pub versions: Vec<VersionRow>,
     /// What the rules found, the most important first.
     pub findings: Vec<Finding>,
     /// What would be left.
@@ -67,11 +69,12 @@ pub(super) fn study(image: &Image, ledger: &Ledger, options: &AnalysisOptions) -
     let owners = Owners::attribute(image, ledger, &inventory, &components);
     let facts = Facts::new(image, ledger, &documents, &inventory, &components, &owners);
     let findings = findings(&facts, &options.selection);
-    let packages = attribution::packages(&inventory, &owners);
+    let packages = attribution::packages(&facts);
     let study = Study {
         attribution: Attribution::new(ledger, &inventory, &owners),
         components: facts.component_usage().to_vec(),
-        duplicates: Duplicates::find(ledger),
+        duplicates: duplicates(&facts),
+        versions: version_inventory(&facts),
         optimized: optimized(&findings, facts.whole()),
         roadmap: milestones(&findings),
         balances: balance::balances(image, ledger, &owners),

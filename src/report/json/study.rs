@@ -9,13 +9,11 @@ use serde::Serialize;
 
 use super::PathJson;
 use super::finding::FindingJson;
-use crate::analysis::{
-    DuplicateGroup, Duplicates, Group, ImageAnalysis, Optimized, PackageUsage, Study,
-};
+use crate::analysis::{Group, ImageAnalysis, Optimized, PackageUsage, Study};
 use crate::image::Image;
 use crate::owner::Owner;
 use crate::package::Package;
-use crate::rule::{ComponentUsage, LayerUsage, PartUsage, Saving};
+use crate::rule::{ComponentUsage, DuplicateGroup, Duplicates, LayerUsage, PartUsage, Saving};
 
 #[derive(Default, Serialize)]
 pub(super) struct StudyJson<'a> {

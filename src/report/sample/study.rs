@@ -1,8 +1,8 @@
 //! What was found out about a large image, for the tests of reports.
 
 use crate::analysis::{
-    Attribution, Balance, Brought, Declared, DuplicateGroup, Duplicates, Group, GroupShare,
-    Identity, PackageUsage, Study, milestones, optimized,
+    Attribution, Balance, Brought, Declared, Group, GroupShare, Identity, PackageUsage, Study,
+    milestones, optimized,
 };
 use crate::component::Making;
 use crate::filesystem::Amount;
@@ -10,9 +10,9 @@ use crate::layer::{ContentHash, Hashing};
 use crate::owner::{Owner, OwnerId, OwnerKind};
 use crate::package::{Ecosystem, Inventory, Note, Package, PackageId};
 use crate::rule::{
-    Bands, ComponentUsage, Confidence, Detect, Effort, Finding, LayerUsage, Needs, OriginSplit,
-    PartUsage, PathShare, Paths, Phase, Phrase, Risk, Rule, Saving, Severity, StepShare, Table,
-    Value,
+    Bands, ComponentUsage, Confidence, Detect, DuplicateGroup, Duplicates, Effort, Finding,
+    LayerUsage, Needs, OriginSplit, PartUsage, PathShare, Paths, Phase, Phrase, Risk, Rule, Saving,
+    Severity, StepShare, Table, Value, VersionKind, VersionRow,
 };
 
 const RULE: Rule = Rule {
@@ -106,6 +106,7 @@ pub(super) fn study() -> Study {
         attribution: attribution(),
         components: components(),
         duplicates: duplicates(),
+        versions: versions(),
         optimized: optimized(&findings, whole),
         roadmap: milestones(&findings),
         findings,
@@ -132,6 +133,7 @@ pub(super) fn nothing() -> Study {
         attribution: Attribution::default(),
         components: Vec::new(),
         duplicates: Duplicates::default(),
+        versions: Vec::new(),
         optimized: optimized(&[], Saving::default()),
         roadmap: Vec::new(),
         findings: Vec::new(),
@@ -180,6 +182,11 @@ pub(super) fn hostile(path: &[u8]) -> Study {
             }
             part.needed_by = Some(text.clone());
         }
+    }
+    for row in &mut study.versions {
+        row.name.clone_from(&text);
+        row.version = Some(text.clone());
+        row.source = Some(text.clone());
     }
     for group in &mut study.duplicates.groups {
         group.paths.iter_mut().for_each(|held| *held = path.to_vec());
@@ -466,9 +473,28 @@ fn duplicates() -> Duplicates {
     Duplicates {
         bytes: 212 * MB,
         files: 8,
+        more: 0,
         groups: vec![
             group(50 * MB, &["opt/a/libcudart.so.12", "opt/b/libcudart.so.12"], 2),
             group(20 * MB, &["a", "b", "c", "d", "e"], 7),
         ],
     }
+}
+
+fn versions() -> Vec<VersionRow> {
+    let row = |(kind, name, version, source): (_, &str, Option<&str>, Option<&str>)| VersionRow {
+        kind,
+        name: name.to_owned(),
+        version: version.map(str::to_owned),
+        source: source.map(str::to_owned),
+    };
+    [
+        (VersionKind::System, "Ubuntu", Some("24.04"), Some("/etc/os-release")),
+        (VersionKind::Component, "RStudio Server", None, None),
+        (VersionKind::Runtime, "Python", Some("3.12.8"), Some("conda")),
+        (VersionKind::Packages, "conda", Some("412"), None),
+        (VersionKind::Requested, "pytorch", Some("2.5.1"), Some("conda")),
+    ]
+    .map(row)
+    .to_vec()
 }

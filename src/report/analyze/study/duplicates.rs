@@ -3,8 +3,8 @@
 use super::findings::table;
 use super::words::number;
 use super::{ROWS, Studied, section as titled};
-use crate::analysis::DuplicateGroup;
 use crate::report::document::{Block, Column, Overflow, Row, Section, Style, Table, Text};
+use crate::rule::DuplicateGroup;
 
 const COLUMNS: [Column; 4] = [
     Column::right("wasted"),

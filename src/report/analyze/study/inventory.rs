@@ -3,13 +3,13 @@
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
-use super::executive::name;
 use super::words::unknown;
 use super::{Studied, section as titled};
 use crate::analysis::PackageUsage;
 use crate::package::{Ecosystem, Package};
 use crate::report::analyze::words::step_name;
 use crate::report::document::{Block, Column, Fact, Overflow, Row, Section, Style, Table, Text};
+use crate::rule::{VersionKind, VersionRow};
 
 const COLUMNS: [Column; 7] = [
     Column::right("content"),
@@ -31,10 +31,8 @@ type Installed<'a> = (&'a Package, &'a PackageUsage);
 pub(super) fn section(studied: Studied<'_>) -> Option<Section> {
     let study = studied.study;
     let mut blocks = Vec::new();
-    let versions = versions(studied);
-    if !versions.is_empty() {
-        blocks.push(Block::Facts(versions));
-    }
+    blocks.extend(base(studied));
+    blocks.extend(versions(studied));
     let mut ecosystems: BTreeMap<Ecosystem, Vec<Installed<'_>>> = BTreeMap::new();
     for (package, usage) in study.installed() {
         ecosystems.entry(package.ecosystem).or_default().push((package, usage));
@@ -49,17 +47,40 @@ pub(super) fn section(studied: Studied<'_>) -> Option<Section> {
     (!blocks.is_empty()).then(|| titled("Version inventory", blocks))
 }
 
-fn versions(studied: Studied<'_>) -> Vec<Fact> {
-    let image = studied.image;
-    let mut facts = Vec::new();
-    facts.extend(image.os_name.as_deref().map(|os| Fact::new("system", Text::sentence(os))));
-    let base = image.base.as_ref().and_then(|base| base.name.as_deref());
-    facts.extend(base.map(|base| Fact::new("base", Text::name(base))));
-    let tools = Text::joined(studied.components().into_iter().map(name), ", ");
-    if !tools.is_empty() {
-        facts.push(Fact::new("tools", tools));
+fn base(studied: Studied<'_>) -> Option<Block> {
+    let base = studied.image.base.as_ref().and_then(|base| base.name.as_deref());
+    base.map(|base| Block::Facts(vec![Fact::new("base", Text::name(base))]))
+}
+
+/// The versions of the distribution, of tools and of what was asked for.
+fn versions(studied: Studied<'_>) -> Option<Block> {
+    const COLUMNS: [Column; 4] = [
+        Column::left("what"),
+        Column::left("version"),
+        Column::rest("name", Overflow::Wrap),
+        Column::rest("told by", Overflow::Wrap).ranked(1),
+    ];
+    let row = |row: &VersionRow| -> Row {
+        vec![
+            kind(row.kind).into(),
+            row.version.as_deref().map_or_else(unknown, Text::name),
+            Text::name(&*row.name),
+            row.source.as_deref().map(Text::name).unwrap_or_default(),
+        ]
+    };
+    let rows: Vec<Row> = studied.study.versions.iter().map(row).collect();
+    let table = Table { columns: COLUMNS.to_vec(), rows, totals: Vec::new() };
+    (!table.rows.is_empty()).then_some(Block::Table(table))
+}
+
+fn kind(kind: VersionKind) -> &'static str {
+    match kind {
+        VersionKind::System => "system",
+        VersionKind::Component => "tool",
+        VersionKind::Runtime => "runtime",
+        VersionKind::Packages => "packages",
+        VersionKind::Requested => "asked for",
     }
-    facts
 }
 
 fn packages_of(

@@ -1,0 +1,222 @@
+//! How layers are compressed and sent.
+//!
+//! What recompressing a layer would save is not told: no sample of its contents is at hand, and
+//! their sizes alone do not tell it.
+
+use std::collections::HashMap;
+
+use super::layer::is_empty;
+use super::steps::name_step;
+use crate::image::{Image, Layer};
+use crate::ledger::AtomId;
+use crate::oci::{Compression, Kind};
+use crate::rule::{
+    Bands, Candidate, Claim, Detect, Effort, Facts, Needs, Phase, Phrase, Risk, Rule, Saving,
+    Severity, Table, Value,
+};
+
+/// What the rules of this family have in common.
+const BLOB: Rule = Rule {
+    id: "blob",
+    title: "",
+    phase: Phase::View,
+    risk: Risk::Safe,
+    effort: Effort::Transport,
+    bands: Bands::Fixed(Severity::Low),
+    needs: Needs::Manifest,
+    min: 0,
+    detect: Detect::Manifest(|_| Vec::new()),
+    why: "",
+    fix: "",
+    caution: "",
+    check: "",
+    links: &[],
+};
+
+const EXPORTERS: &str = "https://docs.docker.com/build/exporters/";
+
+pub(in crate::rule) const RULES: &[Rule] = &[
+    Rule {
+        id: "blob-poor-compression",
+        title: "Layers that are not compressed",
+        detect: Detect::Manifest(uncompressed),
+        why: "The media type says that the layer is a plain archive, so that each pull transfers all of its bytes. How much compression would save depends on the contents.",
+        fix: "docker buildx build --output type=image,push=true,compression=zstd,force-compression=true,oci-mediatypes=true .",
+        caution: "Contents that are compressed already do not become smaller.",
+        links: &[EXPORTERS],
+        ..BLOB
+    },
+    Rule {
+        id: "blob-duplicate",
+        title: "The same layer twice",
+        effort: Effort::Step,
+        bands: Bands::Waste,
+        detect: Detect::Manifest(duplicate),
+        why: "Two steps made the same layer. Registries and clients keep one blob, but unpack it twice.",
+        fix: "# leave out the second: {{instruction}}",
+        caution: "Layers without content are the same everywhere.",
+        links: &[],
+        ..BLOB
+    },
+    Rule {
+        id: "blob-incompressible-share",
+        title: "Contents that compression cannot make smaller",
+        bands: Bands::Fixed(Severity::Info),
+        needs: Needs::Layers,
+        min: 100_000_000,
+        detect: Detect::Layers(incompressible),
+        why: "These files cost as many bytes in their layers as they are large: archives, media, weights. Another compression does not help; not shipping them does.",
+        fix: "# mount or fetch at run time what is large and compressed already",
+        caution: "",
+        links: &[EXPORTERS],
+        ..BLOB
+    },
+];
+
+/// Smaller layers are not told.
+const PLAIN: u64 = 20_000_000;
+const MUCH_PLAIN: u64 = 200_000_000;
+const TWICE: u64 = 1_000_000;
+/// Of smaller files the shares say nothing.
+const SMALL: u64 = 4096;
+/// What remains of a content that cannot be compressed, in percent.
+const REMAINS: u128 = 95;
+/// Rows of a table.
+const ROWS: usize = 15;
+
+fn instruction(image: &Image, layer: &Layer) -> String {
+    let step = layer.step.and_then(|step| image.steps.get(step));
+    step.map_or_else(|| format!("layer {}", layer.index), |step| step.instruction.clone())
+}
+
+fn uncompressed(image: &Image) -> Vec<Candidate> {
+    let is_plain = |layer: &&Layer| {
+        let Kind::Layer(kind) = layer.media_type.kind() else { return false };
+        kind.compression == Compression::None && !kind.foreign && layer.compressed >= PLAIN
+    };
+    let plain: Vec<&Layer> = image.layers.iter().filter(is_plain).collect();
+    if plain.is_empty() {
+        return Vec::new();
+    }
+    let bytes = plain.iter().fold(0, |sum: u64, layer| sum.saturating_add(layer.compressed));
+    let message = Phrase::default().count(plain.len()).and(" layers are plain archives");
+    let claim = Claim::Figure(Saving { content: 0, compressed: bytes });
+    let severity = if bytes >= MUCH_PLAIN { Severity::Medium } else { Severity::Low };
+    let mut candidate = Candidate::new("", message, claim).severity(severity);
+    let row = |layer: &&Layer| {
+        vec![Value::Text(instruction(image, layer)), Value::Bytes(layer.compressed)]
+    };
+    let rows = plain.iter().take(ROWS).map(row).collect();
+    candidate.table = Some(Table { columns: vec!["Instruction", "Download"], rows });
+    vec![candidate]
+}
+
+fn duplicate(image: &Image) -> Vec<Candidate> {
+    let mut digests = HashMap::new();
+    let mut diffs = HashMap::new();
+    let mut found = Vec::new();
+    for layer in image.layers.iter().filter(|layer| !is_empty(layer)) {
+        let first = *digests.entry(&layer.digest).or_insert(layer.index);
+        let same = layer.diff_id.as_ref().map(|id| *diffs.entry(id).or_insert(layer.index));
+        let first = first.min(same.unwrap_or(first));
+        let bytes = layer.uncompressed.map_or(layer.compressed, |size| size.bytes);
+        if first == layer.index || bytes < TWICE {
+            continue;
+        }
+        let message = name_step(Phrase::default(), image, layer.index).and(" makes the layer of ");
+        let message = name_step(message, image, first).and(" once more");
+        let content = layer.uncompressed.map_or(0, |size| size.bytes);
+        let saving = Saving { content, compressed: 0 };
+        let text = instruction(image, layer);
+        let mut candidate =
+            Candidate::new(format!("{} {text}", layer.index), message, Claim::Figure(saving))
+                .fill("instruction", text);
+        if layer.uncompressed.is_none() {
+            candidate = candidate.severity(Severity::Low);
+        }
+        found.push(candidate);
+    }
+    found
+}
+
+fn incompressible(facts: &Facts<'_>) -> Vec<Candidate> {
+    let ledger = facts.ledger;
+    let is_so = |file: &AtomId| {
+        let atom = ledger.atom(*file);
+        let remains = u128::from(atom.compressed) * 100 > u128::from(atom.bytes) * REMAINS;
+        atom.bytes >= SMALL && remains
+    };
+    let files: Vec<AtomId> = ledger.ids().filter(is_so).collect();
+    if files.is_empty() {
+        return Vec::new();
+    }
+    let mut owners: HashMap<crate::owner::OwnerId, u64> = HashMap::new();
+    for file in &files {
+        *owners.entry(facts.owners.of(*file)).or_default() += ledger.atom(*file).bytes;
+    }
+    let mut owners: Vec<_> = owners.into_iter().collect();
+    owners.sort_unstable_by_key(|(owner, bytes)| (std::cmp::Reverse(*bytes), *owner));
+    let bytes = ledger.sum(files.iter().copied()).bytes;
+    let message = Phrase::words("Compression leaves ")
+        .share(bytes, ledger.filesystem().content())
+        .and(" of the contents as large as they are");
+    let mut candidate = Candidate::new("", message, Claim::View(files));
+    let row = |(owner, bytes): &(_, u64)| {
+        vec![Value::Text(facts.owners.owner(*owner).name.clone()), Value::Bytes(*bytes)]
+    };
+    let rows = owners.iter().take(ROWS).map(row).collect();
+    candidate.table = Some(Table { columns: vec!["Owner", "Size"], rows });
+    vec![candidate]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::image::Uncompressed;
+    use crate::ledger::testing::image;
+    use crate::oci::MediaType;
+    use crate::rule::testing::check;
+    use crate::rule::{Selection, manifest_findings};
+
+    fn found(rule: &str, image: &Image) -> Vec<(u64, u64, Severity)> {
+        let selection = Selection { only: vec![rule.to_owned()], ..Selection::default() };
+        let found = manifest_findings(image, &selection);
+        let row = |finding: &crate::rule::Finding| {
+            (finding.gross.content, finding.gross.compressed, finding.severity)
+        };
+        found.iter().map(row).collect()
+    }
+
+    #[test]
+    fn plain_archives() {
+        let (mut image, _) = image("RUN a\n  a 1 compressed=30000000\nRUN b\n  b 1\n");
+        assert_eq!(found("blob-poor-compression", &image), []);
+        for layer in &mut image.layers {
+            layer.media_type = MediaType("application/vnd.oci.image.layer.v1.tar".to_owned());
+        }
+        assert_eq!(found("blob-poor-compression", &image), [(0, 30_000_000, Severity::Low)]);
+    }
+
+    #[test]
+    fn layers_that_are_there_twice() {
+        let (mut image, _) =
+            image("COPY a /\n  a 30_000_000\nRUN b\n  b 1\nCOPY a /\n  a 30_000_000\n");
+        assert_eq!(found("blob-duplicate", &image), []);
+        image.layers[2].digest = image.layers[0].digest.clone();
+        assert_eq!(found("blob-duplicate", &image), [(0, 0, Severity::Low)]);
+        let size = Uncompressed { bytes: 30_000_000, inferred: false };
+        image.layers[2].uncompressed = Some(size);
+        assert_eq!(found("blob-duplicate", &image), [(30_000_000, 0, Severity::Medium)]);
+        // The empty layer is the same everywhere.
+        let empty = crate::oci::DiffId(crate::oci::Digest::of(&[0; 1024]));
+        image.layers.iter_mut().for_each(|layer| layer.diff_id = Some(empty.clone()));
+        assert_eq!(found("blob-duplicate", &image), []);
+    }
+
+    #[test]
+    fn incompressible_contents() {
+        let text = "RUN a\n  w.bin 200_000_000 compressed=199000000\n  x 300_000_000\n";
+        check("blob-incompressible-share", text, &[200_000_000]);
+        check("blob-incompressible-share", "RUN a\n  x 4_000 compressed=4000\n", &[]);
+    }
+}

@@ -1,0 +1,71 @@
+//! Where things are, and which of them a shell finds first.
+
+use std::collections::HashMap;
+
+use crate::filesystem::NodeId;
+use crate::image::Image;
+use crate::ledger::{AtomId, Ledger};
+use crate::rule::{Detect, Facts, Phase, paths, rules};
+
+/// The places of directories on `PATH`.
+pub(super) struct SearchPath(HashMap<Vec<u8>, usize>);
+
+impl SearchPath {
+    pub(super) fn new(image: &Image) -> Self {
+        let value = image.runtime.env.get("PATH").map_or("", String::as_str);
+        let mut places = HashMap::new();
+        for (place, directory) in value.split(':').enumerate() {
+            let directory = directory.trim_matches('/').as_bytes().to_vec();
+            places.entry(directory).or_insert(place);
+        }
+        Self(places)
+    }
+
+    /// The place of a directory, given without a slash at the start.
+    pub(super) fn place(&self, directory: &[u8]) -> Option<usize> {
+        self.0.get(directory).copied()
+    }
+}
+
+/// The visible nodes of which the name fits, in the order of the tree.
+pub(super) fn named(ledger: &Ledger, fits: impl Fn(&[u8]) -> bool) -> Vec<NodeId> {
+    let filesystem = ledger.filesystem();
+    ledger.tree().iter().copied().filter(|node| fits(filesystem.name(*node))).collect()
+}
+
+/// The visible child of a name.
+pub(super) fn child(ledger: &Ledger, node: NodeId, name: &[u8]) -> Option<NodeId> {
+    ledger.child(node, name).filter(|child| ledger.filesystem().is_visible(*child))
+}
+
+pub(super) fn bytes(ledger: &Ledger, files: &[AtomId]) -> u64 {
+    ledger.sum(files.iter().copied()).bytes
+}
+
+/// A path with a slash at the start.
+pub(super) fn text(ledger: &Ledger, node: NodeId) -> String {
+    format!("/{}", String::from_utf8_lossy(&ledger.filesystem().path(node)))
+}
+
+/// A version out of the last component of a path that has a digit.
+pub(super) fn version(path: &str) -> Option<String> {
+    let component = path.rsplit('/').find(|part| part.contains(|c: char| c.is_ascii_digit()))?;
+    let from = component.find(|c: char| c.is_ascii_digit())?;
+    Some(component[from..].to_owned())
+}
+
+/// By file, whether a rule takes it that claims before copies are looked for.
+pub(super) fn leaving(facts: &Facts<'_>) -> Vec<bool> {
+    let mut leaving = vec![false; facts.ledger.atoms().len()];
+    for rule in rules().iter().filter(|rule| rule.phase == Phase::Unread) {
+        let Detect::Paths(rows) = &rule.detect else { continue };
+        for candidate in paths::detect(facts, rule, rows) {
+            let crate::rule::Claim::Files(files) = candidate.claim else { continue };
+            let sum = facts.ledger.sum(files.iter().map(|(file, _)| *file));
+            if sum.bytes.max(sum.compressed) >= rule.min {
+                files.iter().for_each(|(file, _)| leaving[file.index()] = true);
+            }
+        }
+    }
+    leaving
+}

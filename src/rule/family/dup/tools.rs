@@ -1,0 +1,252 @@
+//! Tools that are installed at several places, known by their commands.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use super::super::steps::Anchors;
+use super::roots::{SearchPath, bytes, child, named, text, version};
+use crate::filesystem::NodeId;
+use crate::layer::Kind;
+use crate::ledger::{AtomId, Ledger};
+use crate::rule::{Candidate, Claim, Facts, Phrase, Risk, Table, Value};
+
+/// Smaller copies are no finding.
+pub(super) const MIN: u64 = 5_000_000;
+/// So many commands in common make two directories the same tool's.
+const COMMON: usize = 5;
+/// Or so many, with so much of the smaller one's bytes, in percent.
+const FEW: usize = 2;
+const SHARE: u64 = 30;
+/// A command that is at more places than this tells nothing.
+const PLACES: usize = 16;
+/// Commands that a sentence lists.
+const LISTED: usize = 10;
+
+/// Directories that many tools share.
+const SHARED: [&[u8]; 5] = [b"", b"usr", b"usr/local", b"opt", b"root/.local"];
+/// Below these the distribution installs versions side by side.
+const SIDE_BY_SIDE: [&[u8]; 4] = [b"usr/lib/", b"usr/lib64/", b"usr/libexec/", b"usr/share/"];
+
+/// An installation with its commands and what of it is in the directory of commands.
+struct Tool {
+    root: NodeId,
+    bin: NodeId,
+    commands: BTreeMap<Vec<u8>, u64>,
+}
+
+pub(super) fn several(facts: &Facts<'_>) -> Vec<Candidate> {
+    let ledger = facts.ledger;
+    let tools = tools(ledger);
+    let mut pairs = alike(&tools);
+    pairs.extend(components(facts, &tools));
+    let mut seen: BTreeSet<NodeId> = BTreeSet::new();
+    let mut anchors = Anchors::default();
+    let mut found = Vec::new();
+    for (a, b) in pairs {
+        let files = |one: &Tool, other: &Tool| own_files(ledger, one.root, other.root);
+        let (x, y) = (files(&tools[a], &tools[b]), files(&tools[b], &tools[a]));
+        let first_is_smaller =
+            (bytes(ledger, &x), tools[b].root) <= (bytes(ledger, &y), tools[a].root);
+        let (dropped, kept) = if first_is_smaller { (a, b) } else { (b, a) };
+        let (smaller, larger) = if first_is_smaller { (x, y) } else { (y, x) };
+        if bytes(ledger, &smaller) < MIN || !seen.insert(tools[dropped].root) {
+            continue;
+        }
+        let pair = Pair { dropped: &tools[dropped], kept: &tools[kept], smaller, larger };
+        found.push(pair.candidate(facts, &mut anchors));
+    }
+    found
+}
+
+/// The directories of commands of tools that are installed in a directory of their own.
+fn tools(ledger: &Ledger) -> Vec<Tool> {
+    let filesystem = ledger.filesystem();
+    let mut tools = Vec::new();
+    for bin in named(ledger, |name| name.ends_with(b"bin") && !name.starts_with(b".")) {
+        let root = filesystem.parent(bin);
+        let path = filesystem.path(root);
+        let is_shared = SHARED.contains(&&path[..])
+            || SIDE_BY_SIDE.iter().any(|start| path.starts_with(start))
+            || child(ledger, root, b"conda-meta").is_some()
+            || child(ledger, root, b"pyvenv.cfg").is_some();
+        if filesystem.node(bin).kind != Kind::Directory || is_shared {
+            continue;
+        }
+        let command = |node: NodeId| {
+            let size = match ledger.atom_at(node) {
+                Some(file) if ledger.attributes(file).mode & 0o111 != 0 => ledger.atom(file).bytes,
+                None if filesystem.node(node).kind == Kind::Symlink => 0,
+                _ => return None,
+            };
+            Some((filesystem.name(node).to_vec(), size))
+        };
+        let commands: BTreeMap<_, _> =
+            filesystem.children(bin).into_iter().filter_map(command).collect();
+        if !commands.is_empty() {
+            tools.push(Tool { root, bin, commands });
+        }
+    }
+    tools
+}
+
+/// Pairs of tools with many commands in common.
+fn alike(tools: &[Tool]) -> BTreeSet<(usize, usize)> {
+    let mut places: HashMap<&[u8], Vec<usize>> = HashMap::new();
+    for (at, tool) in tools.iter().enumerate() {
+        tool.commands.keys().for_each(|name| places.entry(name).or_default().push(at));
+    }
+    let mut common: HashMap<(usize, usize), (usize, u64, u64)> = HashMap::new();
+    for (name, places) in places.iter().filter(|(_, places)| places.len() <= PLACES) {
+        for (position, a) in places.iter().enumerate() {
+            for b in places.iter().skip(position + 1).filter(|b| tools[**b].root != tools[*a].root)
+            {
+                let (count, x, y) = common.entry((*a, *b)).or_default();
+                *count += 1;
+                *x = x.saturating_add(tools[*a].commands[*name]);
+                *y = y.saturating_add(tools[*b].commands[*name]);
+            }
+        }
+    }
+    let total =
+        |at: usize| tools[at].commands.values().fold(0, |sum: u64, size| sum.saturating_add(*size));
+    let is_alike = |(a, b): (usize, usize), (count, x, y): (usize, u64, u64)| {
+        let (part, whole) = if total(a) <= total(b) { (x, total(a)) } else { (y, total(b)) };
+        let share = u128::from(part) * 100 >= u128::from(whole) * u128::from(SHARE) && whole > 0;
+        count >= COMMON || (count >= FEW && share)
+    };
+    common.into_iter().filter(|(pair, sums)| is_alike(*pair, *sums)).map(|(pair, _)| pair).collect()
+}
+
+/// Pairs of tools that are known to be the same component.
+fn components(facts: &Facts<'_>, tools: &[Tool]) -> Vec<(usize, usize)> {
+    let by_root: HashMap<NodeId, usize> =
+        tools.iter().enumerate().map(|(at, tool)| (tool.root, at)).collect();
+    let mut places: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+    for component in facts.components {
+        if let Some(at) = component.root.and_then(|root| by_root.get(&root)) {
+            places.entry(&component.id).or_default().push(*at);
+        }
+    }
+    let pairs = places
+        .into_values()
+        .flat_map(|places| places.windows(2).map(|two| (two[0], two[1])).collect::<Vec<_>>());
+    pairs.collect()
+}
+
+/// The files in a directory, without those of another one in it.
+fn own_files(ledger: &Ledger, root: NodeId, other: NodeId) -> Vec<AtomId> {
+    let mut files = ledger.select(&[root]);
+    if other != root && ledger.is_inside(other, root) {
+        let inner: BTreeSet<AtomId> = ledger.inside(other).iter().copied().collect();
+        files.retain(|file| !inner.contains(file));
+    }
+    files
+}
+
+/// Two installations of one tool.
+struct Pair<'a> {
+    dropped: &'a Tool,
+    kept: &'a Tool,
+    smaller: Vec<AtomId>,
+    larger: Vec<AtomId>,
+}
+
+impl Pair<'_> {
+    fn candidate(self, facts: &Facts<'_>, anchors: &mut Anchors) -> Candidate {
+        let ledger = facts.ledger;
+        let (kept, dropped) = (text(ledger, self.kept.root), text(ledger, self.dropped.root));
+        let missing: Vec<&Vec<u8>> = self
+            .dropped
+            .commands
+            .keys()
+            .filter(|name| !self.kept.commands.contains_key(*name))
+            .collect();
+        let message = Phrase::words("The commands of ")
+            .name(dropped.clone())
+            .and(" are also in ")
+            .name(kept.clone());
+        let anchor = anchors.unique(format!("{kept}\n{dropped}"));
+        let common =
+            self.dropped.commands.keys().find(|name| self.kept.commands.contains_key(*name));
+        let common = common.map(|name| String::from_utf8_lossy(name).into_owned());
+        let mut candidate =
+            Candidate::new(anchor, message, Claim::files(self.smaller.iter().copied()))
+                .risk(if missing.is_empty() { Risk::Test } else { Risk::Review })
+                .fill("kept", kept)
+                .fill("dropped", dropped)
+                .fill("command", common.unwrap_or_default());
+        candidate.table = Some(self.table(facts));
+        candidate.notes.extend(self.notes(facts, &missing));
+        candidate
+    }
+
+    fn table(&self, facts: &Facts<'_>) -> Table {
+        let search = SearchPath::new(facts.image);
+        let ledger = facts.ledger;
+        let row = |tool: &Tool, files: &[AtomId]| {
+            let root = text(ledger, tool.root);
+            let known = facts.components.iter().find(|component| component.root == Some(tool.root));
+            let known = known.and_then(|component| Some(component.version.as_ref()?.0.clone()));
+            let place = search.place(&ledger.filesystem().path(tool.bin));
+            vec![
+                Value::Text(root.clone()),
+                known.or_else(|| version(&root)).map_or(Value::Unknown, Value::Text),
+                Value::Bytes(bytes(ledger, files)),
+                Value::Count(tool.commands.len() as u64),
+                place.map_or(Value::Unknown, |place| Value::Count(place as u64 + 1)),
+            ]
+        };
+        Table {
+            columns: vec!["Directory", "Version", "Size", "Commands", "Place on PATH"],
+            rows: vec![row(self.kept, &self.larger), row(self.dropped, &self.smaller)],
+        }
+    }
+
+    fn notes(&self, facts: &Facts<'_>, missing: &[&Vec<u8>]) -> Vec<Phrase> {
+        let ledger = facts.ledger;
+        let mut notes = Vec::new();
+        if !missing.is_empty() {
+            let list: Vec<_> =
+                missing.iter().take(LISTED).map(|name| String::from_utf8_lossy(name)).collect();
+            let note = Phrase::words("Without it, ").count(missing.len());
+            notes.push(note.and(" commands are gone, among them ").name(list.join(", ")).and("."));
+        }
+        let search = SearchPath::new(facts.image);
+        let place = |tool: &Tool| search.place(&ledger.filesystem().path(tool.bin));
+        let first = match (place(self.kept), place(self.dropped)) {
+            (Some(kept), Some(dropped)) if dropped < kept => Some(self.dropped),
+            (Some(_), _) => Some(self.kept),
+            (None, Some(_)) => Some(self.dropped),
+            (None, None) => None,
+        };
+        if let Some(first) = first {
+            let note = Phrase::words("Commands that are in both run from ");
+            notes.push(note.name(text(ledger, first.bin)).and(", which is first on PATH."));
+        }
+        for tool in [self.kept, self.dropped] {
+            let variables = variables(facts, &text(ledger, tool.root));
+            if !variables.is_empty() {
+                let note = Phrase::words("Variables that name ").name(text(ledger, tool.root));
+                notes.push(note.and(": ").name(variables.join(", ")).and("."));
+            }
+        }
+        let more = Phrase::words("To keep it and drop the other copy would free up to ");
+        let more = more.bytes(bytes(ledger, &self.larger));
+        if self.kept.commands.keys().all(|name| self.dropped.commands.contains_key(name)) {
+            notes.push(more.and("; it has all of that copy's commands."));
+        }
+        notes
+    }
+}
+
+/// Names of variables that hold a directory; their values are not shown.
+fn variables<'a>(facts: &Facts<'a>, root: &str) -> Vec<&'a str> {
+    let names = |value: &str| {
+        value.split([':', ' ']).any(|part| {
+            part.strip_prefix(root).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        })
+    };
+    let env = facts.image.runtime.env.iter();
+    env.filter(|(name, value)| *name != "PATH" && names(value))
+        .map(|(name, _)| name.as_str())
+        .collect()
+}

@@ -1,0 +1,164 @@
+//! Words and snippets about the steps of an image, for rules that speak of more than one.
+
+use std::collections::{BTreeMap, HashMap};
+
+use crate::filesystem::NodeId;
+use crate::image::{Action, Command, Image, Manager, Origin, PackageVerb, Step, commands};
+use crate::ledger::{AtomId, Ledger};
+use crate::rule::{Facts, Phrase};
+
+/// A longer instruction is cut in a sentence.
+const QUOTED: usize = 200;
+
+/// Anchors, each once: of equal ones, the later get a number.
+#[derive(Default)]
+pub(super) struct Anchors(HashMap<String, usize>);
+
+impl Anchors {
+    pub(super) fn unique(&mut self, text: String) -> String {
+        let seen = self.0.entry(text.clone()).or_default();
+        *seen += 1;
+        if *seen == 1 { text } else { format!("{text} #{seen}") }
+    }
+}
+
+/// Adds the name of the step that made a layer.
+pub(super) fn name_step(phrase: Phrase, image: &Image, layer: usize) -> Phrase {
+    let step = image.layers.get(layer).and_then(|layer| image.steps.get(layer.step?));
+    match step.and_then(|step| step.number) {
+        Some(number) => phrase.and("step ").count(number),
+        None => phrase.and("layer ").count(layer),
+    }
+}
+
+/// A sentence that quotes the instruction of a layer.
+pub(super) fn quote(facts: &Facts<'_>, layer: usize) -> Phrase {
+    let mut text: String = facts.instruction(layer).chars().take(QUOTED + 1).collect();
+    if text.chars().count() > QUOTED {
+        text.pop();
+        text.push('…');
+    }
+    name_step(Phrase::default(), facts.image, layer).and(" is: ").name(text)
+}
+
+/// The commands of the step that made a layer.
+pub(super) fn commands_of(facts: &Facts<'_>, layer: usize) -> Vec<Command> {
+    facts.step(layer).map(|step| commands(&step.instruction)).unwrap_or_default()
+}
+
+/// What ran in a layer's step.
+pub(super) fn run_of<'a>(facts: &Facts<'a>, layer: usize) -> Option<&'a str> {
+    facts.step(layer)?.instruction.strip_prefix("RUN ")
+}
+
+/// Whether a layer is the base image's.
+pub(super) fn is_base(image: &Image, layer: usize) -> bool {
+    image.layers.get(layer).is_some_and(|layer| layer.origin == Origin::Base)
+}
+
+/// One `RUN` of a step's command and what shall follow it.
+pub(super) fn joined(facts: &Facts<'_>, layer: usize, tail: &str) -> String {
+    match run_of(facts, layer) {
+        Some(command) if command.contains('\n') || tail.contains('\n') => {
+            format!("RUN <<'SH'\nset -e\n{command}\n{tail}\nSH")
+        }
+        Some(command) => format!("RUN {command} \\\n && {tail}"),
+        None => format!("# in the step that creates the files:\nRUN … \\\n && {tail}"),
+    }
+}
+
+/// The directory that all of some files are in.
+pub(super) fn common_directory(ledger: &Ledger, files: &[AtomId]) -> NodeId {
+    let filesystem = ledger.filesystem();
+    let mut chain: Vec<NodeId> = Vec::new();
+    let mut places: HashMap<NodeId, usize> = HashMap::new();
+    for file in files {
+        let mut at = filesystem.parent(ledger.atom(*file).node);
+        if chain.is_empty() {
+            while at != NodeId::ROOT {
+                chain.push(at);
+                at = filesystem.parent(at);
+            }
+            chain.push(NodeId::ROOT);
+            chain.reverse();
+            places = chain.iter().enumerate().map(|(place, node)| (*node, place)).collect();
+            continue;
+        }
+        loop {
+            if let Some(place) = places.get(&at).filter(|place| **place < chain.len()) {
+                chain.truncate(place + 1);
+                break;
+            }
+            at = filesystem.parent(at);
+        }
+        if chain.len() == 1 {
+            break;
+        }
+    }
+    chain.last().copied().unwrap_or(NodeId::ROOT)
+}
+
+/// A path as a shell takes it.
+pub(super) fn shell_path(path: &[u8]) -> String {
+    let text = format!("/{}", String::from_utf8_lossy(path));
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+@%,:~=".contains(c);
+    if text.chars().all(plain) { text } else { format!("'{}'", text.replace('\'', "'\\''")) }
+}
+
+/// Steps of the image's own that ask one package manager to install something.
+pub(super) struct Installs {
+    pub(super) manager: Manager,
+    /// The layers of the steps.
+    pub(super) layers: Vec<usize>,
+    packages: Vec<String>,
+}
+
+/// By package manager, the one of the most steps first.
+pub(super) fn installs(image: &Image) -> Vec<Installs> {
+    let mut found: BTreeMap<Manager, Installs> = BTreeMap::new();
+    for layer in image.layers.iter().filter(|layer| layer.origin != Origin::Base) {
+        let step = layer.step.and_then(|step| image.steps.get(step));
+        for command in step.map(|step: &Step| commands(&step.instruction)).unwrap_or_default() {
+            let Action::Packages { manager, verb: PackageVerb::Install, packages } = command.action
+            else {
+                continue;
+            };
+            let installs = found.entry(manager).or_insert_with(|| Installs {
+                manager,
+                layers: Vec::new(),
+                packages: Vec::new(),
+            });
+            if installs.layers.last() != Some(&layer.index) {
+                installs.layers.push(layer.index);
+            }
+            installs.packages.extend(packages);
+        }
+    }
+    let mut found: Vec<Installs> = found.into_values().collect();
+    found.sort_by_key(|installs| std::cmp::Reverse(installs.layers.len()));
+    found
+}
+
+impl Installs {
+    /// One `RUN` that installs all of it.
+    pub(super) fn snippet(&self) -> String {
+        let mut seen = std::collections::HashSet::new();
+        let packages: Vec<&str> =
+            self.packages.iter().map(String::as_str).filter(|name| seen.insert(*name)).collect();
+        let packages = packages.join(" ");
+        match self.manager {
+            Manager::Apt => format!(
+                "RUN apt-get update \\\n && apt-get install -y {packages} \\\n && rm -rf /var/lib/apt/lists/*"
+            ),
+            Manager::Dnf => format!("RUN dnf install -y {packages} \\\n && dnf clean all"),
+            Manager::Zypper => format!("RUN zypper -n install {packages} \\\n && zypper clean -a"),
+            Manager::Apk => format!("RUN apk add --no-cache {packages}"),
+            Manager::Pacman => {
+                format!("RUN pacman -Sy --noconfirm {packages} \\\n && pacman -Scc --noconfirm")
+            }
+            Manager::Conda => format!("RUN conda install -y {packages} \\\n && conda clean -afy"),
+            Manager::Pip => format!("RUN pip install --no-cache-dir {packages}"),
+            other => format!("# one RUN for all that {} installs: {packages}", other.as_str()),
+        }
+    }
+}

@@ -1,0 +1,167 @@
+//! Files that a later step deletes or moves.
+
+use std::collections::HashSet;
+
+use super::super::steps::{
+    Anchors, commands_of, common_directory, is_base, joined, run_of, shell_path,
+};
+use super::MOVED;
+use super::labels::Labels;
+use super::pairs::{Pair, pairs, with_snippet};
+use crate::filesystem::{How, NodeId};
+use crate::image::{Action, Command, PackageVerb};
+use crate::layer::{ContentHash, Hashing};
+use crate::ledger::AtomId;
+use crate::rule::{Candidate, Facts, Phrase};
+
+/// Files of a pair whose paths are compared with what a command deletes.
+const COMPARED: usize = 200;
+/// What of a step's deletions has to be found again for a move, in percent, where no command
+/// tells of one.
+const MOVED_SHARE: u64 = 90;
+
+fn is_deleted(how: How) -> bool {
+    matches!(how, How::Whiteout | How::OpaqueDirectory | How::AncestorReplaced)
+}
+
+pub(super) fn deleted(facts: &Facts<'_>) -> Vec<Candidate> {
+    let mut anchors = Anchors::default();
+    let mut labels = Labels::new(facts.ledger);
+    let pairs = pairs(facts, |_, hidden| is_deleted(hidden.how));
+    let candidate = |pair: Pair| {
+        let born = pair.born;
+        let snippet = snippet(facts, &pair);
+        let table = labels.table(&pair.files);
+        let mut candidate = pair.candidate(facts, &mut anchors, " deletes files of ", 0);
+        candidate.table = table;
+        with_snippet(candidate, facts, born, snippet)
+    };
+    pairs.into_iter().map(candidate).collect()
+}
+
+/// What to write in place of the two steps.
+fn snippet(facts: &Facts<'_>, pair: &Pair) -> String {
+    let cleanup = cleanup(facts, pair);
+    let copies = commands_of(facts, pair.born);
+    let [Command { action: Action::Copy { from, sources, target, .. }, text, .. }] = &copies[..]
+    else {
+        return joined(facts, pair.born, &cleanup);
+    };
+    let using = run_of(facts, pair.hidden).unwrap_or("…");
+    let url = sources.iter().find(|source| source.contains("://"));
+    if let (Some(url), true) = (url, text.starts_with("ADD")) {
+        return format!("RUN curl -fsSL -o {target} {url} \\\n && {using}");
+    }
+    let from = from.as_ref().map(|from| format!(",from={from}")).unwrap_or_default();
+    let source = sources.first().map_or("…", String::as_str);
+    format!(
+        "# mount what is only needed during the build, without the rm:\nRUN --mount=type=bind,source={source}{from},target={target} \\\n    {using}"
+    )
+}
+
+/// The commands of the later step that delete files of the pair; what to delete, if there are none.
+pub(super) fn cleanup(facts: &Facts<'_>, pair: &Pair) -> String {
+    let ledger = facts.ledger;
+    let paths: Vec<Vec<u8>> =
+        pair.files.iter().take(COMPARED).map(|file| ledger.path(*file)).collect();
+    let commands = commands_of(facts, pair.hidden);
+    let deleting: Vec<&Command> = commands.iter().filter(|command| deletes(command)).collect();
+    let named: Vec<&Command> =
+        deleting.iter().copied().filter(|command| names(command, &paths)).collect();
+    let chosen = if named.is_empty() { deleting } else { named };
+    if !chosen.is_empty() {
+        let texts: Vec<&str> = chosen.iter().map(|command| command.text.as_str()).collect();
+        return texts.join(" \\\n && ").replace(" \\\n", " ");
+    }
+    let directory = common_directory(ledger, &pair.files);
+    let path = match pair.files.first() {
+        Some(file) if directory == NodeId::ROOT => ledger.path(*file),
+        _ => ledger.filesystem().path(directory),
+    };
+    format!("rm -rf {}", shell_path(&path))
+}
+
+fn deletes(command: &Command) -> bool {
+    match &command.action {
+        Action::Remove { .. } => true,
+        Action::Packages { verb, .. } => matches!(verb, PackageVerb::Remove | PackageVerb::Clean),
+        _ => false,
+    }
+}
+
+/// Whether a command deletes any of some paths, as far as its words tell.
+fn names(command: &Command, paths: &[Vec<u8>]) -> bool {
+    let Action::Remove { paths: removed } = &command.action else { return false };
+    removed.iter().any(|removed| {
+        let literal = removed.split(['*', '?', '$', '[', '{']).next().unwrap_or_default();
+        let Some(prefix) = literal.strip_prefix('/') else { return false };
+        paths.iter().any(|path| path.starts_with(prefix.as_bytes()))
+    })
+}
+
+type Identity = (Hashing, u64, ContentHash);
+
+pub(super) fn moved(facts: &Facts<'_>) -> Vec<Candidate> {
+    let mut anchors = Anchors::default();
+    let ids: Vec<AtomId> = facts.ledger.ids().collect();
+    let mut arrived: Option<(usize, HashSet<Identity>)> = None;
+    let mut pairs = pairs(facts, |_, hidden| is_deleted(hidden.how));
+    pairs.sort_by_key(|pair| (pair.hidden, pair.born));
+    let mut found = Vec::new();
+    for mut pair in pairs {
+        if arrived.as_ref().is_none_or(|(layer, _)| *layer != pair.hidden) {
+            arrived = Some((pair.hidden, contents(facts, &ids, pair.hidden)));
+        }
+        let Some((_, contents)) = &arrived else { continue };
+        let all = pair.sum(facts).content;
+        let is_there = |file: &AtomId| {
+            facts.ledger.identity(*file).is_some_and(|identity| contents.contains(&identity))
+        };
+        pair.files.retain(is_there);
+        let commands = commands_of(facts, pair.hidden);
+        let told: Vec<&Command> = commands
+            .iter()
+            .filter(|command| matches!(command.action, Action::Move { .. }))
+            .collect();
+        let part = u128::from(pair.sum(facts).content) * 100;
+        let is_most = part >= u128::from(all) * u128::from(MOVED_SHARE);
+        if pair.is_enough(facts) && (is_most || !told.is_empty()) {
+            found.push(move_of(facts, &mut anchors, pair, &told));
+        }
+    }
+    found
+}
+
+fn move_of(facts: &Facts<'_>, anchors: &mut Anchors, pair: Pair, told: &[&Command]) -> Candidate {
+    let born = pair.born;
+    let texts: Vec<&str> = told.iter().map(|command| command.text.as_str()).collect();
+    let tail = if texts.is_empty() { "mv … …".to_owned() } else { texts.join(" && ") };
+    let copies = commands_of(facts, born);
+    let snippet = match (&copies[..], told) {
+        (
+            [Command { action: Action::Copy { .. }, text, .. }],
+            [Command { action: Action::Move { target, .. }, .. }, ..],
+        ) if !target.is_empty() && !is_base(facts.image, born) => {
+            let before =
+                text.rsplit_once(char::is_whitespace).map_or("COPY …", |(before, _)| before);
+            format!("{before} {target}")
+        }
+        _ => joined(facts, born, &tail),
+    };
+    let mut candidate = pair.candidate(facts, anchors, " moves files of ", MOVED);
+    if told.is_empty() {
+        candidate = candidate.note(Phrase::words(
+            "No command of the step tells of a move: the contents that it deletes and stores are the same.",
+        ));
+    }
+    with_snippet(candidate, facts, born, snippet)
+}
+
+/// The contents that a layer stores; `ids` are those of all files, which stand by layer.
+fn contents(facts: &Facts<'_>, ids: &[AtomId], layer: usize) -> HashSet<Identity> {
+    let ledger = facts.ledger;
+    let before = |layer: usize| ids.partition_point(|file| ledger.atom(*file).layer < layer);
+    let own = ids.get(before(layer)..before(layer + 1)).unwrap_or_default();
+    let own = own.iter().filter(|file| ledger.atom(**file).bytes > 0);
+    own.filter_map(|file| ledger.identity(*file)).collect()
+}

@@ -1,0 +1,250 @@
+//! Files that a later step stores again.
+
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+
+use super::super::steps::{
+    Anchors, commands_of, common_directory, joined, name_step, run_of, shell_path,
+};
+use super::pairs::{Pair, pairs, with_joined, with_snippet};
+use super::successors::Successors;
+use crate::filesystem::{Amount, How};
+use crate::image::{Action, Command};
+use crate::layer::Attributes;
+use crate::ledger::AtomId;
+use crate::rule::{Candidate, Facts, Phrase, Table, Value};
+
+/// Rows of a table.
+const ROWS: usize = 8;
+/// From this share of a copied tree on, in percent, it is the same base copied onto itself.
+const SAME_BASE: u64 = 30;
+
+pub(super) fn overwritten(facts: &Facts<'_>) -> Vec<Candidate> {
+    let mut anchors = Anchors::default();
+    let successors = Successors::new(facts.ledger);
+    let is_other = |how| {
+        use How::{Marker, Overwrite, OverwriteChanged, Repeated, TypeChange};
+        matches!(how, OverwriteChanged | Overwrite | TypeChange | Repeated | Marker)
+    };
+    let pairs = pairs(facts, |_, hidden| is_other(hidden.how));
+    let candidate = |pair: Pair| {
+        let (born, hidden) = (pair.born, pair.hidden);
+        let notes = notes(facts, &pair.files);
+        let table = sizes(facts, &successors, &pair.files);
+        let snippet = match run_of(facts, hidden) {
+            _ if born == hidden => "# write each path once in this step".to_owned(),
+            Some(change) => joined(facts, born, change),
+            None => {
+                let instruction = facts.instruction(hidden);
+                format!("# leave out of the earlier step what this one brings:\n{instruction}")
+            }
+        };
+        let words =
+            if born == hidden { " stores twice what is in " } else { " overwrites files of " };
+        let mut candidate = pair.candidate(facts, &mut anchors, words, 0);
+        candidate.notes.extend(notes);
+        candidate.table = Some(table);
+        with_snippet(candidate, facts, born, snippet)
+    };
+    pairs.into_iter().map(candidate).collect()
+}
+
+/// What is special about how files were hidden.
+fn notes(facts: &Facts<'_>, files: &[AtomId]) -> Vec<Phrase> {
+    let of = |how: How| {
+        let fits = |file: &&AtomId| {
+            facts.ledger.atom(**file).hidden.is_some_and(|hidden| hidden.how == how)
+        };
+        facts.ledger.sum(files.iter().filter(fits).copied())
+    };
+    let sentences = [
+        (
+            How::Overwrite,
+            " of them may have been stored again unchanged: the contents cannot be compared.",
+        ),
+        (How::TypeChange, " of them made way for something of another kind, as a link."),
+        (How::Repeated, " of them are stored again by the same step."),
+        (How::Marker, " of them are content of whiteouts, which nothing shows."),
+    ];
+    let told = sentences.into_iter().filter_map(|(how, words)| {
+        let sum = of(how);
+        (sum.bytes > 0).then(|| Phrase::default().bytes(sum.bytes).and(words))
+    });
+    told.collect()
+}
+
+/// The largest files with their sizes before and after.
+fn sizes(facts: &Facts<'_>, successors: &Successors<'_>, files: &[AtomId]) -> Table {
+    let ledger = facts.ledger;
+    let mut files = files.to_vec();
+    let key = |file: &AtomId| (Reverse(ledger.atom(*file).bytes), *file);
+    if files.len() > ROWS {
+        files.select_nth_unstable_by_key(ROWS - 1, key);
+    }
+    files.truncate(ROWS);
+    files.sort_unstable_by_key(key);
+    let row = |file: AtomId| {
+        let path = format!("/{}", String::from_utf8_lossy(&ledger.path(file)));
+        let after = successors.size(file).map_or(Value::Unknown, Value::Bytes);
+        vec![Value::Text(path), Value::Bytes(ledger.atom(file).bytes), after]
+    };
+    Table { columns: vec!["Path", "Before", "After"], rows: files.into_iter().map(row).collect() }
+}
+
+/// How mode and owner of a file changed; `None` if they did not, or that is not known.
+fn change(
+    facts: &Facts<'_>,
+    successors: &Successors<'_>,
+    file: AtomId,
+) -> Option<(Attributes, Attributes)> {
+    let (before, after) = (facts.ledger.attributes(file), successors.attributes(file)?);
+    (before != after).then_some((before, after))
+}
+
+pub(super) fn copied_up(facts: &Facts<'_>) -> Vec<Candidate> {
+    let mut anchors = Anchors::default();
+    let successors = Successors::new(facts.ledger);
+    let pairs = pairs(facts, |file, hidden| {
+        hidden.how == How::OverwriteSame && change(facts, &successors, file).is_some()
+    });
+    let candidate = |pair: Pair| {
+        let born = pair.born;
+        let changes = changes(facts, &successors, &pair.files);
+        let largest = changes.first().map(|(change, _)| *change);
+        let snippet = attributes_at_birth(facts, &pair, largest);
+        let words = " changes only the mode or owner of files of ";
+        let mut candidate = pair.candidate(facts, &mut anchors, words, 0);
+        candidate.table = Some(change_table(&changes));
+        with_snippet(candidate, facts, born, snippet)
+    };
+    pairs.into_iter().map(candidate).collect()
+}
+
+type Change = (Attributes, Attributes);
+
+/// The changes, those of the most bytes first.
+fn changes(
+    facts: &Facts<'_>,
+    successors: &Successors<'_>,
+    files: &[AtomId],
+) -> Vec<(Change, Amount)> {
+    let mut sums: BTreeMap<String, (Change, Amount)> = BTreeMap::new();
+    for file in files {
+        if let Some(change) = change(facts, successors, *file) {
+            let (_, sum) = sums.entry(describe(change)).or_insert((change, Amount::default()));
+            *sum += facts.ledger.atom(*file).amount();
+        }
+    }
+    let mut sums: Vec<(String, (Change, Amount))> = sums.into_iter().collect();
+    sums.sort_by(|(a, (_, x)), (b, (_, y))| y.bytes.cmp(&x.bytes).then_with(|| a.cmp(b)));
+    sums.into_iter().map(|(_, row)| row).collect()
+}
+
+fn describe((before, after): Change) -> String {
+    let mut parts = Vec::new();
+    if before.uid != after.uid {
+        parts.push(format!("uid {} → {}", before.uid, after.uid));
+    }
+    if before.gid != after.gid {
+        parts.push(format!("gid {} → {}", before.gid, after.gid));
+    }
+    if before.mode != after.mode {
+        parts.push(format!("mode {:04o} → {:04o}", before.mode, after.mode));
+    }
+    if before.xattrs != after.xattrs {
+        parts.push("extended attributes".to_owned());
+    }
+    parts.join(", ")
+}
+
+fn change_table(changes: &[(Change, Amount)]) -> Table {
+    let row = |(change, sum): &(Change, Amount)| {
+        vec![Value::Text(describe(*change)), Value::Count(sum.files), Value::Bytes(sum.bytes)]
+    };
+    let rows = changes.iter().take(ROWS).map(row).collect();
+    Table { columns: vec!["Change", "Files", "Size"], rows }
+}
+
+/// What to write so that the files are born with their mode and owner.
+fn attributes_at_birth(facts: &Facts<'_>, pair: &Pair, change: Option<Change>) -> String {
+    let copies = commands_of(facts, pair.born);
+    if let ([Command { action: Action::Copy { .. }, text, .. }], Some(change)) =
+        (&copies[..], change)
+    {
+        let (verb, rest) = text.split_once(' ').unwrap_or((text, ""));
+        return format!("{verb} {}{rest}", copy_flags(text, change));
+    }
+    let commands = commands_of(facts, pair.hidden);
+    let changing: Vec<&str> = commands
+        .iter()
+        .filter(|command| matches!(command.action, Action::Attributes { .. }))
+        .map(|command| command.text.as_str())
+        .collect();
+    if !changing.is_empty() {
+        return joined(facts, pair.born, &changing.join(" && "));
+    }
+    let directory = facts.ledger.filesystem().path(common_directory(facts.ledger, &pair.files));
+    let directory = shell_path(&directory);
+    let tail = change.map(|(before, after)| {
+        if before.uid != after.uid || before.gid != after.gid {
+            format!("chown -R {}:{} {directory}", after.uid, after.gid)
+        } else {
+            format!("chmod -R {:o} {directory}", after.mode)
+        }
+    });
+    joined(facts, pair.born, &tail.unwrap_or_else(|| format!("chown -R … {directory}")))
+}
+
+fn copy_flags(text: &str, (before, after): Change) -> String {
+    let mut flags = String::new();
+    if (before.uid, before.gid) != (after.uid, after.gid) && !text.contains("--chown") {
+        flags.push_str(&format!("--chown={}:{} ", after.uid, after.gid));
+    }
+    if before.mode != after.mode && !text.contains("--chmod") {
+        flags.push_str(&format!("--chmod={:o} ", after.mode));
+    }
+    flags
+}
+
+pub(super) fn identical(facts: &Facts<'_>) -> Vec<Candidate> {
+    let mut anchors = Anchors::default();
+    let successors = Successors::new(facts.ledger);
+    let pairs = pairs(facts, |file, hidden| {
+        hidden.how == How::OverwriteSame && change(facts, &successors, file).is_none()
+    });
+    let candidate = |pair: Pair| {
+        let (born, hidden) = (pair.born, pair.hidden);
+        let same = pair.sum(facts).content;
+        let commands = commands_of(facts, hidden);
+        let copy = commands.iter().find_map(|command| match &command.action {
+            Action::Copy { from, .. } => Some((from.is_some(), command.text.as_str())),
+            _ => None,
+        });
+        let candidate =
+            pair.candidate(facts, &mut anchors, " stores again, unchanged, files of ", 0);
+        match copy {
+            Some((is_stage, text)) => {
+                let snippet = format!("FROM <an image that does not have it yet> AS final\n{text}");
+                let candidate = with_snippet(candidate, facts, born, snippet);
+                if is_stage { same_base(candidate, facts, hidden, same) } else { candidate }
+            }
+            None => with_joined(candidate, facts, born, run_of(facts, hidden).unwrap_or("…")),
+        }
+    };
+    pairs.into_iter().map(candidate).collect()
+}
+
+/// Says so where much of what a stage's copy brings is already there.
+fn same_base(candidate: Candidate, facts: &Facts<'_>, hidden: usize, same: u64) -> Candidate {
+    let filesystem = facts.ledger.filesystem();
+    let stored = filesystem.visible_in(hidden).bytes + filesystem.shadowed_in(hidden).bytes;
+    if u128::from(same) * 100 < u128::from(stored) * u128::from(SAME_BASE) {
+        return candidate;
+    }
+    let note = name_step(Phrase::words("The stage that "), facts.image, hidden);
+    candidate.note(
+        note.and(" copies from seems to have the same base as this image: ")
+            .share(same, stored)
+            .and(" of what it brings is already there."),
+    )
+}
