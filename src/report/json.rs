@@ -10,14 +10,16 @@
 mod analyze;
 mod files;
 mod finding;
+mod inspected;
 mod packages;
 mod rules;
 mod study;
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 
 use super::encode::write_json;
 use super::inspect::{Failure, Outcome, origins_known, subtotal};
@@ -27,13 +29,13 @@ use crate::image::{
     Step,
 };
 use crate::oci::Digest;
-use crate::rule::{Finding, Selection, manifest_findings};
+use crate::rule::{Finding, Selection, index_findings};
 
 pub use self::analyze::write_analyze_json;
 use self::analyze::{PathJson, text_and_bytes};
 pub(super) use self::files::write_files_failure;
 pub use self::files::write_files_json;
-use self::finding::FindingJson;
+use self::inspected::{IndexFindings, InspectedJson};
 pub(super) use self::packages::write_packages_json;
 pub(super) use self::rules::write_rules_json;
 
@@ -50,7 +52,8 @@ pub fn write_inspect_json(outcomes: &[Outcome], out: &mut dyn Write) -> io::Resu
 fn inspected(outcome: &Outcome) -> OutcomeJson<'_, InspectedJson<'_>> {
     OutcomeJson::new(SCHEMA, outcome, |inspection| {
         let images = inspection.images.iter().map(InspectedJson::new).collect();
-        InspectionJson::new(SCHEMA, inspection, images)
+        let findings = Cow::Owned(index_findings(inspection, &Selection::default()));
+        InspectionJson::new(SCHEMA, inspection, images, findings)
     })
 }
 
@@ -97,6 +100,7 @@ struct InspectionJson<'a, I> {
     media_type: &'a str,
     shown: usize,
     images: Vec<I>,
+    findings: IndexFindings<'a>,
     platforms: Vec<String>,
     attestations: Vec<AttachmentJson<'a>>,
     shared: SharedJson,
@@ -119,12 +123,6 @@ struct ImageJson<'a, S = SizesJson, L = LayerJson<'a>> {
     base: Option<BaseJson<'a>>,
     labels: &'a BTreeMap<String, String>,
     annotations: &'a BTreeMap<String, String>,
-}
-
-/// An image of which no layer was read, and what rules find that need none.
-struct InspectedJson<'a> {
-    image: &'a Image,
-    findings: Vec<Finding>,
 }
 
 #[derive(Serialize)]
@@ -230,7 +228,12 @@ impl<'a> FailureJson<'a> {
 }
 
 impl<'a, I> InspectionJson<'a, I> {
-    fn new(schema: &'static str, inspection: &'a Inspection, images: Vec<I>) -> Self {
+    fn new(
+        schema: &'static str,
+        inspection: &'a Inspection,
+        images: Vec<I>,
+        findings: Cow<'a, [Finding]>,
+    ) -> Self {
         Self {
             schema,
             reference: &inspection.reference,
@@ -238,6 +241,7 @@ impl<'a, I> InspectionJson<'a, I> {
             media_type: inspection.media_type.as_str(),
             shown: inspection.shown,
             images,
+            findings: IndexFindings { inspection, findings },
             platforms: inspection.platforms.iter().map(ToString::to_string).collect(),
             attestations: inspection.attachments.iter().map(AttachmentJson::new).collect(),
             shared: SharedJson {
@@ -247,27 +251,6 @@ impl<'a, I> InspectionJson<'a, I> {
             rate_limit: inspection.rate_limit.as_ref().map(RateLimitJson::new),
             warnings: &inspection.warnings,
         }
-    }
-}
-
-impl<'a> InspectedJson<'a> {
-    fn new(image: &'a Image) -> Self {
-        Self { image, findings: manifest_findings(image, &Selection::default()) }
-    }
-}
-
-impl Serialize for InspectedJson<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        #[derive(Serialize)]
-        struct WithFindings<'a> {
-            #[serde(flatten)]
-            image: ImageJson<'a>,
-            findings: Vec<FindingJson<'a>>,
-        }
-        let findings = self.findings.iter();
-        let findings = findings.map(|found| FindingJson::new(self.image, &[], None, found));
-        WithFindings { image: ImageJson::new(self.image), findings: findings.collect() }
-            .serialize(serializer)
     }
 }
 

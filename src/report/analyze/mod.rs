@@ -22,7 +22,7 @@ pub(super) use self::words::{amount_row, hidden_by, left_out, step_name, toc_sou
 
 use self::study::Studied;
 use super::document::{Block, Document, Section, Text};
-use super::inspect::{Outcome, Sort, closing};
+use super::inspect::{Outcome, Sort, across, closing};
 use crate::analysis::{Analysis, ImageAnalysis};
 use crate::image::{Image, Inspection};
 
@@ -82,6 +82,7 @@ pub fn compose_analysis(analysis: &Analysis, options: &AnalyzeOptions) -> Docume
             },
         ));
     }
+    sections.extend(across(&analysis.findings));
     sections.extend(closing(&analysis.inspection, options.verbose));
     Document { title: Text::name(&*analysis.inspection.reference), sections }
 }

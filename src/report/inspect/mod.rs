@@ -12,6 +12,7 @@ mod platforms;
 mod rows;
 mod side_by_side;
 
+pub(super) use self::findings::across;
 pub(super) use self::layers::{in_order, origin, place};
 pub(super) use self::layers::{origins_known, subtotal};
 pub(super) use self::rows::{LAYER_COLUMNS, layer_row};
@@ -74,6 +75,7 @@ pub fn compose(inspection: &Inspection, options: &InspectOptions) -> Document {
         sections.push(image_section(image, options));
         sections.extend(findings::section(image));
     }
+    sections.extend(findings::of_index(inspection));
     sections.extend(attachments::section(inspection, options));
     sections.extend(closing(inspection, options.verbose));
     Document { title: Text::name(&*inspection.reference), sections }

@@ -38,7 +38,8 @@ fn analyzed(outcome: &Outcome<Analysis>) -> OutcomeJson<'_, AnalyzedJson<'_>> {
             let found = analysis.images.iter().find(|found| found.image == index);
             AnalyzedJson::new(image, found)
         });
-        InspectionJson::new(SCHEMA, &analysis.inspection, images.collect())
+        let findings = Cow::Borrowed(analysis.findings.as_slice());
+        InspectionJson::new(SCHEMA, &analysis.inspection, images.collect(), findings)
     })
 }
 

@@ -42,14 +42,14 @@ const FILES: &[(&str, u64, usize)] = &[
 pub(in crate::report) fn ml_analysis() -> Analysis {
     let inspection = ml();
     let images = vec![image_analysis(&inspection, 0)];
-    Analysis { inspection, images }
+    Analysis { inspection, images, findings: Vec::new() }
 }
 
 /// The same for both platforms.
 pub(in crate::report) fn ml_platforms() -> Analysis {
     let inspection = ml();
     let images = vec![image_analysis(&inspection, 0), image_analysis(&inspection, 1)];
-    Analysis { inspection, images }
+    Analysis { inspection, images, findings: vec![study::order()] }
 }
 
 /// An image of which two layers were not read.
@@ -59,7 +59,7 @@ pub(in crate::report) fn partial() -> Analysis {
     found.layers[2] = None;
     found.layers[3] = None;
     found.visible = Amount { files: 3_101, bytes: 74_000_000, compressed: 58_100_000 };
-    Analysis { inspection, images: vec![found] }
+    Analysis { inspection, images: vec![found], findings: Vec::new() }
 }
 
 /// An image without layers.
@@ -74,7 +74,7 @@ pub(in crate::report) fn nothing() -> Analysis {
         user_wasted_percent: f64::NAN,
     });
     found.study = Some(study::nothing());
-    Analysis { inspection, images: vec![found] }
+    Analysis { inspection, images: vec![found], findings: Vec::new() }
 }
 
 /// An image whose every text and path is hostile.
@@ -90,7 +90,7 @@ pub(in crate::report) fn hostile_analysis(paths: &[&[u8]]) -> Analysis {
     for remark in found.ambiguous.iter_mut().chain(&mut found.notes) {
         remark.path = paths.next();
     }
-    Analysis { inspection, images: vec![found] }
+    Analysis { inspection, images: vec![found], findings: Vec::new() }
 }
 
 /// Paths that have broken somebody's report.

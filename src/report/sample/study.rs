@@ -289,7 +289,7 @@ fn headers() -> Finding {
     finding(&HEADERS, (Severity::Medium, 130 * MB, 20 * MB), ("opt/conda/include", 6))
 }
 
-fn order() -> Finding {
+pub(super) fn order() -> Finding {
     Finding {
         net: Saving::default(),
         origins: OriginSplit::default(),

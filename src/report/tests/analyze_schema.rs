@@ -24,6 +24,8 @@ fn an_analysis_has_all_that_an_inspection_has() {
         let inspected = one(analysis.inspection.clone(), &format(Format::Json));
         let mut inspected: Value = serde_json::from_str(&inspected).unwrap();
         inspected["schema"] = json!("regsize.analyze/1");
+        // The rules that run are the analysis' own choice.
+        inspected.as_object_mut().unwrap().remove("findings");
         // Those that need no layer are told among the others, once all layers were read.
         for image in inspected["images"].as_array_mut().unwrap() {
             image.as_object_mut().unwrap().remove("findings");
