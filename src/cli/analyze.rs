@@ -62,8 +62,8 @@ async fn outcomes(cli: &Cli, args: &AnalyzeArgs) -> Result<Vec<Outcome<Analysis>
     let wanted = LayerRequest {
         min_size: args.read.min_layer,
         no_toc: args.read.no_toc,
-        verify_toc: args.verify_toc,
-        verify_diff_ids: args.verify_diff_ids,
+        verify_toc: args.verify.verify_toc,
+        verify_diff_ids: args.verify.verify_diff_ids,
         all_platforms: args.images.all_platforms,
         captures: true,
         ..LayerRequest::default()

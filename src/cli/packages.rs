@@ -47,12 +47,12 @@ async fn outcomes(cli: &Cli, args: &PackagesArgs) -> Result<Vec<Outcome<Analysis
 
 fn ecosystems(names: &[String]) -> Result<Vec<Ecosystem>, Error> {
     let known = || Ecosystem::ALL.iter().copied();
-    let named = |name: &String| {
-        known().find(|ecosystem| ecosystem.as_str() == name).ok_or_else(|| {
+    let ecosystem = |name: &String| {
+        known().find(|known| known.as_str() == name).ok_or_else(|| {
             let all: Vec<&str> = known().map(Ecosystem::as_str).collect();
             Error::new(ErrorKind::Usage, format!("there is no ecosystem {name:?}"))
                 .hint(format!("write one of {}", all.join(", ")))
         })
     };
-    names.iter().map(named).collect()
+    names.iter().map(ecosystem).collect()
 }

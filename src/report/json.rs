@@ -1,7 +1,7 @@
 //! The published schemas: types of their own, in a fixed order of keys.
 //!
-//! `regsize.inspect/1` is here; `regsize.analyze/1`, which adds to it, and `regsize.files/1` are
-//! in modules of their own.
+//! `regsize.inspect/1` is here; `regsize.analyze/1`, which adds to it, `regsize.files/1`,
+//! `regsize.packages/1` and `regsize.rules/1` are in modules of their own.
 //!
 //! Numbers are bytes or counts; what is not known is `null`. `step` in a layer is the number among
 //! the steps that made a layer, counted from 1; `layer` in a step is the layer's index, counted

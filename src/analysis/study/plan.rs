@@ -126,7 +126,9 @@ fn total(
             }
         }
     }
-    groups.into_values().for_each(|saving| sum += saving);
+    for saving in groups.into_values() {
+        sum += saving;
+    }
     sum
 }
 

@@ -32,12 +32,8 @@ pub(in crate::cli) struct AnalyzeArgs {
     pub(in crate::cli) dive: bool,
     #[command(flatten)]
     pub(in crate::cli) read: ReadArgs,
-    /// Read layers that have a table of contents whole, too, and compare
-    #[arg(long, conflicts_with = "no_toc")]
-    pub(in crate::cli) verify_toc: bool,
-    /// Check the uncompressed layers against the digests in the image's config, too
-    #[arg(long)]
-    pub(in crate::cli) verify_diff_ids: bool,
+    #[command(flatten)]
+    pub(in crate::cli) verify: VerifyArgs,
     /// Tell everything: every layer, component, finding and path, and how to go about it
     #[arg(long)]
     pub(in crate::cli) full: bool,
@@ -49,6 +45,17 @@ pub(in crate::cli) struct AnalyzeArgs {
     pub(in crate::cli) dockerfile: Option<PathBuf>,
     #[command(flatten)]
     pub(in crate::cli) rules: SelectionArgs,
+}
+
+/// What is checked beside what has to be.
+#[derive(Debug, Args)]
+pub(in crate::cli) struct VerifyArgs {
+    /// Read layers that have a table of contents whole, too, and compare
+    #[arg(long, conflicts_with = "no_toc")]
+    pub(in crate::cli) verify_toc: bool,
+    /// Check the uncompressed layers against the digests in the image's config, too
+    #[arg(long)]
+    pub(in crate::cli) verify_diff_ids: bool,
 }
 
 /// Which rules run, and what they know.

@@ -147,10 +147,10 @@ fn brings(subject: Subject<'_>, layer: &Layer) -> Text {
         .map(|owner| Text::name(&*owner.name))
         .collect();
     let more = brought.owners.saturating_sub(named.len());
-    let names = Text::joined(named, ", ");
-    match (names.is_empty(), more) {
-        (true, _) | (_, 0) => names,
-        (false, more) => names.with(" and ").with(Text::number(more)).with(" more"),
+    let text = Text::joined(named, ", ");
+    match (text.is_empty(), more) {
+        (true, _) | (_, 0) => text,
+        (false, more) => text.with(" and ").with(Text::number(more)).with(" more"),
     }
 }
 

@@ -54,7 +54,9 @@ fn contents(out: &mut String, study: &Study, options: &PackagesOptions) {
     if !tools.is_empty() && options.ecosystems.is_empty() {
         out.push('\n');
         comment(out, "tools");
-        tools.iter().for_each(|(name, version)| variable(out, &key(name), version));
+        for (name, version) in tools {
+            variable(out, &key(name), version);
+        }
     }
     let mut groups: BTreeMap<(Ecosystem, &[u8]), Vec<&Package>> = BTreeMap::new();
     let installed = study.installed().map(|(package, _)| package);

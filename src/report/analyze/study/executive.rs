@@ -72,9 +72,9 @@ fn rows(studied: Studied<'_>) -> Vec<Row> {
         compressed: optimized.whole.compressed.saturating_sub(optimized.safe.compressed),
     };
     rows.push(saving("safe savings", safe, "in the image's own steps".into()));
-    let range = |test: u64, safe: u64| match test == safe {
-        true => Text::bytes(safe),
-        false => Text::bytes(test).with(" - ").with(Text::bytes(safe)),
+    let range = |test: u64, safe: u64| {
+        let most = Text::bytes(safe);
+        if test == safe { most } else { Text::bytes(test).with(" - ").with(most) }
     };
     rows.push(row(
         "optimized size",
