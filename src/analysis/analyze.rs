@@ -9,7 +9,7 @@ use crate::filesystem::{Amount, Filesystem, NodeId};
 use crate::image::Image;
 use crate::layer::Kind;
 use crate::ledger::Ledger;
-use crate::rule::Selection;
+use crate::rule::{Selection, index_findings};
 
 /// A directory of which one child holds more than so many per cent says nothing that the child
 /// does not.
@@ -36,7 +36,8 @@ pub fn analyze(read: ReadLayers, options: &AnalysisOptions) -> Analysis {
         analyze_image(image, &layers, options)
     };
     let images = read.images.into_iter().map(found).collect();
-    Analysis { inspection, images }
+    let findings = index_findings(&inspection, &options.selection);
+    Analysis { inspection, images, findings }
 }
 
 pub(super) fn analyze_image(

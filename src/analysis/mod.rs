@@ -15,12 +15,16 @@ use std::cmp::Reverse;
 use std::collections::BTreeSet;
 
 pub use analyze::{AnalysisOptions, analyze};
-pub use study::Study;
+pub use study::{
+    Attribution, Balance, Brought, Declared, Group, GroupShare, Identity, Milestone, Optimized,
+    PackageUsage, Stage, Study, milestones, optimized, saved,
+};
 pub use usage::{NoSuchPath, Sort, Usage, UsageError, UsageOptions, UsageRow, usage};
 
 use crate::filesystem::{Amount, Filesystem, Hidden, NodeId};
 use crate::image::Inspection;
 use crate::layer::{Kind, OddityKind, Source};
+use crate::rule::Finding;
 
 /// What was found out about the images of a reference.
 #[derive(Clone, Debug)]
@@ -30,6 +34,8 @@ pub struct Analysis {
     pub inspection: Inspection,
     /// The analysed images; the rest of the inspection's were not asked for.
     pub images: Vec<ImageAnalysis>,
+    /// What the rules found that compare the images with one another.
+    pub findings: Vec<Finding>,
 }
 
 /// What was found out about one image.

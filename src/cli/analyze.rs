@@ -1,12 +1,14 @@
 //! `regsize analyze`: what the layers hold.
 
-use super::args::{AnalyzeArgs, Cli};
+use super::args::{AnalyzeArgs, Cli, TableKind};
 use super::exit::Exit;
 use super::run::{finish, not_started, prepare, render_options, request, sort};
+use super::selection::{knowledge, selection, text_of};
 use crate::analysis::{Analysis, AnalysisOptions, analyze};
 use crate::collect::{LayerRequest, Session};
+use crate::image::name_lines;
 use crate::registry::Error;
-use crate::report::{AnalyzeOptions, Outcome, render_analysis};
+use crate::report::{AnalysisTable, AnalyzeOptions, Outcome, render_analysis};
 
 pub(super) async fn run(cli: &Cli, args: &AnalyzeArgs) -> Exit {
     let outcomes = outcomes(cli, args).await;
@@ -16,6 +18,8 @@ pub(super) async fn run(cli: &Cli, args: &AnalyzeArgs) -> Exit {
         top: args.top,
         dive: args.dive,
         verbose: cli.output.verbose,
+        full: args.full,
+        table: table(args.table),
     };
     let options = render_options(cli, show);
     let is_doubtful = |found: &Analysis| args.images.strict && is_doubtful(found);
@@ -28,22 +32,47 @@ fn is_doubtful(analysis: &Analysis) -> bool {
         || analysis.images.iter().any(|image| !image.ambiguous.is_empty())
 }
 
+fn table(kind: TableKind) -> AnalysisTable {
+    match kind {
+        TableKind::Layers => AnalysisTable::Layers,
+        TableKind::Findings => AnalysisTable::Findings,
+        TableKind::Packages => AnalysisTable::Packages,
+        TableKind::Owners => AnalysisTable::Owners,
+        TableKind::Components => AnalysisTable::Components,
+    }
+}
+
+/// The Dockerfile's name and text.
+fn dockerfile(args: &AnalyzeArgs) -> Result<Option<(String, String)>, Error> {
+    let named = args.dockerfile.as_deref();
+    named.map(|path| Ok((path.display().to_string(), text_of(path)?))).transpose()
+}
+
 async fn outcomes(cli: &Cli, args: &AnalyzeArgs) -> Result<Vec<Outcome<Analysis>>, Error> {
     let typed = &args.images.references;
+    let options = AnalysisOptions {
+        dive: args.dive,
+        top: args.top,
+        selection: selection(&args.rules)?,
+        knowledge: knowledge(&args.rules)?,
+    };
+    let dockerfile = dockerfile(args)?;
     let prepared = prepare(cli, typed)?;
     let request = request(&args.images)?;
     let wanted = LayerRequest {
         min_size: args.read.min_layer,
         no_toc: args.read.no_toc,
-        verify_toc: args.verify_toc,
-        verify_diff_ids: args.verify_diff_ids,
+        verify_toc: args.verify.verify_toc,
+        verify_diff_ids: args.verify.verify_diff_ids,
         all_platforms: args.images.all_platforms,
         captures: true,
         ..LayerRequest::default()
     };
-    let options = AnalysisOptions { dive: args.dive, top: args.top, ..AnalysisOptions::default() };
     let ask = async |session: &Session, reference, observer| {
-        let read = session.layers(&reference, &request, &wanted, &observer).await?;
+        let mut read = session.layers(&reference, &request, &wanted, &observer).await?;
+        if let Some((name, text)) = &dockerfile {
+            read.inspection.images.iter_mut().for_each(|image| name_lines(image, name, text));
+        }
         Ok(analyze(read, &options))
     };
     Ok(prepared.outcomes(typed, ask).await)

@@ -1,5 +1,7 @@
 //! The command line: types that clap fills in, and the help texts.
 
+mod analysis;
+
 use std::ffi::OsString;
 use std::path::PathBuf;
 
@@ -10,58 +12,10 @@ use crate::cache::DEFAULT_LIMIT;
 use crate::oci::Platform;
 use crate::size;
 
-const EXAMPLES: &str = "\
-Examples:
-  regsize inspect ubuntu                          sizes of every platform of an image
-  regsize inspect rocker/ml:4.4 --sort size       its layers, the largest first
-  regsize inspect debian:12 alpine:3 ubuntu:24.04 base images side by side
-  regsize inspect ghcr.io/owner/name --format json | jq '.images[].sizes'
-  regsize analyze rocker/ml:4.4                   what is in the layers, and what of it in vain
-  regsize files rocker/ml:4.4 /opt --depth 2      where the bytes under a directory are
-
-Exit codes: 0 fine, 2 could not tell (usage, network, bad data), 130 interrupted, 143 terminated.";
-
-const INSPECT_EXAMPLES: &str = "\
-Examples:
-  regsize inspect rocker/ml:latest
-  regsize inspect rocker/ml@sha256:… --platform linux/arm64
-  regsize inspect my/image:dev --base debian:12   own and base bytes apart
-  regsize inspect localhost:5000/my/image --format csv > layers.csv
-  regsize inspect debian:12 alpine:3 ubuntu:24.04 one table, side by side";
-
-const CACHE_EXAMPLES: &str = "\
-What is kept can be removed at any time: it is read again when it is needed. The entries that were
-not used for the longest time go by themselves when all of them exceed --cache-size.
-
-Examples:
-  regsize cache info                              where it is and what is in it
-  regsize cache prune                             bring it below --cache-size now
-  regsize cache prune --older-than 30             remove what was not used for 30 days
-  regsize cache prune --max-size 500MB            keep the 500 MB that were used last
-  regsize cache clear --cache-dir /var/cache/regsize";
-const ANALYZE_EXAMPLES: &str = "\
-Words:
-  compressed  bytes on the wire, what a pull downloads
-  content     sizes of the files that the layers store, together
-  visible     content that the merged filesystem shows, what a container sees
-  shadowed    content that a layer stores and the merged filesystem does not show: deleted,
-              replaced or hidden by a later layer, or stored twice by the same; a pull costs it
-  efficiency  visible / content
-
-Examples:
-  regsize analyze rocker/ml:4.4
-  regsize analyze rocker/ml:4.4 --top 30 --dive    longer lists, and what dive would say
-  regsize analyze my/image:dev --all-platforms     every platform; shared layers are read once
-  regsize analyze my/image:dev --min-layer 10MB    leave out the layers that hardly matter
-  regsize analyze my/image:dev --format json | jq '.images[].waste[0]'";
-
-const FILES_EXAMPLES: &str = "\
-Examples:
-  regsize files rocker/ml:4.4 --depth 2            the largest directories
-  regsize files rocker/ml:4.4 /opt/conda --top 20  below one of them
-  regsize files my/image:dev --layer 3 --all       what one layer stores, whiteouts included
-  regsize files my/image:dev --shadowed --all      what later layers delete or replace
-  regsize files my/image:dev --all --format csv > files.csv";
+pub(super) use self::analysis::{
+    AnalyzeArgs, PackagesArgs, ReadArgs, RulesArgs, SelectionArgs, TableKind,
+};
+use super::help::{CACHE_EXAMPLES, EXAMPLES, FILES_EXAMPLES, INSPECT_EXAMPLES};
 
 /// Where the bytes of a container image are, read from its registry alone.
 #[derive(Debug, Parser)]
@@ -86,6 +40,10 @@ pub(super) enum Command {
     Analyze(AnalyzeArgs),
     /// Disk usage over the files of an image; reads the layers
     Files(FilesArgs),
+    /// What is installed in an image, with versions and sizes; reads the layers
+    Packages(PackagesArgs),
+    /// The rules that `analyze` looks with; no registry is asked
+    Rules(RulesArgs),
     /// Print a completion script for a shell
     Completions {
         /// The shell
@@ -174,38 +132,6 @@ pub(super) struct InspectArgs {
     pub(super) referrers: bool,
 }
 
-/// Which layers are read, and how.
-#[derive(Debug, Args)]
-pub(super) struct ReadArgs {
-    /// Read no layers that are smaller than this when compressed
-    #[arg(long, value_name = "SIZE", value_parser = size::parse, default_value = "0")]
-    pub(super) min_layer: u64,
-    /// Read layers whole even if they have a table of contents (eStargz, zstd:chunked, SOCI)
-    #[arg(long)]
-    pub(super) no_toc: bool,
-}
-
-#[derive(Debug, Args)]
-#[command(after_help = ANALYZE_EXAMPLES)]
-pub(super) struct AnalyzeArgs {
-    #[command(flatten)]
-    pub(super) images: ImagesArgs,
-    /// Rows of each list
-    #[arg(long, value_name = "NUMBER", default_value_t = 10, value_parser = positive())]
-    pub(super) top: usize,
-    /// Show the figures of the program dive beside the exact ones
-    #[arg(long)]
-    pub(super) dive: bool,
-    #[command(flatten)]
-    pub(super) read: ReadArgs,
-    /// Read layers that have a table of contents whole, too, and compare
-    #[arg(long, conflicts_with = "no_toc")]
-    pub(super) verify_toc: bool,
-    /// Check the uncompressed layers against the digests in the image's config, too
-    #[arg(long)]
-    pub(super) verify_diff_ids: bool,
-}
-
 #[derive(Debug, Args)]
 #[command(after_help = FILES_EXAMPLES)]
 pub(super) struct FilesArgs {
@@ -267,6 +193,8 @@ pub(super) enum OutputFormat {
     Json,
     /// Tables of bare numbers
     Csv,
+    /// Names and versions, one a line; of `packages` alone
+    Manifest,
 }
 
 #[derive(Debug, Args)]
@@ -381,7 +309,7 @@ fn limit(text: &str) -> Result<u64, String> {
     if text.is_empty() { Ok(DEFAULT_LIMIT) } else { size::parse(text).map_err(|e| e.to_string()) }
 }
 
-fn pair(text: &str) -> Result<(String, String), String> {
+pub(super) fn pair(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
         Some((key, value)) if !key.is_empty() && !value.is_empty() => {
             Ok((key.to_owned(), value.to_owned()))

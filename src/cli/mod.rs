@@ -9,10 +9,14 @@ mod cache;
 mod environment;
 mod exit;
 mod files;
+mod help;
 mod inspect;
+mod packages;
 mod pages;
 mod progress;
+mod rules;
 mod run;
+mod selection;
 
 use std::ffi::OsString;
 use std::io::{self, BufWriter, Write};
@@ -26,7 +30,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use crate::reference::Reference;
 use crate::registry::{Error, ErrorKind};
 use crate::report::usage_json;
-use args::{Cli, Command};
+use args::{Cli, Command, OutputFormat};
 use exit::Exit;
 use progress::line;
 
@@ -44,6 +48,11 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 }
 
 fn run(cli: &Cli) -> Exit {
+    let manifest = cli.output.format == OutputFormat::Manifest;
+    if manifest && !matches!(cli.command, Command::Packages(_)) {
+        let error = Error::new(ErrorKind::Usage, "a manifest is a format of `packages` alone");
+        return failed(&error.hint("regsize packages IMAGE --format manifest"));
+    }
     match &cli.command {
         Command::Completions { shell } => write_out(&pages::completions(*shell)),
         Command::Man { command } => match pages::manual(command.as_deref()) {
@@ -54,6 +63,8 @@ fn run(cli: &Cli) -> Exit {
         Command::Inspect(inspect) => until_interrupted(inspect::run(cli, inspect)),
         Command::Analyze(analyze) => until_interrupted(analyze::run(cli, analyze)),
         Command::Files(files) => until_interrupted(files::run(cli, files)),
+        Command::Packages(packages) => until_interrupted(packages::run(cli, packages)),
+        Command::Rules(rules) => rules::run(cli, rules),
     }
 }
 

@@ -117,7 +117,8 @@ pub(super) fn render_options<T>(cli: &Cli, show: T) -> RenderOptions<T> {
 /// The form of the report.
 pub(super) fn format(output: &OutputArgs) -> Format {
     match output.format {
-        OutputFormat::Terminal => Format::Terminal,
+        // A manifest has no form of its own here: its command writes it.
+        OutputFormat::Terminal | OutputFormat::Manifest => Format::Terminal,
         OutputFormat::Markdown => Format::Markdown,
         OutputFormat::Json => Format::Json,
         OutputFormat::Csv => Format::Csv,

@@ -5,6 +5,7 @@
 //! stream's length, known or inferred or unknown); they are never added to one another.
 
 mod base;
+mod dockerfile;
 mod history;
 mod instruction;
 mod join;
@@ -14,6 +15,7 @@ mod time;
 
 use std::collections::BTreeMap;
 
+pub use dockerfile::name_lines;
 pub(crate) use join::Parts;
 pub(crate) use provenance::{Provenance, read as read_provenance};
 

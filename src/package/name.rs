@@ -37,6 +37,25 @@ pub enum Ecosystem {
 }
 
 impl Ecosystem {
+    /// All of them.
+    pub const ALL: [Self; 15] = [
+        Self::Dpkg,
+        Self::Apk,
+        Self::Rpm,
+        Self::Conda,
+        Self::Python,
+        Self::R,
+        Self::Npm,
+        Self::VsCode,
+        Self::Ruby,
+        Self::Composer,
+        Self::Java,
+        Self::Go,
+        Self::Rust,
+        Self::Julia,
+        Self::Tex,
+    ];
+
     /// The word used in reports and JSON.
     pub fn as_str(self) -> &'static str {
         match self {

@@ -44,7 +44,7 @@ fn field(text: &Text) -> String {
 
 fn piece(piece: &Piece) -> String {
     match piece {
-        Piece::Words(words) => (*words).to_owned(),
+        Piece::Words(words) | Piece::Link(words) => (*words).to_owned(),
         Piece::Number(number) | Piece::Bytes(number) => number.to_string(),
         Piece::Share(share) | Piece::Bar(share) => percent(*share),
         Piece::Digest(digest) | Piece::ShortDigest(digest) => digest.to_string(),

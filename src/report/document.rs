@@ -37,6 +37,32 @@ pub enum Block {
     Table(Table),
     /// Remarks that a reader has to know.
     Notes(Vec<Text>),
+    /// A heading below the section's.
+    Heading(Text),
+    /// Items below one another.
+    List(Mark, Vec<Text>),
+    /// Lines to copy.
+    Code(Code),
+}
+
+/// What stands before the items of a list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mark {
+    /// A dash.
+    Bullet,
+    /// Numbers from 1.
+    Number,
+    /// A box to tick.
+    Box,
+}
+
+/// Lines to copy: a part of a Dockerfile, a command.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Code {
+    /// What it is written in, as Markdown names it.
+    pub language: &'static str,
+    /// The lines.
+    pub text: Untrusted,
 }
 
 /// A named value.
@@ -143,6 +169,8 @@ pub enum Piece {
     Name(Untrusted),
     /// A sentence that may hold words of somebody else.
     Sentence(Untrusted),
+    /// The address of a page that the program names itself.
+    Link(&'static str),
 }
 
 /// What a text means to the reader.
@@ -222,6 +250,13 @@ impl Column {
     #[must_use]
     pub const fn ranked(self, rank: u8) -> Self {
         Self { rank, ..self }
+    }
+}
+
+impl Block {
+    /// Lines to copy.
+    pub fn code(language: &'static str, text: impl Into<String>) -> Self {
+        Self::Code(Code { language, text: Untrusted::new(text) })
     }
 }
 

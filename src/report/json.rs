@@ -1,7 +1,7 @@
 //! The published schemas: types of their own, in a fixed order of keys.
 //!
-//! `regsize.inspect/1` is here; `regsize.analyze/1`, which adds to it, and `regsize.files/1` are
-//! in modules of their own.
+//! `regsize.inspect/1` is here; `regsize.analyze/1`, which adds to it, `regsize.files/1`,
+//! `regsize.packages/1` and `regsize.rules/1` are in modules of their own.
 //!
 //! Numbers are bytes or counts; what is not known is `null`. `step` in a layer is the number among
 //! the steps that made a layer, counted from 1; `layer` in a step is the layer's index, counted
@@ -9,7 +9,13 @@
 
 mod analyze;
 mod files;
+mod finding;
+mod inspected;
+mod packages;
+mod rules;
+mod study;
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 
@@ -23,10 +29,15 @@ use crate::image::{
     Step,
 };
 use crate::oci::Digest;
+use crate::rule::{Finding, Selection, index_findings};
 
 pub use self::analyze::write_analyze_json;
+use self::analyze::{PathJson, text_and_bytes};
 pub(super) use self::files::write_files_failure;
 pub use self::files::write_files_json;
+use self::inspected::{IndexFindings, InspectedJson};
+pub(super) use self::packages::write_packages_json;
+pub(super) use self::rules::write_rules_json;
 
 const SCHEMA: &str = "regsize.inspect/1";
 
@@ -38,10 +49,11 @@ pub fn write_inspect_json(outcomes: &[Outcome], out: &mut dyn Write) -> io::Resu
     }
 }
 
-fn inspected(outcome: &Outcome) -> OutcomeJson<'_, ImageJson<'_>> {
+fn inspected(outcome: &Outcome) -> OutcomeJson<'_, InspectedJson<'_>> {
     OutcomeJson::new(SCHEMA, outcome, |inspection| {
-        let images = inspection.images.iter().map(ImageJson::new).collect();
-        InspectionJson::new(SCHEMA, inspection, images)
+        let images = inspection.images.iter().map(InspectedJson::new).collect();
+        let findings = Cow::Owned(index_findings(inspection, &Selection::default()));
+        InspectionJson::new(SCHEMA, inspection, images, findings)
     })
 }
 
@@ -96,6 +108,7 @@ struct InspectionJson<'a, I> {
     media_type: &'a str,
     shown: usize,
     images: Vec<I>,
+    findings: IndexFindings<'a>,
     platforms: Vec<String>,
     attestations: Vec<AttachmentJson<'a>>,
     shared: SharedJson,
@@ -225,7 +238,12 @@ impl<'a> FailureJson<'a> {
 }
 
 impl<'a, I> InspectionJson<'a, I> {
-    fn new(schema: &'static str, inspection: &'a Inspection, images: Vec<I>) -> Self {
+    fn new(
+        schema: &'static str,
+        inspection: &'a Inspection,
+        images: Vec<I>,
+        findings: Cow<'a, [Finding]>,
+    ) -> Self {
         Self {
             schema,
             reference: &inspection.reference,
@@ -233,6 +251,7 @@ impl<'a, I> InspectionJson<'a, I> {
             media_type: inspection.media_type.as_str(),
             shown: inspection.shown,
             images,
+            findings: IndexFindings { inspection, findings },
             platforms: inspection.platforms.iter().map(ToString::to_string).collect(),
             attestations: inspection.attachments.iter().map(AttachmentJson::new).collect(),
             shared: SharedJson {

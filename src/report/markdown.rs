@@ -1,11 +1,12 @@
 //! The Markdown renderer: the same document for a pull request, an issue or a job summary.
 //!
-//! GitHub-flavoured, without HTML of its own, links, images or bars.
+//! GitHub-flavoured, without HTML of its own, images or bars; the only links are the program's.
 
 use super::document::{
-    Align, Block, Column, Document, Fact, Fit, Overflow, Piece, Row, Span, Style, Table, Text,
+    Align, Block, Code, Column, Document, Fact, Fit, Mark, Overflow, Piece, Row, Span, Style,
+    Table, Text,
 };
-use super::encode::{Place, markdown_code, markdown_own, markdown_prose};
+use super::encode::{Place, markdown_code, markdown_fence, markdown_own, markdown_prose};
 use crate::size::Units;
 
 /// Characters of a command that a cell shows.
@@ -64,6 +65,16 @@ impl Page {
             Block::Notes(notes) => {
                 lines(notes.iter().map(|note| format!("- note: {}", self.flow(note))))
             }
+            Block::Heading(text) => format!("### {}", self.flow(text)),
+            Block::List(mark, items) => lines((1..).zip(items).map(|(number, item)| {
+                let item = self.flow(item);
+                match mark {
+                    Mark::Bullet => format!("- {item}"),
+                    Mark::Number => format!("{number}. {item}"),
+                    Mark::Box => format!("- [ ] {item}"),
+                }
+            })),
+            Block::Code(Code { language, text }) => markdown_fence(language, text),
         }
     }
 
@@ -117,6 +128,7 @@ impl Page {
             Piece::ShortDigest(digest) => format!("`{}:{}`", digest.algorithm(), digest.short()),
             Piece::Name(text) => markdown_code(text, place, limit),
             Piece::Sentence(text) => markdown_prose(text, place),
+            Piece::Link(address) => format!("<{address}>"),
         }
     }
 }

@@ -14,6 +14,8 @@ mod files;
 mod inspect;
 mod json;
 mod markdown;
+mod packages;
+mod rules;
 mod terminal;
 mod words;
 
@@ -26,7 +28,9 @@ use std::io::{self, Write};
 
 use crate::analysis::Analysis;
 
-pub use self::analyze::{AnalyzeOptions, analysis_rows, compose_analysis, how_hidden};
+pub use self::analyze::{
+    AnalysisTable, AnalyzeOptions, analysis_table, compose_analysis, how_hidden,
+};
 pub use self::cache::{render_cache, write_cache_failure};
 pub use self::csv::write_csv;
 pub use self::document::Document;
@@ -38,6 +42,8 @@ pub use self::inspect::{
 };
 pub use self::json::{usage_json, write_analyze_json, write_files_json, write_inspect_json};
 pub use self::markdown::markdown;
+pub use self::packages::{PackagesOptions, render_packages};
+pub use self::rules::render_rules;
 pub use self::terminal::{TerminalOptions, terminal};
 
 /// The forms that a report can take.
@@ -98,11 +104,11 @@ pub fn render_analysis(
 ) -> io::Result<()> {
     match options.format {
         Format::Json => return write_analyze_json(outcomes, out),
-        Format::Csv => return write_csv(&analysis_rows(outcomes), out),
+        Format::Csv => return write_csv(&analysis_table(outcomes, options.show.table), out),
         Format::Terminal | Format::Markdown => {}
     }
     // Where nothing scrolls away, nothing is left out.
-    let complete = AnalyzeOptions { top: usize::MAX, ..options.show };
+    let complete = AnalyzeOptions { top: usize::MAX, full: true, ..options.show };
     let is_terminal = options.format == Format::Terminal;
     let show = if is_terminal { &options.show } else { &complete };
     for (index, outcome) in outcomes.iter().enumerate() {

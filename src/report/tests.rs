@@ -2,7 +2,9 @@
 
 mod analyze;
 mod analyze_schema;
+mod catalogue;
 mod files;
+mod packages;
 mod schema;
 
 use insta::assert_snapshot;

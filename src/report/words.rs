@@ -2,8 +2,9 @@
 
 use crate::image::{Image, Inspection, Layer, SourceLines, Step};
 use crate::oci::{Kind, LayerType, MediaType};
-use crate::report::document::{Block, Piece, Style, Text};
+use crate::report::document::{Block, Piece, Share, Style, Text};
 use crate::report::encode::Untrusted;
+use crate::rule::{self, Phrase};
 
 /// Stands for a size that is not known.
 pub(super) const UNKNOWN: &str = "?";
@@ -80,6 +81,18 @@ pub(super) fn command(step: &Step) -> Text {
         if step.instruction.trim().is_empty() { &step.created_by } else { &step.instruction };
     let folded = Untrusted::folded(written);
     if folded.is_empty() { Text::default() } else { Piece::Name(folded).into() }
+}
+
+/// A sentence of a rule.
+pub(super) fn phrase(phrase: &Phrase) -> Text {
+    let spans = phrase.0.iter().map(|piece| match piece {
+        rule::Piece::Words(words) => Piece::Words(words),
+        rule::Piece::Name(name) => Piece::Name(Untrusted::folded(name)),
+        rule::Piece::Bytes(bytes) => Piece::Bytes((*bytes).into()),
+        rule::Piece::Count(count) => Piece::Number((*count).into()),
+        rule::Piece::Share(part) => Piece::Share(Share { part: (*part).into(), whole: 1000 }),
+    });
+    spans.fold(Text::default(), Text::with)
 }
 
 /// Whether `layer` is one that registries may leave out.

@@ -86,7 +86,7 @@ fn waste_is_told_by_the_steps_that_make_it() {
     assert_eq!(pick(waste, "how"), ["overwrite-changed", "whiteout"]);
     assert_eq!(pick(waste, "bytes"), [40_000, 5_000]);
     assert_eq!(waste[0]["paths"][0]["path"], "usr/lib/big");
-    let [terminal, markdown, ..] = in_every_format(&sandbox, &registry, &["analyze"]);
+    let [terminal, markdown, ..] = in_every_format(&sandbox, &registry, &["analyze", "--full"]);
     for text in [terminal, markdown] {
         for part in
             ["step 3 deletes", "step 2 replaces", "40.0 kB", "5.00 kB", "53.1 %", "usr/lib/big"]

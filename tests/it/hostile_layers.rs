@@ -227,7 +227,7 @@ fn names_cannot_speak_through_the_report() {
     let registry = registry_of(&[lower, upper]);
     for command in [
         &["analyze"][..],
-        &["analyze", "--dive", "--top", "50"],
+        &["analyze", "--full", "--dive", "--top", "50"],
         &["files", "--all"],
         &["files", "--all", "--shadowed"],
         &["files", "--all", "--layer", "1"],

@@ -19,6 +19,7 @@ mod credentials;
 mod everyday_errors;
 mod fields;
 mod files;
+mod findings;
 mod hostile_layers;
 mod hostile_text;
 mod images;

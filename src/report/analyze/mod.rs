@@ -8,19 +8,24 @@ mod layers;
 mod paths;
 mod remarks;
 mod rows;
+mod study;
 mod summary;
+mod tables;
 mod waste;
 mod words;
 
 pub(super) use self::remarks::{kind_name, sentence};
-pub use self::rows::analysis_rows;
+pub(super) use self::study::language;
+pub(super) use self::tables::packages_table;
+pub use self::tables::{AnalysisTable, analysis_table};
 pub use self::words::how_hidden;
-pub(super) use self::words::{amount_row, hidden_by, left_out, toc_source};
+pub(super) use self::words::{amount_row, hidden_by, left_out, step_name, toc_source};
 
+use self::study::Studied;
 use super::document::{Block, Document, Section, Text};
-use super::inspect::{Outcome, Sort, closing};
+use super::inspect::{Outcome, Sort, across, closing};
 use crate::analysis::{Analysis, ImageAnalysis};
-use crate::image::Image;
+use crate::image::{Image, Inspection};
 
 /// What the report of `analyze` shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,11 +38,22 @@ pub struct AnalyzeOptions {
     pub dive: bool,
     /// Whether the pull limit is shown.
     pub verbose: bool,
+    /// Whether everything is told, instead of what matters most.
+    pub full: bool,
+    /// The table of a CSV report.
+    pub table: AnalysisTable,
 }
 
 impl Default for AnalyzeOptions {
     fn default() -> Self {
-        Self { sort: Sort::Step, top: 10, dive: false, verbose: false }
+        Self {
+            sort: Sort::Step,
+            top: 10,
+            dive: false,
+            verbose: false,
+            full: false,
+            table: AnalysisTable::Layers,
+        }
     }
 }
 
@@ -55,16 +71,19 @@ pub fn compose_analysis(analysis: &Analysis, options: &AnalyzeOptions) -> Docume
     let mut sections = vec![summary::section(&analysis.inspection, &subjects)];
     for subject in &subjects {
         let name = (subjects.len() > 1).then(|| Text::name(subject.image.platform.to_string()));
-        sections.extend(image_sections(*subject, options).into_iter().map(|section| {
-            let heading = match &name {
-                Some(name) if !section.heading.is_empty() => {
-                    name.clone().with(": ").with(section.heading)
-                }
-                _ => section.heading,
-            };
-            Section { heading, ..section }
-        }));
+        sections.extend(image_sections(&analysis.inspection, *subject, options).into_iter().map(
+            |section| {
+                let heading = match &name {
+                    Some(name) if !section.heading.is_empty() => {
+                        name.clone().with(": ").with(section.heading)
+                    }
+                    _ => section.heading,
+                };
+                Section { heading, ..section }
+            },
+        ));
     }
+    sections.extend(across(&analysis.findings));
     sections.extend(closing(&analysis.inspection, options.verbose));
     Document { title: Text::name(&*analysis.inspection.reference), sections }
 }
@@ -84,17 +103,42 @@ fn subjects(analysis: &Analysis) -> Vec<Subject<'_>> {
     found.filter_map(|found| Some(Subject { image: images.get(found.image)?, found })).collect()
 }
 
-fn image_sections(subject: Subject<'_>, options: AnalyzeOptions) -> Vec<Section> {
-    let Subject { image, found } = subject;
-    let mut sections = vec![layers::section(subject, options.sort)];
-    sections.extend(waste::section(subject, options.top));
-    sections.extend(paths::section("Largest directories", image, &found.directories, options.top));
-    sections.extend(paths::section("Largest files", image, &found.files, options.top));
-    if options.dive {
-        sections.push(dive::section(found));
+fn image_sections(
+    inspection: &Inspection,
+    subject: Subject<'_>,
+    options: AnalyzeOptions,
+) -> Vec<Section> {
+    let studied = Studied::new(subject);
+    // Of an image of which layers were left out, there is nothing else to tell.
+    let full = options.full || studied.is_none();
+    let mut sections = Vec::new();
+    sections.extend(studied.into_iter().flat_map(|studied| study::opening(studied, full)));
+    if full {
+        sections.extend(layers::sections(subject, options.sort));
+        sections.extend(paths_and_waste(subject, options.top));
+        sections.extend(studied.into_iter().flat_map(|studied| study::full(inspection, studied)));
+    } else {
+        sections.push(layers::largest(subject, options));
+        sections.extend(studied.into_iter().flat_map(|studied| study::short(studied, options.top)));
     }
-    sections.extend(remarks::section("Ambiguous", &found.ambiguous));
-    sections.extend(remarks::section("Unusual", &found.notes));
-    sections.extend(remarks::dropped(found));
+    if options.dive {
+        sections.push(dive::section(subject.found));
+    }
+    sections.extend(remarks::section("Ambiguous", &subject.found.ambiguous));
+    if full {
+        sections.extend(remarks::section("Unusual", &subject.found.notes));
+        sections.extend(remarks::dropped(subject.found));
+        sections.extend(studied.into_iter().flat_map(|found| study::closing(inspection, found)));
+    } else {
+        sections.push(study::more());
+    }
+    sections
+}
+
+fn paths_and_waste(subject: Subject<'_>, top: usize) -> Vec<Section> {
+    let Subject { image, found } = subject;
+    let mut sections: Vec<Section> = waste::section(subject, top).into_iter().collect();
+    sections.extend(paths::section("Largest directories", image, &found.directories, top));
+    sections.extend(paths::section("Largest files", image, &found.files, top));
     sections
 }

@@ -17,7 +17,7 @@ const COLUMNS: [Column; 8] = [
 ];
 
 /// One row per layer of each image that was analysed.
-pub fn analysis_rows(outcomes: &[Outcome<Analysis>]) -> Table {
+pub(super) fn analysis_rows(outcomes: &[Outcome<Analysis>]) -> Table {
     let found = outcomes.iter().filter_map(|outcome| outcome.result.as_ref().ok());
     let columns = LAYER_COLUMNS.into_iter().chain(COLUMNS).collect();
     Table { columns, rows: found.flat_map(rows).collect(), totals: Vec::new() }

@@ -7,7 +7,7 @@ use crate::report::document::{Piece, Text};
 use crate::report::words::step;
 
 /// The step that made a layer, as in `step 7`; without one, the layer.
-pub(super) fn step_name(image: &Image, layer: usize) -> Text {
+pub(in crate::report) fn step_name(image: &Image, layer: usize) -> Text {
     let (noun, number) = maker(image, layer);
     Text::from(noun).with(Text::number(number))
 }

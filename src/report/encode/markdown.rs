@@ -23,6 +23,14 @@ pub(in crate::report) fn markdown_code(text: &Untrusted, place: Place, limit: us
     code_span(&cut(printable(text, Symbols::Unicode), limit), place)
 }
 
+/// Encodes lines to copy, as a block behind a fence that none of them can close.
+pub(in crate::report) fn markdown_fence(language: &str, text: &Untrusted) -> String {
+    let lines: Vec<String> = text.lines().map(|line| printable(&line, Symbols::Unicode)).collect();
+    let content = lines.join("\n");
+    let fence = "`".repeat(longest_run_of_backticks(&content).max(2) + 1);
+    format!("{fence}{language}\n{content}\n{fence}")
+}
+
 /// Encodes a sentence.
 pub(in crate::report) fn markdown_prose(text: &Untrusted, place: Place) -> String {
     let shown = printable(text, Symbols::Unicode);
@@ -207,6 +215,23 @@ mod tests {
     fn hostile_texts_keep_the_table_and_show_as_they_are() {
         for text in HOSTILE {
             check_invariants(text);
+        }
+    }
+
+    #[test]
+    fn lines_to_copy_stay_in_their_block() {
+        let check = |text: &str, expected: &str| {
+            assert_eq!(markdown_fence("sh", &Untrusted::new(text)), expected);
+        };
+        check("a\n\tb\n", "```sh\na\n    b\n```");
+        check("```\n# x", "````sh\n```\n# x\n````");
+        check("\u{1b}[31m\r\n::error::x", "```sh\n\\u{1b}[31m\n\\u{3a}:error::x\n```");
+        for text in HOSTILE {
+            let source = markdown_fence("sh", &Untrusted::new(*text));
+            let events: Vec<Event<'_>> = Parser::new(&source).collect();
+            let inside = &events[1..events.len() - 1];
+            assert!(matches!(events[0], Event::Start(Tag::CodeBlock(_))), "{source}");
+            assert!(inside.iter().all(|event| matches!(event, Event::Text(_))), "{source}");
         }
     }
 

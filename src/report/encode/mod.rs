@@ -15,7 +15,9 @@ use std::fmt;
 
 pub(super) use self::csv::csv_field;
 pub(super) use self::json::write_json;
-pub(super) use self::markdown::{Place, markdown_code, markdown_own, markdown_prose};
+pub(super) use self::markdown::{
+    Place, markdown_code, markdown_fence, markdown_own, markdown_prose,
+};
 pub(super) use self::path::path_text;
 pub(super) use self::printable::{character_width, printable};
 
@@ -48,6 +50,11 @@ impl Untrusted {
             folded.push_str(word);
         }
         Self(folded)
+    }
+
+    /// Its lines, with spaces in place of tabs.
+    pub fn lines(&self) -> impl Iterator<Item = Self> {
+        self.0.trim_end().split('\n').map(|line| Self(line.trim_end().replace('\t', "    ")))
     }
 
     /// Whether there is no text.

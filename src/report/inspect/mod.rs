@@ -5,12 +5,14 @@
 
 mod attachments;
 mod base;
+mod findings;
 mod history;
 mod layers;
 mod platforms;
 mod rows;
 mod side_by_side;
 
+pub(super) use self::findings::across;
 pub(super) use self::layers::{in_order, origin, place};
 pub(super) use self::layers::{origins_known, subtotal};
 pub(super) use self::rows::{LAYER_COLUMNS, layer_row};
@@ -69,8 +71,11 @@ pub fn compose(inspection: &Inspection, options: &InspectOptions) -> Document {
     let options = *options;
     let mut sections = vec![summary(inspection)];
     sections.extend(platforms::section(inspection, options));
-    sections
-        .extend(detailed(inspection, options).iter().map(|image| image_section(image, options)));
+    for image in detailed(inspection, options) {
+        sections.push(image_section(image, options));
+        sections.extend(findings::section(image));
+    }
+    sections.extend(findings::of_index(inspection));
     sections.extend(attachments::section(inspection, options));
     sections.extend(closing(inspection, options.verbose));
     Document { title: Text::name(&*inspection.reference), sections }

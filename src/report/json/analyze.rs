@@ -18,6 +18,7 @@ use serde::Serialize;
 use super::super::analyze::{kind_name, sentence, toc_source};
 use super::super::encode::{path_text, write_json};
 use super::super::inspect::Outcome;
+use super::study::StudyJson;
 use super::{ImageJson, InspectionJson, LayerJson, OutcomeJson, SizesJson};
 use crate::analysis::{Analysis, Dive, ImageAnalysis, LayerUsage, PathUsage, Remark, Waste};
 use crate::filesystem::Amount;
@@ -39,7 +40,8 @@ fn analyzed(outcome: &Outcome<Analysis>) -> OutcomeJson<'_, AnalyzedJson<'_>> {
             let found = analysis.images.iter().find(|found| found.image == index);
             AnalyzedJson::new(image, found)
         });
-        InspectionJson::new(SCHEMA, &analysis.inspection, images.collect())
+        let findings = Cow::Borrowed(analysis.findings.as_slice());
+        InspectionJson::new(SCHEMA, &analysis.inspection, images.collect(), findings)
     })
 }
 
@@ -59,6 +61,8 @@ struct AnalyzedJson<'a> {
     remarks_dropped: Option<u64>,
     largest_directories: Option<Vec<UsageJson<'a>>>,
     largest_files: Option<Vec<UsageJson<'a>>>,
+    #[serde(flatten)]
+    study: StudyJson<'a>,
 }
 
 #[derive(Serialize)]
@@ -178,6 +182,7 @@ impl<'a> AnalyzedJson<'a> {
             remarks_dropped: found.map(|found| found.remarks_dropped),
             largest_directories: found.map(|found| usages(&found.directories)),
             largest_files: found.map(|found| usages(&found.files)),
+            study: found.map(|found| StudyJson::new(image, found)).unwrap_or_default(),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Analyses and listings for the tests of reports.
 
-use super::{empty, hostile, ml, plain};
+use super::{empty, hostile, ml, plain, study};
 use crate::analysis::{
     Analysis, Dive, ImageAnalysis, LayerUsage, PathUsage, Remark, UsageRow, Waste,
 };
@@ -42,14 +42,14 @@ const FILES: &[(&str, u64, usize)] = &[
 pub(in crate::report) fn ml_analysis() -> Analysis {
     let inspection = ml();
     let images = vec![image_analysis(&inspection, 0)];
-    Analysis { inspection, images }
+    Analysis { inspection, images, findings: Vec::new() }
 }
 
 /// The same for both platforms.
 pub(in crate::report) fn ml_platforms() -> Analysis {
     let inspection = ml();
     let images = vec![image_analysis(&inspection, 0), image_analysis(&inspection, 1)];
-    Analysis { inspection, images }
+    Analysis { inspection, images, findings: vec![study::order()] }
 }
 
 /// An image of which two layers were not read.
@@ -59,7 +59,7 @@ pub(in crate::report) fn partial() -> Analysis {
     found.layers[2] = None;
     found.layers[3] = None;
     found.visible = Amount { files: 3_101, bytes: 74_000_000, compressed: 58_100_000 };
-    Analysis { inspection, images: vec![found] }
+    Analysis { inspection, images: vec![found], findings: Vec::new() }
 }
 
 /// An image without layers.
@@ -73,13 +73,15 @@ pub(in crate::report) fn nothing() -> Analysis {
         wasted_bytes: 0,
         user_wasted_percent: f64::NAN,
     });
-    Analysis { inspection, images: vec![found] }
+    found.study = Some(study::nothing());
+    Analysis { inspection, images: vec![found], findings: Vec::new() }
 }
 
 /// An image whose every text and path is hostile.
 pub(in crate::report) fn hostile_analysis(paths: &[&[u8]]) -> Analysis {
     let inspection = hostile();
     let mut found = image_analysis(&inspection, 0);
+    found.study = paths.first().map(|path| study::hostile(path));
     let mut paths = paths.iter().cycle().map(|path| path.to_vec());
     let waste = found.waste.iter_mut().flat_map(|waste| &mut waste.paths);
     for usage in waste.chain(&mut found.directories).chain(&mut found.files) {
@@ -88,7 +90,7 @@ pub(in crate::report) fn hostile_analysis(paths: &[&[u8]]) -> Analysis {
     for remark in found.ambiguous.iter_mut().chain(&mut found.notes) {
         remark.path = paths.next();
     }
-    Analysis { inspection, images: vec![found] }
+    Analysis { inspection, images: vec![found], findings: Vec::new() }
 }
 
 /// Paths that have broken somebody's report.
@@ -184,6 +186,7 @@ fn image_analysis(inspection: &Inspection, image: usize) -> ImageAnalysis {
     ];
     found.notes = vec![remark(0, "dev/x", OddityKind::UnknownType { flag: b'V' })];
     found.remarks_dropped = 3;
+    found.study = Some(study::study());
     found
 }
 

@@ -35,7 +35,7 @@ pub(super) fn glyphs(text: &Text, sheet: Sheet) -> Line {
     let mut line = Line::new();
     for span in &text.spans {
         let shown = match &span.piece {
-            Piece::Words(words) => (*words).to_owned(),
+            Piece::Words(words) | Piece::Link(words) => (*words).to_owned(),
             Piece::Number(number) => number.to_string(),
             Piece::Bytes(bytes) => sheet.units.format(*bytes),
             Piece::Share(share) => share.percent(),

@@ -10,8 +10,8 @@ mod table;
 pub(super) use self::table::Rows;
 
 use self::glyph::{Line, Lines, cut, glyphs, pad_to, plain, wrap};
-use super::document::{Block, Document, Fact, Overflow, Section, Style, Text};
-use super::encode::Symbols;
+use super::document::{Block, Document, Fact, Mark, Overflow, Section, Style, Text};
+use super::encode::{Symbols, Untrusted, printable};
 use crate::size::Units;
 
 /// The terminal that a report is for.
@@ -89,6 +89,13 @@ impl Sheet {
             Block::Facts(facts) => self.facts(facts),
             Block::Table(table) => self.table(table),
             Block::Notes(notes) => notes.iter().flat_map(|note| self.note(note)).collect(),
+            Block::Heading(text) => {
+                wrap(self.glyphs(&text.clone().styled(Style::Heading)), self.width)
+            }
+            Block::List(mark, items) => {
+                (1..).zip(items).flat_map(|(number, item)| self.item(*mark, number, item)).collect()
+            }
+            Block::Code(code) => code.text.lines().flat_map(|line| self.code(&line)).collect(),
         }
     }
 
@@ -112,6 +119,22 @@ impl Sheet {
         const LABEL: &str = "note: ";
         let text = wrap(self.glyphs(note), self.width - LABEL.len());
         hang(plain(LABEL, Style::Warn), text, LABEL.len())
+    }
+
+    fn item(self, mark: Mark, number: usize, item: &Text) -> Lines {
+        let label = match mark {
+            Mark::Bullet => "- ".to_owned(),
+            Mark::Number => format!("{number}. "),
+            Mark::Box => "[ ] ".to_owned(),
+        };
+        let text = wrap(self.glyphs(item), self.width - label.len());
+        hang(plain(&label, Style::Dim), text, label.len())
+    }
+
+    fn code(self, line: &Untrusted) -> Lines {
+        const INDENT: usize = 2;
+        let text = plain(&printable(line, self.symbols), Style::Own);
+        hang(Line::new(), wrap(text, self.width - INDENT), INDENT)
     }
 
     fn glyphs(self, text: &Text) -> Line {

@@ -5,8 +5,8 @@ use insta::assert_snapshot;
 use super::check_harmless;
 use crate::analysis::Analysis;
 use crate::report::{
-    AnalyzeOptions, Format, Outcome, RenderOptions, Sort, TerminalOptions, encode, render_analysis,
-    sample,
+    AnalysisTable, AnalyzeOptions, Format, Outcome, RenderOptions, Sort, TerminalOptions, encode,
+    render_analysis, sample,
 };
 use crate::size::Units;
 
@@ -24,7 +24,7 @@ pub(super) fn one(analysis: Analysis, options: &RenderOptions<AnalyzeOptions>) -
 }
 
 pub(super) fn options(format: Format, width: usize) -> RenderOptions<AnalyzeOptions> {
-    let show = AnalyzeOptions { dive: true, ..AnalyzeOptions::default() };
+    let show = AnalyzeOptions { dive: true, full: true, ..AnalyzeOptions::default() };
     let terminal = TerminalOptions { width, ..TerminalOptions::default() };
     RenderOptions { format, show, terminal }
 }
@@ -50,6 +50,40 @@ fn an_analysis_fits_terminals_of_every_width() {
 }
 
 #[test]
+fn a_short_report_has_what_matters_most() {
+    let mut options = options(Format::Terminal, 100);
+    options.show = AnalyzeOptions { top: 3, ..AnalyzeOptions::default() };
+    let report = one(sample::ml_analysis(), &options);
+    assert_snapshot!("analysis_short", report);
+    for part in ["Key findings", "Largest components", "Quick wins", "Estimated optimized size"] {
+        assert!(report.contains(part), "{part} in {report}");
+    }
+    assert!(!report.contains("Testing checklist") && report.contains("--full"), "{report}");
+    let report = one(sample::partial(), &options);
+    assert!(report.contains("Layer-by-layer") && !report.contains("Quick wins"), "{report}");
+}
+
+#[test]
+fn findings_packages_owners_and_components_have_tables_of_their_own() {
+    let mut options = options(Format::Csv, 80);
+    for (table, name) in [
+        (AnalysisTable::Findings, "findings"),
+        (AnalysisTable::Packages, "packages"),
+        (AnalysisTable::Owners, "owners"),
+        (AnalysisTable::Components, "components"),
+    ] {
+        options.show.table = table;
+        let report = one(sample::ml_analysis(), &options);
+        assert_snapshot!(format!("analysis_csv_{name}"), report);
+        let columns = |line: &str| line.matches("\",\"").count();
+        assert!(
+            report.lines().all(|line| columns(line) == columns(report.lines().next().unwrap()))
+        );
+        check_harmless(&one(sample::hostile_analysis(sample::HOSTILE_PATHS), &options));
+    }
+}
+
+#[test]
 fn markdown_is_complete_and_csv_has_a_row_per_layer() {
     let mut options = options(Format::Markdown, 80);
     options.show.top = 2;
@@ -61,7 +95,8 @@ fn markdown_is_complete_and_csv_has_a_row_per_layer() {
 #[test]
 fn lists_are_as_long_as_asked_for_and_say_what_is_missing() {
     let mut options = options(Format::Terminal, 100);
-    options.show = AnalyzeOptions { top: 2, sort: Sort::Size, ..AnalyzeOptions::default() };
+    options.show =
+        AnalyzeOptions { top: 2, sort: Sort::Size, full: true, ..AnalyzeOptions::default() };
     options.terminal.units = Units::Binary;
     options.terminal.unicode = false;
     let report = one(sample::ml_analysis(), &options);

@@ -24,6 +24,12 @@ fn an_analysis_has_all_that_an_inspection_has() {
         let inspected = one(analysis.inspection.clone(), &format(Format::Json));
         let mut inspected: Value = serde_json::from_str(&inspected).unwrap();
         inspected["schema"] = json!("regsize.analyze/1");
+        // The rules that run are the analysis' own choice.
+        inspected.as_object_mut().unwrap().remove("findings");
+        // Those that need no layer are told among the others, once all layers were read.
+        for image in inspected["images"].as_array_mut().unwrap() {
+            image.as_object_mut().unwrap().remove("findings");
+        }
         contains(&decoded(analysis), &inspected, "$");
     }
 }
@@ -68,7 +74,7 @@ fn what_was_not_read_or_not_asked_for_is_null() {
     let partial = decoded(sample::partial());
     let image = &partial["images"][0];
     assert!(image["sizes"]["content"].is_null() && image["dive"].is_null());
-    for key in ["visible", "shadowed", "efficiency"] {
+    for key in ["visible", "shadowed", "efficiency"].into_iter().chain(STUDIED) {
         assert!(image.as_object().unwrap().contains_key(key) && image[key].is_null(), "{key}");
     }
     assert!(image["layers"][1]["shadowed"].is_null(), "a layer above may hide anything");
@@ -82,6 +88,29 @@ fn what_was_not_read_or_not_asked_for_is_null() {
     let nothing = &decoded(sample::nothing())["images"][0];
     assert!(nothing["efficiency"].is_null() && nothing["dive"]["user_wasted_percent"].is_null());
     assert_eq!(nothing["sizes"]["content"], 0);
+}
+
+/// What is told of images of which all layers were read.
+const STUDIED: [&str; 7] =
+    ["owners", "packages", "components", "duplicates", "findings", "optimized", "balances"];
+
+#[test]
+fn findings_have_all_that_is_known_of_them() {
+    let document = decoded(sample::ml_analysis());
+    let image = &document["images"][0];
+    let finding = &image["findings"][1];
+    assert_eq!((&finding["rule"], &finding["family"]), (&json!("cache-conda"), &json!("cache")));
+    assert_eq!(finding["net"], json!({"u": 900_000_000, "d": 300_000_000}));
+    assert_eq!(finding["origin_split"]["own"]["u"], 700_000_000);
+    assert_eq!(finding["steps"][1]["layer"], 6);
+    assert_eq!(finding["paths"][0]["path"], "opt/conda/pkgs/cache");
+    assert_eq!(finding["extra"]["notes"], json!(["of it 620 MB are archives"]));
+    assert!(finding["check_cmd"].is_null() && finding["exclusion_group"].is_null());
+    let optimized = &image["optimized"];
+    let number = |value: &Value| value.as_u64().unwrap();
+    assert_eq!(number(&optimized["safe"]["content"]), 25_537_000_000 - 700_000_000);
+    assert!(number(&optimized["test"]["content"]) < number(&optimized["safe"]["content"]));
+    assert_eq!(optimized["review_up_to"]["content"], 6_500_000_000_u64);
 }
 
 #[test]

@@ -19,6 +19,7 @@ struct Inspection {
     media_type: String,
     shown: usize,
     images: Vec<Image>,
+    findings: Vec<serde_json::Value>,
     platforms: Vec<String>,
     attestations: Vec<Attestation>,
     shared: Shared,
@@ -58,6 +59,7 @@ struct Image {
     base: Option<Base>,
     labels: BTreeMap<String, String>,
     annotations: BTreeMap<String, String>,
+    findings: Vec<serde_json::Value>,
 }
 
 #[derive(Deserialize)]

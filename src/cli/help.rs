@@ -1,0 +1,79 @@
+//! Examples and words that stand below the options in help texts and manual pages.
+
+pub(super) const EXAMPLES: &str = "\
+Examples:
+  regsize inspect ubuntu                          sizes of every platform of an image
+  regsize inspect rocker/ml:4.4 --sort size       its layers, the largest first
+  regsize inspect debian:12 alpine:3 ubuntu:24.04 base images side by side
+  regsize inspect ghcr.io/owner/name --format json | jq '.images[].sizes'
+  regsize analyze rocker/ml:4.4                   what is in the layers, and what of it in vain
+  regsize files rocker/ml:4.4 /opt --depth 2      where the bytes under a directory are
+  regsize packages rocker/ml:4.4 --top 20         what is installed, the largest first
+  regsize rules cache-pip                         what a rule finds, and what to do about it
+
+Exit codes: 0 fine, 2 could not tell (usage, network, bad data), 130 interrupted, 143 terminated.";
+
+pub(super) const INSPECT_EXAMPLES: &str = "\
+Examples:
+  regsize inspect rocker/ml:latest
+  regsize inspect rocker/ml@sha256:… --platform linux/arm64
+  regsize inspect my/image:dev --base debian:12   own and base bytes apart
+  regsize inspect localhost:5000/my/image --format csv > layers.csv
+  regsize inspect debian:12 alpine:3 ubuntu:24.04 one table, side by side";
+
+pub(super) const CACHE_EXAMPLES: &str = "\
+What is kept can be removed at any time: it is read again when it is needed. The entries that were
+not used for the longest time go by themselves when all of them exceed --cache-size.
+
+Examples:
+  regsize cache info                              where it is and what is in it
+  regsize cache prune                             bring it below --cache-size now
+  regsize cache prune --older-than 30             remove what was not used for 30 days
+  regsize cache prune --max-size 500MB            keep the 500 MB that were used last
+  regsize cache clear --cache-dir /var/cache/regsize";
+
+pub(super) const ANALYZE_EXAMPLES: &str = "\
+Words:
+  compressed  bytes on the wire, what a pull downloads
+  content     sizes of the files that the layers store, together
+  visible     content that the merged filesystem shows, what a container sees
+  shadowed    content that a layer stores and the merged filesystem does not show: deleted,
+              replaced or hidden by a later layer, or stored twice by the same; a pull costs it
+  efficiency  visible / content
+  owner       whose a file is: a package's, a tool's, the application's, nobody's
+  finding     what a rule found: `regsize rules` lists them; what one saves counts for no other
+
+Examples:
+  regsize analyze rocker/ml:4.4
+  regsize analyze rocker/ml:4.4 --full             all of it; Markdown is always complete
+  regsize analyze rocker/ml:4.4 --format markdown > report.md
+  regsize analyze rocker/ml:4.4 --top 30 --dive    longer lists, and what dive would say
+  regsize analyze my/image:dev --only cache,waste --skip cache-pip
+  regsize analyze my/image:dev --dockerfile Dockerfile
+                                                   name the lines that made the layers
+  regsize analyze my/image:dev --format csv --table findings > findings.csv
+  regsize analyze my/image:dev --all-platforms     every platform; shared layers are read once
+  regsize analyze my/image:dev --min-layer 10MB    leave out the layers that hardly matter
+  regsize analyze my/image:dev --format json | jq '.images[].waste[0]'";
+
+pub(super) const FILES_EXAMPLES: &str = "\
+Examples:
+  regsize files rocker/ml:4.4 --depth 2            the largest directories
+  regsize files rocker/ml:4.4 /opt/conda --top 20  below one of them
+  regsize files my/image:dev --layer 3 --all       what one layer stores, whiteouts included
+  regsize files my/image:dev --shadowed --all      what later layers delete or replace
+  regsize files my/image:dev --all --format csv > files.csv";
+
+pub(super) const PACKAGES_EXAMPLES: &str = "\
+Examples:
+  regsize packages rocker/ml:4.4                   all that is installed, the largest first
+  regsize packages rocker/ml:4.4 --ecosystem python,conda --top 20
+  regsize packages rocker/ml:4.4 --format csv > packages.csv
+  regsize packages rocker/ml:4.4 --format manifest > VERSION_MANIFEST.txt";
+
+pub(super) const RULES_EXAMPLES: &str = "\
+Examples:
+  regsize rules                                    all rules, family by family
+  regsize rules cache                              those of a family
+  regsize rules cache-pip                          all that is known of one
+  regsize rules 'cache-*' --format json | jq '.rules[].title'";

@@ -1,0 +1,58 @@
+//! `regsize packages`: what is installed.
+
+use super::args::{Cli, OutputFormat, PackagesArgs};
+use super::exit::Exit;
+use super::run::{finish, not_started, prepare, render_options};
+use crate::analysis::{Analysis, AnalysisOptions, analyze};
+use crate::collect::{BaseSource, LayerRequest, Request, Session};
+use crate::oci::Platform;
+use crate::package::Ecosystem;
+use crate::registry::{Error, ErrorKind};
+use crate::report::{Outcome, PackagesOptions, render_packages};
+use crate::rule::Selection;
+
+pub(super) async fn run(cli: &Cli, args: &PackagesArgs) -> Exit {
+    let outcomes = match ecosystems(&args.ecosystem) {
+        Ok(ecosystems) => outcomes(cli, args).await.map(|outcomes| (outcomes, ecosystems)),
+        Err(error) => Err(error),
+    };
+    let (outcomes, ecosystems) =
+        outcomes.unwrap_or_else(|error| (not_started(&args.references, &error), Vec::new()));
+    let manifest = cli.output.format == OutputFormat::Manifest;
+    let show = PackagesOptions { top: args.top, ecosystems, manifest };
+    let options = render_options(cli, show);
+    finish(cli, &outcomes, |_| false, |out| render_packages(&outcomes, &options, out))
+}
+
+async fn outcomes(cli: &Cli, args: &PackagesArgs) -> Result<Vec<Outcome<Analysis>>, Error> {
+    let prepared = prepare(cli, &args.references)?;
+    let request = Request {
+        platform: args.platform.platform.clone(),
+        preferred: Platform::host(),
+        detail_all: false,
+        tails: false,
+        base: BaseSource::Claims,
+        referrers: false,
+    };
+    let wanted = LayerRequest { no_toc: args.no_toc, captures: true, ..LayerRequest::default() };
+    // What the rules would find is not asked for.
+    let selection = Selection { skip: vec!["*".to_owned()], ..Selection::default() };
+    let options = AnalysisOptions { selection, ..AnalysisOptions::default() };
+    let ask = async |session: &Session, reference, observer| {
+        let read = session.layers(&reference, &request, &wanted, &observer).await?;
+        Ok(analyze(read, &options))
+    };
+    Ok(prepared.outcomes(&args.references, ask).await)
+}
+
+fn ecosystems(names: &[String]) -> Result<Vec<Ecosystem>, Error> {
+    let known = || Ecosystem::ALL.iter().copied();
+    let ecosystem = |name: &String| {
+        known().find(|known| known.as_str() == name).ok_or_else(|| {
+            let all: Vec<&str> = known().map(Ecosystem::as_str).collect();
+            Error::new(ErrorKind::Usage, format!("there is no ecosystem {name:?}"))
+                .hint(format!("write one of {}", all.join(", ")))
+        })
+    };
+    names.iter().map(ecosystem).collect()
+}

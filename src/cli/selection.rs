@@ -1,0 +1,126 @@
+//! Which rules run: names as users type them, and files that add to what is known.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+use super::args::SelectionArgs;
+use crate::component::Knowledge;
+use crate::registry::{Error, ErrorKind};
+use crate::rule::{Rule, Selection, Severity, rules};
+
+/// Names that differ in more letters than this are not the one that was meant.
+const FARTHEST: usize = 4;
+
+/// Larger files are no description of components, nor Dockerfiles.
+const LARGEST: u64 = 16 << 20;
+
+/// The rules that were asked for.
+pub(super) fn selection(args: &SelectionArgs) -> Result<Selection, Error> {
+    for name in args.only.iter().chain(&args.skip) {
+        matching(name)?;
+    }
+    let mut severities = BTreeMap::new();
+    for (name, level) in &args.severity {
+        for rule in matching(name)? {
+            severities.insert(rule.id.to_owned(), severity(level)?);
+        }
+    }
+    Ok(Selection { only: args.only.clone(), skip: args.skip.clone(), severities })
+}
+
+/// What is known of components, with what files add.
+pub(super) fn knowledge(args: &SelectionArgs) -> Result<Knowledge, Error> {
+    args.components.iter().try_fold(Knowledge::default(), |knowledge, path| {
+        let text = text_of(path)?;
+        let about = format!("{} does not describe components", path.display());
+        let wrong = |error| Error::new(ErrorKind::Usage, about).because(error);
+        knowledge.with(&text).map_err(wrong)
+    })
+}
+
+/// A text file that the user names.
+pub(super) fn text_of(path: &Path) -> Result<String, Error> {
+    let about = format!("{} cannot be read", path.display());
+    let cannot = |error| Error::new(ErrorKind::Local, about.clone()).because(error);
+    let length = fs::metadata(path).map_err(cannot)?.len();
+    if length > LARGEST {
+        return Err(Error::new(ErrorKind::Usage, format!("{} is too large", path.display())));
+    }
+    fs::read_to_string(path).map_err(cannot)
+}
+
+/// The rules of an id, family or pattern; an error with the one that may be meant if there are
+/// none.
+pub(super) fn matching(name: &str) -> Result<Vec<&'static Rule>, Error> {
+    let only = Selection { only: vec![name.to_owned()], ..Selection::default() };
+    let found: Vec<&'static Rule> = rules().iter().copied().filter(|rule| only.has(rule)).collect();
+    if !found.is_empty() {
+        return Ok(found);
+    }
+    let error = Error::new(ErrorKind::Usage, format!("there is no rule {name:?}"));
+    Err(match nearest(name) {
+        Some(near) => error.hint(format!("did you mean {near}?")),
+        None => error.hint("see `regsize rules` for their names"),
+    })
+}
+
+/// The id or family that is most like a name.
+fn nearest(name: &str) -> Option<&'static str> {
+    let names = rules().iter().flat_map(|rule| [rule.family(), rule.id]);
+    let distances = names.map(|known| (strsim::damerau_levenshtein(name, known), known));
+    let (distance, known) = distances.min()?;
+    (distance <= FARTHEST && distance < name.len()).then_some(known)
+}
+
+fn severity(level: &str) -> Result<Severity, Error> {
+    let levels =
+        [Severity::Info, Severity::Low, Severity::Medium, Severity::High, Severity::Critical];
+    levels.into_iter().find(|known| known.as_str() == level).ok_or_else(|| {
+        Error::new(ErrorKind::Usage, format!("there is no severity {level:?}"))
+            .hint("write info, low, medium, high or critical")
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rules_are_found_by_id_family_and_pattern() {
+        let check = |name: &str, expected: &[&str]| {
+            let found: Vec<&str> = matching(name).unwrap().iter().map(|rule| rule.id).collect();
+            assert!(expected.iter().all(|id| found.contains(id)), "{name}: {found:?}");
+        };
+        check("cache-pip", &["cache-pip"]);
+        check("cache", &["cache-pip", "cache-apt-lists"]);
+        check("cache-*", &["cache-pip", "cache-apt-lists"]);
+        check("*", &["cache-pip"]);
+    }
+
+    #[test]
+    fn what_is_misspelt_is_corrected() {
+        let check = |name: &str, expected: &str| {
+            let error = matching(name).unwrap_err();
+            assert!(error.what_to_do().unwrap_or_default().contains(expected), "{error:?}");
+        };
+        check("cahce-pip", "did you mean cache-pip?");
+        check("cach", "did you mean cache?");
+        check("zzzzzzzzzzzz", "regsize rules");
+        check("", "regsize rules");
+    }
+
+    #[test]
+    fn severities_are_of_a_rule_and_a_level() {
+        let args = |rule: &str, level: &str| SelectionArgs {
+            only: Vec::new(),
+            skip: Vec::new(),
+            severity: vec![(rule.to_owned(), level.to_owned())],
+            components: Vec::new(),
+        };
+        let selection = selection(&args("cache-pip", "high")).unwrap();
+        assert_eq!(selection.severities["cache-pip"], Severity::High);
+        assert!(super::selection(&args("cache-pip", "huge")).is_err());
+        assert!(super::selection(&args("cache-pop", "high")).is_err());
+    }
+}

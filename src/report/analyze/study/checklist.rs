@@ -1,0 +1,60 @@
+//! What to try after a change, and how to keep watching.
+
+use std::collections::BTreeSet;
+
+use super::executive::name;
+use super::{Studied, section as titled};
+use crate::image::{Inspection, Runtime};
+use crate::report::document::{Block, Mark, Section, Text};
+use crate::rule::{Finding, Risk};
+
+/// The checks that the image's components, its own program and the findings call for.
+pub(super) fn testing(studied: Studied<'_>) -> Option<Section> {
+    let mut items: Vec<Text> = start(&studied.image.runtime).into_iter().collect();
+    items.extend(account(&studied.image.runtime));
+    let mut commands = BTreeSet::new();
+    for component in studied.components() {
+        if let Some(check) = component.check.as_deref().filter(|check| commands.insert(*check)) {
+            items.push(name(component).with(" works: ").with(Text::name(check)));
+        }
+    }
+    let risky = |finding: &&Finding| super::is_shown(finding) && finding.risk >= Risk::Test;
+    for finding in studied.study.findings.iter().filter(risky) {
+        let rule = finding.rule;
+        if !rule.check.is_empty() && commands.insert(rule.check) {
+            items.push(Text::from("after ").with(rule.id).with(": ").with(Text::name(rule.check)));
+        } else if !rule.caution.is_empty() && commands.insert(rule.caution) {
+            items.push(Text::from("after ").with(rule.id).with(": ").with(rule.caution));
+        }
+    }
+    (!items.is_empty()).then(|| titled("Testing checklist", vec![Block::List(Mark::Box, items)]))
+}
+
+fn start(runtime: &Runtime) -> Option<Text> {
+    let words: Vec<&str> =
+        runtime.entrypoint.iter().chain(&runtime.cmd).map(String::as_str).collect();
+    let program = words.join(" ");
+    (!program.is_empty()).then(|| Text::from("the container starts: ").with(Text::name(program)))
+}
+
+fn account(runtime: &Runtime) -> Option<Text> {
+    let user = Some(runtime.user.as_str()).filter(|user| !user.is_empty())?;
+    let text = Text::from("user ").with(Text::name(user)).with(" may still write to ");
+    let directory = runtime.working_dir.as_str();
+    Some(text.with(Text::name(if directory.is_empty() { "/" } else { directory })))
+}
+
+/// The commands that tell the sizes again.
+pub(super) fn monitoring(inspection: &Inspection) -> Section {
+    let reference = &inspection.reference;
+    let commands = format!(
+        "# sizes per platform, layer and step, without reading a layer\n\
+         regsize inspect {reference}\n\
+         # what is in the layers, as a report and for programs\n\
+         regsize analyze {reference} --format markdown > report.md\n\
+         regsize analyze {reference} --format json | jq '.images[].optimized'\n\
+         # what docker says of an image that was pulled\n\
+         docker history --no-trunc --format 'table {{{{.Size}}}}\\t{{{{.CreatedBy}}}}' {reference}"
+    );
+    titled("Monitoring", vec![Block::code("sh", commands)])
+}
