@@ -135,7 +135,7 @@ RUN b
   c 8 hash=j
   f 10 hash=h
 ";
-        let found = with_facts(text, |facts| duplicates(facts));
+        let found = with_facts(text, duplicates);
         assert_eq!((found.bytes, found.files, found.more), (20, 2, 0));
         let [group] = &found.groups[..] else { panic!("{found:?}") };
         assert_eq!(group.paths, [b"a/x".to_vec(), b"b/x".to_vec(), b"f".to_vec()]);
@@ -162,7 +162,7 @@ RUN b
             }
             let expected: u64 =
                 contents.iter().map(|((size, _), count)| size * (count - 1)).sum();
-            let found = with_facts(&text, |facts| duplicates(facts));
+            let found = with_facts(&text, duplicates);
             prop_assert_eq!(found.bytes, expected);
             let sum: u64 = found.groups.iter().map(DuplicateGroup::wasted).sum();
             prop_assert_eq!(sum, expected);

@@ -177,9 +177,14 @@ pub(super) fn of(words: &[String], follows: bool) -> Action {
             let has_file = arguments.iter().any(|word| !word.starts_with('-'));
             if has_file || follows { Action::Script } else { Action::Other }
         }
-        _ if program.ends_with(".sh") || program.starts_with("./") => Action::Script,
+        _ if program.starts_with("./") || is_named(program, "sh") => Action::Script,
         _ => Action::Other,
     }
+}
+
+/// Whether a file's name has an extension.
+fn is_named(name: &str, extension: &str) -> bool {
+    name.rsplit_once('.').is_some_and(|(_, end)| end == extension)
 }
 
 fn find(arguments: &[String]) -> Action {

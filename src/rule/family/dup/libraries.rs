@@ -107,6 +107,9 @@ fn is_of_wheels(place: &[u8]) -> bool {
     place.ends_with(b"-packages")
 }
 
+/// By family, the files that stay and those that go.
+type Shared<'a> = BTreeMap<&'static str, (&'a [AtomId], &'a [AtomId])>;
+
 pub(super) fn cuda(facts: &Facts<'_>) -> Vec<Candidate> {
     let ledger = facts.ledger;
     let family = |name: &str| CUDA.iter().find(|start| name.starts_with(**start)).copied();
@@ -119,7 +122,6 @@ pub(super) fn cuda(facts: &Facts<'_>) -> Vec<Candidate> {
     let rank = |place: &[u8]| {
         (!is_of_wheels(place), Reverse(totals.get(place).copied().unwrap_or_default()))
     };
-    type Shared<'a> = BTreeMap<&'static str, (&'a [AtomId], &'a [AtomId])>;
     let mut pairs: BTreeMap<(&[u8], &[u8]), Shared<'_>> = BTreeMap::new();
     for (family, places) in &families {
         let kept = places.keys().min_by_key(|place| (rank(place), *place));

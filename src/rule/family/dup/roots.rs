@@ -63,7 +63,9 @@ pub(super) fn leaving(facts: &Facts<'_>) -> Vec<bool> {
             let crate::rule::Claim::Files(files) = candidate.claim else { continue };
             let sum = facts.ledger.sum(files.iter().map(|(file, _)| *file));
             if sum.bytes.max(sum.compressed) >= rule.min {
-                files.iter().for_each(|(file, _)| leaving[file.index()] = true);
+                for (file, _) in files {
+                    leaving[file.index()] = true;
+                }
             }
         }
     }

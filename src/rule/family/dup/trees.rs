@@ -18,7 +18,7 @@ const ROWS: usize = 10;
 /// A directory and others that are like it.
 pub(super) struct Copies {
     pub(super) kept: NodeId,
-    pub(super) copies: Vec<NodeId>,
+    pub(super) others: Vec<NodeId>,
     /// The files that go with the copies.
     pub(super) files: Vec<AtomId>,
 }
@@ -54,7 +54,7 @@ pub(super) fn copies(facts: &Facts<'_>, leaving: &[bool]) -> Vec<Copies> {
         going.extend(copies);
         let mut files = ledger.select(copies);
         files.retain(|file| !leaving[file.index()]);
-        found.push(Copies { kept: *kept, copies: copies.to_vec(), files });
+        found.push(Copies { kept: *kept, others: copies.to_vec(), files });
     }
     found
 }
@@ -140,15 +140,14 @@ fn leaf(ledger: &Ledger, node: NodeId, buffer: &mut Vec<u8>) -> u128 {
     let shown = filesystem.node(node);
     let toc = shown.layer.and_then(|layer| filesystem.toc(layer));
     let entry = toc.zip(shown.entry).and_then(|(toc, entry)| Some((toc, toc.entries.get(entry)?)));
-    match entry.and_then(|(toc, entry)| Some((toc, entry.link?))) {
-        Some((toc, Link::Symbolic(text))) => {
-            buffer.push(2);
-            buffer.extend_from_slice(toc.text(text));
-        }
-        _ => {
-            buffer.push(3);
-            buffer.extend_from_slice(&(node.index() as u64).to_le_bytes());
-        }
+    if let Some((toc, Link::Symbolic(text))) =
+        entry.and_then(|(toc, entry)| Some((toc, entry.link?)))
+    {
+        buffer.push(2);
+        buffer.extend_from_slice(toc.text(text));
+    } else {
+        buffer.push(3);
+        buffer.extend_from_slice(&(node.index() as u64).to_le_bytes());
     }
     hash(buffer)
 }
@@ -163,9 +162,9 @@ pub(super) fn copied(facts: &Facts<'_>) -> Vec<Candidate> {
     let candidate = |group: Copies| {
         let kept = text(ledger, group.kept);
         let path = |node: &NodeId| ledger.filesystem().path(*node);
-        let first = group.copies.first().map(path).unwrap_or_default();
+        let first = group.others.first().map(path).unwrap_or_default();
         let message = Phrase::words("The directory ").name(kept.clone()).and(" is there ");
-        let message = message.count(group.copies.len() + 1).and(" times");
+        let message = message.count(group.others.len() + 1).and(" times");
         let anchor = anchors.unique(format!("{kept}\n{}", String::from_utf8_lossy(&first)));
         let mut candidate = Candidate::new(anchor, message, Claim::files(group.files))
             .fill("kept", shell_path(&path(&group.kept)))
@@ -175,7 +174,7 @@ pub(super) fn copied(facts: &Facts<'_>) -> Vec<Candidate> {
             let step = layer.map_or(Value::Unknown, |layer| Value::Text(facts.instruction(layer)));
             vec![Value::Text(text(ledger, *node)), step]
         };
-        let rows = std::iter::once(&group.kept).chain(&group.copies).take(ROWS).map(row).collect();
+        let rows = std::iter::once(&group.kept).chain(&group.others).take(ROWS).map(row).collect();
         candidate.table = Some(Table { columns: vec!["Directory", "Instruction"], rows });
         candidate
     };

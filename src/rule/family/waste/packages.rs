@@ -43,8 +43,11 @@ const NOT_DATABASES: &[&str] = &["var/lib/apt/lists/**"];
 
 pub(super) fn churn(facts: &Facts<'_>) -> Vec<Candidate> {
     let mut patterns = Patterns::default();
-    DATABASES.iter().for_each(|row| patterns.add(row.as_bytes(), true));
-    NOT_DATABASES.iter().for_each(|row| patterns.add(row.as_bytes(), false));
+    for (rows, is_database) in [(DATABASES, true), (NOT_DATABASES, false)] {
+        for row in rows {
+            patterns.add(row.as_bytes(), is_database);
+        }
+    }
     let ledger = facts.ledger;
     let mut files: Vec<AtomId> = Vec::new();
     let mut steps: BTreeMap<usize, Amount> = BTreeMap::new();
@@ -179,9 +182,9 @@ impl<'a> Places<'a> {
                 (&package.files, &mut places.nodes),
                 (&package.directories, &mut places.directories),
             ] {
-                nodes
-                    .iter()
-                    .for_each(|node| table.entry(*node).or_default().push((id, removed.layer)));
+                for node in nodes {
+                    table.entry(*node).or_default().push((id, removed.layer));
+                }
             }
         }
         places

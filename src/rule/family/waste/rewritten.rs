@@ -196,14 +196,11 @@ fn attributes_at_birth(facts: &Facts<'_>, pair: &Pair, change: Option<Change>) -
 }
 
 fn copy_flags(text: &str, (before, after): Change) -> String {
-    let mut flags = String::new();
-    if (before.uid, before.gid) != (after.uid, after.gid) && !text.contains("--chown") {
-        flags.push_str(&format!("--chown={}:{} ", after.uid, after.gid));
-    }
-    if before.mode != after.mode && !text.contains("--chmod") {
-        flags.push_str(&format!("--chmod={:o} ", after.mode));
-    }
-    flags
+    let owner = (before.uid, before.gid) != (after.uid, after.gid) && !text.contains("--chown");
+    let mode = before.mode != after.mode && !text.contains("--chmod");
+    let owner = owner.then(|| format!("--chown={}:{} ", after.uid, after.gid));
+    let mode = mode.then(|| format!("--chmod={:o} ", after.mode));
+    [owner, mode].into_iter().flatten().collect()
 }
 
 pub(super) fn identical(facts: &Facts<'_>) -> Vec<Candidate> {

@@ -20,7 +20,7 @@ pub(super) fn ineffective(facts: &Facts<'_>) -> Vec<Candidate> {
         let Some(hidden) = facts.ledger.atom(file).hidden else { continue };
         match hidden.how {
             How::Whiteout | How::OpaqueDirectory => {
-                deleted.entry(hidden.layer).or_default().push(file)
+                deleted.entry(hidden.layer).or_default().push(file);
             }
             How::OverwriteChanged => rewritten.entry(hidden.layer).or_default().push(file),
             _ => {}
