@@ -96,7 +96,7 @@ mod tests {
             assert!(!rule.title.ends_with('.'), "{}: a title is no sentence", rule.id);
             for text in [rule.why, rule.caution] {
                 assert!(
-                    text.is_empty() || text.ends_with(['.', '`', ')']),
+                    text.is_empty() || text.ends_with(['.', '?', '`', ')']),
                     "{}: no sentence: {text}",
                     rule.id
                 );
