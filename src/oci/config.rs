@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use super::descriptor::{Object, null_as_default, object_or_default, objects_or_default};
+use super::descriptor::{
+    Object, null_as_default, object_or_default, objects_or_default, other_as_default,
+};
 use super::{DiffId, Platform};
 
 /// An image config. Real configs leave out what the specification requires, so all is optional.
@@ -62,19 +64,19 @@ impl From<Object<Written>> for ImageConfig {
 #[serde(rename_all = "PascalCase")]
 pub struct Execution {
     /// Variables of the environment, as `KEY=value`.
-    #[serde(default, deserialize_with = "null_as_default")]
+    #[serde(default, deserialize_with = "other_as_default")]
     pub env: Vec<String>,
     /// The program that a container starts.
-    #[serde(default, deserialize_with = "null_as_default")]
+    #[serde(default, deserialize_with = "other_as_default")]
     pub entrypoint: Vec<String>,
     /// Its arguments, or the program where there is no entry point.
-    #[serde(default, deserialize_with = "null_as_default")]
+    #[serde(default, deserialize_with = "other_as_default")]
     pub cmd: Vec<String>,
     /// The user that it runs as.
-    #[serde(default, deserialize_with = "null_as_default")]
+    #[serde(default, deserialize_with = "other_as_default")]
     pub user: String,
     /// The directory that it starts in.
-    #[serde(default, deserialize_with = "null_as_default")]
+    #[serde(default, deserialize_with = "other_as_default")]
     pub working_dir: String,
     /// Labels, in key order.
     #[serde(default, deserialize_with = "null_as_default")]

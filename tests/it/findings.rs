@@ -94,7 +94,7 @@ fn names_of_rules_and_levels_that_are_none_are_refused() {
         let command = ["analyze", &reference, option, value];
         refused(&Sandbox::new(), &command, "usage").says(says);
     };
-    check("--only", "cache-pop", &["cache-pop", "did you mean cache-pip?"]);
+    check("--only", "cache-ppip", &["cache-ppip", "did you mean cache-pip?"]);
     check("--skip", "cahce", &["did you mean cache?"]);
     check("--severity", "cache-pip=huge", &["huge", "critical"]);
     check("--severity", "nothing-here=low", &["nothing-here"]);
@@ -159,7 +159,7 @@ fn the_catalogue_needs_no_registry() {
     for part in ["cache-pip: ", "PIP_NO_CACHE_DIR", "https://"] {
         assert!(one.stdout.contains(part), "{part} in {one}");
     }
-    refused(&sandbox, &["rules", "cache-pop"], "usage").says(&["did you mean cache-pip?"]);
+    refused(&sandbox, &["rules", "cache-ppip"], "usage").says(&["did you mean cache-pip?"]);
 }
 
 #[test]

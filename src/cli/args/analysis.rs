@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use super::{ImagesArgs, PlatformArgs, pair};
+use super::{ImagesArgs, PlatformArgs, pair, positive};
 use crate::cli::help::{ANALYZE_EXAMPLES, PACKAGES_EXAMPLES, RULES_EXAMPLES};
 use crate::size;
 
@@ -25,7 +25,7 @@ pub(in crate::cli) struct AnalyzeArgs {
     #[command(flatten)]
     pub(in crate::cli) images: ImagesArgs,
     /// Rows of each list
-    #[arg(long, value_name = "NUMBER", default_value_t = 10)]
+    #[arg(long, value_name = "NUMBER", default_value_t = 10, value_parser = positive())]
     pub(in crate::cli) top: usize,
     /// Show the figures of the program dive beside the exact ones
     #[arg(long)]
@@ -106,7 +106,7 @@ pub(in crate::cli) struct PackagesArgs {
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
     pub(in crate::cli) ecosystem: Vec<String>,
     /// List so many at most, the largest
-    #[arg(long, value_name = "NUMBER")]
+    #[arg(long, value_name = "NUMBER", value_parser = positive())]
     pub(in crate::cli) top: Option<usize>,
     /// Read layers whole even if they have a table of contents (eStargz, zstd:chunked, SOCI)
     #[arg(long)]

@@ -26,6 +26,7 @@ pub struct Report {
     pub platforms: Vec<String>,
     pub attestations: Vec<Attached>,
     pub shared: Shared,
+    pub findings: Vec<serde_json::Value>,
     pub rate_limit: Option<RateLimit>,
     pub warnings: Vec<String>,
 }
@@ -47,6 +48,7 @@ pub struct ImageReport {
     pub base: Option<Base>,
     pub labels: BTreeMap<String, String>,
     pub annotations: BTreeMap<String, String>,
+    pub findings: Vec<serde_json::Value>,
 }
 
 #[derive(Debug, Deserialize)]
