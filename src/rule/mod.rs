@@ -141,6 +141,24 @@ pub enum Detect {
 }
 
 impl Rule {
+    /// What rules have in common unless they say otherwise.
+    const BLANK: Self = Self {
+        id: "",
+        title: "",
+        phase: Phase::View,
+        risk: Risk::Review,
+        effort: Effort::Line,
+        bands: Bands::Fixed(Severity::Info),
+        needs: Needs::Layers,
+        min: 0,
+        detect: Detect::Paths(Paths::any(&[])),
+        why: "",
+        fix: "",
+        caution: "",
+        check: "",
+        links: &[],
+    };
+
     /// The family: the id up to the first hyphen.
     pub fn family(&self) -> &'static str {
         self.id.split('-').next().unwrap_or(self.id)

@@ -9,20 +9,13 @@ use crate::rule::{
 
 /// What the rules of this family have in common.
 const BASE: Rule = Rule {
-    id: "base",
-    title: "",
     phase: Phase::View,
     risk: Risk::Review,
     effort: Effort::Base,
     bands: Bands::Fixed(Severity::Info),
     needs: Needs::Manifest,
-    min: 0,
     detect: Detect::Manifest(|_| Vec::new()),
-    why: "",
-    fix: "",
-    caution: "",
-    check: "",
-    links: &[],
+    ..Rule::BLANK
 };
 
 const BASES: &str = "https://docs.docker.com/build/building/base-images/";

@@ -17,20 +17,13 @@ use crate::rule::{
 
 /// What the rules of this family have in common.
 const BLOB: Rule = Rule {
-    id: "blob",
-    title: "",
     phase: Phase::View,
     risk: Risk::Safe,
     effort: Effort::Transport,
     bands: Bands::Fixed(Severity::Low),
     needs: Needs::Manifest,
-    min: 0,
     detect: Detect::Manifest(|_| Vec::new()),
-    why: "",
-    fix: "",
-    caution: "",
-    check: "",
-    links: &[],
+    ..Rule::BLANK
 };
 
 const EXPORTERS: &str = "https://docs.docker.com/build/exporters/";

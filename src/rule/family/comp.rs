@@ -5,26 +5,17 @@ mod steps;
 #[cfg(test)]
 mod tests;
 
-use crate::rule::{Bands, Detect, Effort, Needs, Paths, Phase, Risk, Rule, Severity};
+use crate::rule::{Bands, Detect, Effort, Needs, Phase, Risk, Rule, Severity};
 
 const MB: u64 = 1_000_000;
 
 /// What the rules of this family have in common.
 const COMP: Rule = Rule {
-    id: "comp",
-    title: "",
     phase: Phase::View,
     risk: Risk::Review,
-    effort: Effort::Line,
     bands: Bands::Fixed(Severity::Low),
-    needs: Needs::Layers,
     min: 50 * MB,
-    detect: Detect::Paths(Paths::any(&[])),
-    why: "",
-    fix: "",
-    caution: "",
-    check: "",
-    links: &[],
+    ..Rule::BLANK
 };
 
 pub(in crate::rule) const RULES: &[Rule] = &[

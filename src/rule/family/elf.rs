@@ -5,27 +5,13 @@ mod detect;
 mod tests;
 
 use crate::ledger::AtomId;
-use crate::rule::{Bands, Detect, Effort, Facts, Needs, Paths, Phase, Risk, Rule};
+use crate::rule::{Bands, Detect, Effort, Facts, Paths, Phase, Risk, Rule};
 
 const MB: u64 = 1_000_000;
 
 /// What the rules of this family have in common.
-const ELF: Rule = Rule {
-    id: "elf",
-    title: "",
-    phase: Phase::Parts,
-    risk: Risk::Test,
-    effort: Effort::Line,
-    bands: Bands::Normal,
-    needs: Needs::Layers,
-    min: MB,
-    detect: Detect::Paths(Paths::any(&[])),
-    why: "",
-    fix: "",
-    caution: "",
-    check: "",
-    links: &[],
-};
+const ELF: Rule =
+    Rule { phase: Phase::Parts, risk: Risk::Test, bands: Bands::Normal, min: MB, ..Rule::BLANK };
 
 pub(in crate::rule) const RULES: &[Rule] = &[
     Rule {

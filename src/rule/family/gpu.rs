@@ -5,27 +5,19 @@ use crate::ledger::AtomId;
 use crate::package::{Ecosystem, Inventory, Package, PackageId};
 use crate::pattern::component_fits;
 use crate::rule::{
-    Bands, Candidate, Claim, Detect, Effort, Facts, Needs, Paths, Phase, Phrase, Risk, Rule,
+    Bands, Candidate, Claim, Detect, Effort, Facts, Paths, Phase, Phrase, Risk, Rule,
 };
 
 const MB: u64 = 1_000_000;
 
 /// What the rules of this family have in common.
 const GPU: Rule = Rule {
-    id: "gpu",
-    title: "",
     phase: Phase::Decision,
     risk: Risk::Review,
     effort: Effort::Base,
     bands: Bands::Review,
-    needs: Needs::Layers,
     min: 50 * MB,
-    detect: Detect::Paths(Paths::any(&[])),
-    why: "",
-    fix: "",
-    caution: "",
-    check: "",
-    links: &[],
+    ..Rule::BLANK
 };
 
 pub(in crate::rule) const RULES: &[Rule] = &[

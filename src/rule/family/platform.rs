@@ -6,26 +6,19 @@ use std::collections::BTreeMap;
 use crate::image::{AttachmentKind, Image, Inspection};
 use crate::ledger::AtomId;
 use crate::rule::{
-    Bands, Candidate, Claim, Detect, Effort, Facts, Needs, Phase, Phrase, Risk, Rule, Saving,
-    Severity, Table, Value,
+    Bands, Candidate, Claim, Detect, Facts, Needs, Phase, Phrase, Risk, Rule, Saving, Severity,
+    Table, Value,
 };
 
 /// What the rules of this family have in common.
 const PLATFORM: Rule = Rule {
-    id: "platform",
-    title: "",
     phase: Phase::View,
     risk: Risk::Review,
-    effort: Effort::Line,
     bands: Bands::Fixed(Severity::Low),
     needs: Needs::Manifest,
-    min: 0,
     detect: Detect::Index(|_| Vec::new()),
-    why: "",
-    fix: "",
-    caution: "",
-    check: "",
     links: &["https://docs.docker.com/build/building/multi-platform/"],
+    ..Rule::BLANK
 };
 
 pub(in crate::rule) const RULES: &[Rule] = &[

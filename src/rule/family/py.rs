@@ -5,26 +5,15 @@ use std::collections::BTreeSet;
 use crate::filesystem::NodeId;
 use crate::ledger::{AtomId, Ledger};
 use crate::rule::purpose::{has_child, shows, starts_with_text};
-use crate::rule::{
-    Bands, Candidate, Claim, Detect, Effort, Facts, Needs, Paths, Phase, Phrase, Risk, Rule,
-};
+use crate::rule::{Bands, Candidate, Claim, Detect, Facts, Paths, Phase, Phrase, Risk, Rule};
 
 /// What the rules of this family have in common.
 const PY: Rule = Rule {
-    id: "py",
-    title: "",
     phase: Phase::Rare,
     risk: Risk::Test,
-    effort: Effort::Line,
     bands: Bands::Normal,
-    needs: Needs::Layers,
     min: 5_000_000,
-    detect: Detect::Paths(Paths::any(&[])),
-    why: "",
-    fix: "",
-    caution: "",
-    check: "",
-    links: &[],
+    ..Rule::BLANK
 };
 
 pub(in crate::rule) const RULES: &[Rule] = &[

@@ -10,26 +10,18 @@ use crate::layer::{SECRET_MARK, credential};
 use crate::ledger::{AtomId, Document};
 use crate::owner::OwnerKind;
 use crate::rule::{
-    Bands, Candidate, Claim, Detect, Effort, Facts, Needs, Phase, Phrase, Risk, Rule, Severity,
+    Bands, Candidate, Claim, Detect, Facts, Needs, Phase, Phrase, Risk, Rule, Severity,
 };
 use crate::secrecy::{Secret, fingerprint, hide, is_literal, is_secret_name};
 
 /// What the rules of this family have in common.
 const SECRET: Rule = Rule {
-    id: "secret",
-    title: "",
     phase: Phase::View,
     risk: Risk::Safe,
-    effort: Effort::Line,
     bands: Bands::Fixed(Severity::Critical),
-    needs: Needs::Layers,
-    min: 0,
     detect: Detect::Layers(|_| Vec::new()),
-    why: "",
-    fix: "",
-    caution: "",
-    check: "",
     links: &["https://docs.docker.com/build/building/secrets/"],
+    ..Rule::BLANK
 };
 
 pub(in crate::rule) const RULES: &[Rule] = &[

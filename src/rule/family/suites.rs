@@ -2,24 +2,15 @@
 
 use crate::filesystem::NodeId;
 use crate::rule::purpose::has_child;
-use crate::rule::{Bands, Detect, Effort, Facts, Needs, Paths, Phase, Risk, Rule};
+use crate::rule::{Bands, Detect, Facts, Paths, Phase, Risk, Rule};
 
 /// What the rules of this family have in common.
 const TESTS: Rule = Rule {
-    id: "tests",
-    title: "",
     phase: Phase::Rare,
     risk: Risk::Test,
-    effort: Effort::Line,
     bands: Bands::Normal,
-    needs: Needs::Layers,
     min: 5_000_000,
-    detect: Detect::Paths(Paths::any(&[])),
-    why: "",
-    fix: "",
-    caution: "",
-    check: "",
-    links: &[],
+    ..Rule::BLANK
 };
 
 pub(in crate::rule) const RULES: &[Rule] = &[

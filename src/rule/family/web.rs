@@ -5,25 +5,16 @@ use crate::ledger::{AtomId, Ledger};
 use crate::package::Ecosystem;
 use crate::rule::purpose::has_child;
 use crate::rule::{
-    Bands, Candidate, Claim, Detect, Effort, Facts, Needs, Paths, Phase, Phrase, Risk, Rule,
+    Bands, Candidate, Claim, Detect, Effort, Facts, Paths, Phase, Phrase, Risk, Rule,
 };
 
 /// What the rules of this family have in common.
 const WEB: Rule = Rule {
-    id: "web",
-    title: "",
     phase: Phase::Rare,
     risk: Risk::Test,
-    effort: Effort::Line,
     bands: Bands::Normal,
-    needs: Needs::Layers,
     min: 5_000_000,
-    detect: Detect::Paths(Paths::any(&[])),
-    why: "",
-    fix: "",
-    caution: "",
-    check: "",
-    links: &[],
+    ..Rule::BLANK
 };
 
 pub(in crate::rule) const RULES: &[Rule] = &[

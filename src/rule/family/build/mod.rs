@@ -5,31 +5,23 @@ mod packages;
 mod sdk;
 
 use crate::rule::purpose::{compiles, is_for_building};
-use crate::rule::{
-    Bands, Candidate, Detect, Effort, Facts, Needs, Paths, Phase, Phrase, Risk, Rule, Severity,
-};
+use crate::rule::{Bands, Candidate, Effort, Facts, Phase, Phrase, Risk, Rule, Severity};
 
 /// What the rules of this family have in common.
 const BUILD: Rule = Rule {
-    id: "build",
-    title: "",
     phase: Phase::Rare,
     risk: Risk::Test,
     effort: Effort::Stage,
     bands: Bands::Normal,
-    needs: Needs::Layers,
     min: 5_000_000,
-    detect: Detect::Paths(Paths::any(&[])),
-    why: "",
     fix: "RUN apt-get update && apt-get install -y --no-install-recommends {{dev_pkgs}} \\\n\
           \x20&& {{build}} \\\n\
           \x20&& apt-mark manual {{runtime_pkgs}} \\\n\
           \x20&& apt-get purge -y {{dev_pkgs}} && apt-get autoremove -y --purge \\\n\
           \x20&& rm -rf /var/lib/apt/lists/*\n\
           # or build in a stage of its own and COPY --from=build the product",
-    caution: "",
-    check: "",
     links: &["https://docs.docker.com/build/building/multi-stage/"],
+    ..Rule::BLANK
 };
 
 /// Packages for development and compilers.

@@ -5,24 +5,15 @@ mod python;
 mod system;
 mod tools;
 
-use crate::rule::{Bands, Detect, Effort, Needs, Paths, Phase, Risk, Rule};
+use crate::rule::{Bands, Phase, Risk, Rule};
 
 /// What the rules of this family have in common.
 const CACHE: Rule = Rule {
-    id: "cache",
-    title: "",
     phase: Phase::Unread,
     risk: Risk::Safe,
-    effort: Effort::Line,
     bands: Bands::Waste,
-    needs: Needs::Layers,
     min: 1_000_000,
-    detect: Detect::Paths(Paths::any(&[])),
-    why: "",
-    fix: "",
-    caution: "",
-    check: "",
-    links: &[],
+    ..Rule::BLANK
 };
 
 /// Caches of the distribution's package managers and of the system.

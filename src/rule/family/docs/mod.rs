@@ -4,28 +4,18 @@ mod system;
 mod tools;
 
 use crate::rule::purpose::{is_interactive, shows};
-use crate::rule::{
-    Bands, Candidate, Detect, Effort, Facts, Needs, Paths, Phase, Phrase, Risk, Rule,
-};
+use crate::rule::{Bands, Candidate, Facts, Phase, Phrase, Risk, Rule};
 
 /// What the rules of this family have in common.
 const DOCS: Rule = Rule {
-    id: "docs",
-    title: "",
     phase: Phase::Rare,
     risk: Risk::Test,
-    effort: Effort::Line,
     bands: Bands::Normal,
-    needs: Needs::Layers,
     min: 2_000_000,
-    detect: Detect::Paths(Paths::any(&[])),
-    why: "",
     fix: "RUN printf 'path-exclude=/usr/share/doc/*\\npath-include=/usr/share/doc/*/copyright\\n\
           path-exclude=/usr/share/man/*\\npath-exclude=/usr/share/locale/*/LC_MESSAGES/*.mo\\n' \\\n\
           \x20> /etc/dpkg/dpkg.cfg.d/01-nodoc\n# before the first installation; dnf: --nodocs",
-    caution: "",
-    check: "",
-    links: &[],
+    ..Rule::BLANK
 };
 
 /// Documentation and looks of the system.

@@ -16,26 +16,19 @@ mod tests;
 mod tools;
 mod trees;
 
-use crate::rule::{Bands, Detect, Effort, Needs, Phase, Risk, Rule};
+use crate::rule::{Bands, Detect, Effort, Phase, Risk, Rule};
 
 const MB: u64 = 1_000_000;
 
 /// What the rules of this family have in common.
 const DUP: Rule = Rule {
-    id: "dup",
-    title: "",
     phase: Phase::Decision,
     risk: Risk::Test,
     effort: Effort::Step,
     bands: Bands::Normal,
-    needs: Needs::Layers,
     min: MB,
     detect: Detect::Layers(|_| Vec::new()),
-    why: "",
-    fix: "",
-    caution: "",
-    check: "",
-    links: &[],
+    ..Rule::BLANK
 };
 
 pub(in crate::rule) const RULES: &[Rule] = &[

@@ -11,20 +11,13 @@ use crate::rule::{Bands, Detect, Effort, Needs, Phase, Risk, Rule, Severity};
 
 /// What the rules of this family have in common.
 const LAYER: Rule = Rule {
-    id: "layer",
-    title: "",
     phase: Phase::View,
     risk: Risk::Safe,
     effort: Effort::Step,
     bands: Bands::Fixed(Severity::Low),
     needs: Needs::Manifest,
-    min: 0,
     detect: Detect::Manifest(|_| Vec::new()),
-    why: "",
-    fix: "",
-    caution: "",
-    check: "",
-    links: &[],
+    ..Rule::BLANK
 };
 
 const BEST_PRACTICES: &str = "https://docs.docker.com/build/building/best-practices/";

@@ -6,24 +6,15 @@ mod sources;
 mod traces;
 mod zip;
 
-use crate::rule::{Bands, Detect, Effort, Needs, Paths, Phase, Risk, Rule};
+use crate::rule::{Bands, Phase, Risk, Rule};
 
 /// What the rules of this family have in common.
 const LEFT: Rule = Rule {
-    id: "left",
-    title: "",
     phase: Phase::Unread,
     risk: Risk::Safe,
-    effort: Effort::Line,
     bands: Bands::Waste,
-    needs: Needs::Layers,
     min: 256_000,
-    detect: Detect::Paths(Paths::any(&[])),
-    why: "",
-    fix: "",
-    caution: "",
-    check: "",
-    links: &[],
+    ..Rule::BLANK
 };
 
 /// Archives and installers.

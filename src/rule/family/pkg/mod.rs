@@ -15,26 +15,16 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use crate::ledger::AtomId;
 use crate::package::{Ecosystem, Package, PackageId};
 use crate::pattern::component_fits;
-use crate::rule::{
-    Bands, Claim, Detect, Effort, Facts, Needs, Phase, Risk, Rule, Severity, Table, Value,
-};
+use crate::rule::{Bands, Claim, Detect, Effort, Facts, Phase, Risk, Rule, Severity, Table, Value};
 
 /// What the rules of this family have in common.
 const PKG: Rule = Rule {
-    id: "pkg",
-    title: "",
     phase: Phase::Decision,
     risk: Risk::Review,
-    effort: Effort::Line,
     bands: Bands::Review,
-    needs: Needs::Layers,
     min: 20_000_000,
     detect: Detect::Layers(|_| Vec::new()),
-    why: "",
-    fix: "",
-    caution: "",
-    check: "",
-    links: &[],
+    ..Rule::BLANK
 };
 
 /// Rows that a table shows.

@@ -13,24 +13,17 @@ mod successors;
 mod tests;
 mod views;
 
-use crate::rule::{Bands, Detect, Effort, Needs, Phase, Risk, Rule};
+use crate::rule::{Bands, Detect, Effort, Phase, Risk, Rule};
 
 /// What the rules of this family have in common.
 const WASTE: Rule = Rule {
-    id: "waste",
-    title: "",
     phase: Phase::Dead,
     risk: Risk::Safe,
     effort: Effort::Step,
     bands: Bands::Waste,
-    needs: Needs::Layers,
     min: pairs::MIN,
     detect: Detect::Layers(|_| Vec::new()),
-    why: "",
-    fix: "",
-    caution: "",
-    check: "",
-    links: &[],
+    ..Rule::BLANK
 };
 
 const BEST_PRACTICES: &str =
