@@ -37,6 +37,11 @@ pub(in crate::rule) const RULES: &[Rule] = &[
             ])
             .except(&[
                 "**/astropy/tests/",
+                "**/scipy/_lib/",
+                "**/sympy/testing/",
+                "**/sklearn/utils/",
+                "**/torch/testing/",
+                "**/distributed/tests/",
                 "**/django/test/",
                 "**/tensorflow/python/platform/",
                 "**/numpy/testing/",

@@ -16,7 +16,6 @@ pub(super) const RULES: &[Rule] = &[
                 "**/.npm/_logs/",
                 "**/.npm/_prebuilds/",
                 "**/.cache/yarn/",
-                "**/.cache/node/",
                 "**/.cache/node-gyp/",
                 "**/.cache/bun/",
                 "**/.cache/npm/",
@@ -31,11 +30,10 @@ pub(super) const RULES: &[Rule] = &[
                 "tmp/npm-*/",
                 "tmp/yarn-*/",
                 "tmp/yarn--*/",
-                "**/node_modules/.cache/",
                 "**/.nvm/.cache/",
                 "**/.node-gyp/",
             ])
-            .careful(&["**/.npm/_npx/"])
+            .careful(&["**/.npm/_npx/", "**/.cache/node/", "**/node_modules/.cache/"])
             .env(&[
                 "npm_config_cache",
                 "NPM_CONFIG_CACHE",
@@ -53,7 +51,7 @@ pub(super) const RULES: &[Rule] = &[
         fix: "RUN npm ci --omit=dev && npm cache clean --force\n# yarn: && yarn cache clean\n\
               # pnpm: && pnpm store prune",
         caution: "With Plug'n'Play the cache of yarn is the program; where .pnp.cjs is beside it, \
-                  it is not counted. What npx installed is there for its next start.",
+                  it is not counted. What npx and corepack installed is there for the next start.",
         links: &["https://docs.npmjs.com/cli/commands/npm-cache"],
         ..CACHE
     },
@@ -132,11 +130,10 @@ pub(super) const RULES: &[Rule] = &[
                 "**/.gradle/daemon/",
                 "**/.ivy2/cache/",
                 "**/.sbt/boot/",
-                "**/.cache/coursier/",
                 "**/.gradle/",
             ])
-            .careful(&["**/.ivy2/jars/"])
-            .env(&["GRADLE_USER_HOME/caches", "GRADLE_USER_HOME/wrapper/dists", "COURSIER_CACHE"])
+            .careful(&["**/.ivy2/jars/", "**/.cache/coursier/"])
+            .env(&["GRADLE_USER_HOME/caches", "GRADLE_USER_HOME/wrapper/dists"])
             .at(is_of_gradle)
             .then(run_by_jvm_tool),
         ),
@@ -144,7 +141,8 @@ pub(super) const RULES: &[Rule] = &[
               reads none of it.",
         fix: "RUN --mount=type=cache,target=/root/.m2 mvn -q package\n\
               # or build in a stage of its own and copy the jar",
-        caution: "Spark resolves spark.jars.packages from ~/.ivy2 when it starts.",
+        caution: "Spark resolves spark.jars.packages from ~/.ivy2 when it starts, and programs that \
+                  Coursier installed load their classes from its cache.",
         ..CACHE
     },
     Rule {
@@ -234,13 +232,11 @@ pub(super) const RULES: &[Rule] = &[
                 "tmp/Rtmp*/",
                 "tmp/downloaded_packages/",
                 "tmp/file*/R.INSTALL*/",
-                "**/.cache/R/",
                 "**/00LOCK-*/",
                 "**/00LOCK/",
                 "**/00new/",
             ])
-            .careful(&["**/.local/share/renv/cache/", "**/.cache/R/renv/"])
-            .env(&["RENV_PATHS_CACHE", "R_USER_CACHE_DIR"]),
+            .careful(&["**/.local/share/renv/cache/", "**/.cache/R/"]),
         ),
         why: "R leaves sources of packages and half-made installations behind; what is installed \
               needs none of them.",
@@ -275,7 +271,11 @@ fn run_by_go(facts: &Facts<'_>, candidate: Candidate) -> Candidate {
 }
 
 fn run_by_jvm_tool(facts: &Facts<'_>, candidate: Candidate) -> Candidate {
-    needed_by(facts, candidate, &["mvn", "gradle", "sbt", "spring-boot:run"])
+    needed_by(
+        facts,
+        candidate,
+        &["mvn", "gradle", "sbt", "spring-boot:run", "clojure", "clj", "lein", "scala"],
+    )
 }
 
 fn run_by_cargo(facts: &Facts<'_>, candidate: Candidate) -> Candidate {
@@ -283,7 +283,7 @@ fn run_by_cargo(facts: &Facts<'_>, candidate: Candidate) -> Candidate {
 }
 
 fn run_by_dotnet(facts: &Facts<'_>, candidate: Candidate) -> Candidate {
-    needed_by(facts, candidate, &["dotnet run", "dotnet test", "dotnet watch"])
+    needed_by(facts, candidate, &["dotnet run", "dotnet test", "dotnet watch", "bin/Debug"])
 }
 
 /// Not safe where the image starts with such a command.

@@ -21,6 +21,7 @@ pub(super) const RULES: &[Rule] = &[
                 "**/.cache/pixi/",
                 "**/conda-meta/*.c~",
                 "**/.mamba_trash*",
+                "**/.mamba_trash*/",
                 "**/*.mamba_trash",
                 "**/*.conda_trash",
             ])
@@ -75,7 +76,6 @@ pub(super) const RULES: &[Rule] = &[
                 "**/.cache/hatch/",
                 "**/.cache/pipx/",
                 "**/.cache/virtualenv/",
-                "**/.cache/pre-commit/",
                 "**/.cache/black/",
                 "**/.cache/mypy/",
                 "**/.cache/ruff/",
@@ -88,6 +88,7 @@ pub(super) const RULES: &[Rule] = &[
                 "**/.ruff_cache/",
                 "**/.ipynb_checkpoints/",
             ])
+            .careful(&["**/.cache/pre-commit/"])
             .except(&["**/.cache/pypoetry/virtualenvs/"])
             .env(&["POETRY_CACHE_DIR/cache", "POETRY_CACHE_DIR/artifacts", "PIPENV_CACHE_DIR"])
             .only(is_no_environment),

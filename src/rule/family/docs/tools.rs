@@ -141,6 +141,9 @@ pub(super) const RULES: &[Rule] = &[
                 "**/dist-packages/",
                 "**/node_modules/",
                 "**/texmf-dist/",
+                "usr/local/go/",
+                "usr/lib/go*/",
+                "usr/share/go*/",
                 "proc/",
                 "sys/",
             ])
@@ -190,7 +193,8 @@ fn is_of_conda(facts: &Facts<'_>, node: NodeId) -> bool {
 /// Whether a directory, or a document by itself, is worth a look.
 fn is_large(facts: &Facts<'_>, node: NodeId) -> bool {
     let least = if is_directory(facts, node) { 2_000_000 } else { 1_000_000 };
-    facts.ledger.bytes(node) >= least
+    let is_module = has_child(facts.ledger, node, "__init__.py");
+    !is_module && facts.ledger.bytes(node) >= least
 }
 
 fn is_directory(facts: &Facts<'_>, node: NodeId) -> bool {
