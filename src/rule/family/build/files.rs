@@ -89,7 +89,7 @@ pub(super) const RULES: &[Rule] = &[
             .then(compiled_against),
         ),
         why: "Only compilers read them.",
-        fix: "RUN {{cmd}} \\\n && rm -rf {{prefix}}/include",
+        fix: "RUN {{cmd}} \\\n && rm -rf {{path}}",
         caution: "R packages from source, extensions of PyTorch and tools that trace the kernel \
                   compile against them.",
         ..BUILD
@@ -130,7 +130,7 @@ pub(super) const RULES: &[Rule] = &[
             .then(weighed),
         ),
         why: "The modules are compiled; their sources serve only who compiles against them.",
-        fix: "RUN {{cmd}} \\\n && find {{prefix}} \\( -name '*.pyx' -o -name '*.pxd' \\) -delete",
+        fix: "RUN {{cmd}} \\\n && find {{site}} \\( -name '*.pyx' -o -name '*.pxd' \\) -delete",
         caution: "Packages that compile while they run read theirs; the known ones are not \
                   counted.",
         check: "python -c 'import {{module}}'",

@@ -65,7 +65,7 @@ pub(super) const RULES: &[Rule] = &[
         title: "Package indexes and packages of apk",
         detect: Detect::Paths(Paths::any(&["var/cache/apk/", "etc/apk/cache/"])),
         why: "apk downloads them anew when it next installs.",
-        fix: "RUN apk add --no-cache {{pkgs}}",
+        fix: "RUN {{cmd}} \\\n && rm -rf /var/cache/apk/*\n# or: apk add --no-cache …",
         caution: "A cache that the image keeps on purpose, for machines without a network, is none.",
         ..CACHE
     },
