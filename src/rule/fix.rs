@@ -68,8 +68,8 @@ fn of_image(name: &str, shares: &Shares, image: &Image) -> Option<String> {
             Some(format!("/{}", String::from_utf8_lossy(path)))
         }
         "prefix" | "site" | "module" => {
-            let path = &shares.paths.first()?.path;
-            part_of(name, &format!("/{}", String::from_utf8_lossy(path)))
+            let mut paths = shares.paths.iter().map(|share| String::from_utf8_lossy(&share.path));
+            paths.find_map(|path| part_of(name, &format!("/{path}")))
         }
         "base" => image.base.as_ref()?.name.clone(),
         _ => None,
