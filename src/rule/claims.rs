@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, HashMap};
 use super::candidate::{Candidate, Claim};
 use super::finding::{Confidence, Finding, Saving};
 use super::{
-    Detect, Effort, Facts, OriginSplit as Origins, Phase, Risk, Rule, Severity, fix, paths, rules,
-    shares,
+    Detect, Effort, Facts, OriginSplit as Origins, Phase, Risk, Rule, Severity, fix, needed, paths,
+    rules, shares,
 };
 use crate::image::{Image, Inspection};
 use crate::ledger::AtomId;
@@ -63,7 +63,8 @@ pub fn findings(facts: &Facts<'_>, selection: &Selection) -> Vec<Finding> {
             Detect::Manifest(detect) => detect(facts.image),
             Detect::Index(_) => Vec::new(),
         };
-        let candidates = candidates.into_iter().map(|candidate| Claimant {
+        let spared = |candidate| needed::spare(&facts.needed, facts.ledger, rule, candidate);
+        let candidates = candidates.into_iter().filter_map(spared).map(|candidate| Claimant {
             gross: gross(Some(facts), &candidate.claim),
             rule,
             candidate,
@@ -259,6 +260,7 @@ impl Claimant {
             quick_win: risk == Risk::Safe && small && origins.own.content >= QUICK,
             confidence: if estimated { Confidence::Estimated } else { Confidence::Measured },
             snippet: fix::snippet(rule, &candidate, &shares, image),
+            check: fix::check(rule, &candidate, &shares, image),
             rule,
             message: candidate.message,
             risk,

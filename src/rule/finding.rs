@@ -96,6 +96,8 @@ pub struct Finding {
     pub group: Option<String>,
     /// What to write in the Dockerfile or elsewhere.
     pub snippet: String,
+    /// A command that shows that the fix broke nothing; empty where none is needed.
+    pub check: String,
     /// More about it.
     pub notes: Vec<Phrase>,
     /// Figures beside it.

@@ -1,4 +1,7 @@
 //! Detection by paths.
+//!
+//! A directory fits only a pattern that ends with a slash or a lone star, so that a directory with
+//! the name of a file, as `numpy/core`, is never taken for one. What stays fits whatever it is.
 
 use std::collections::HashMap;
 
@@ -12,7 +15,7 @@ use crate::pattern::Patterns;
 /// What a rule takes by its path. A directory that fits stands for all that is in it.
 #[derive(Clone, Copy, Debug)]
 pub struct Paths {
-    /// Patterns of [`crate::pattern`].
+    /// Patterns of [`crate::pattern`]; one without a slash or a lone star at the end takes files.
     pub any: &'static [&'static str],
     /// Patterns of what some uses need: a finding of its own, one risk above the rule's.
     pub careful: &'static [&'static str],
@@ -109,11 +112,12 @@ pub(super) fn hits(image: &Image, ledger: &Ledger) -> HashMap<&'static str, Vec<
     for rule in rules() {
         let Detect::Paths(paths) = &rule.detect else { continue };
         let mut add = |row: &str, role: Role| {
-            patterns.add(row.as_bytes(), (rule.id, closeness(row), role));
+            let file = role != Role::Stays && !row.ends_with('/') && !row.ends_with("/*");
+            patterns.add(row.as_bytes(), (rule.id, closeness(row), role, file));
         };
         for variable in paths.env {
             for directory in named_by(image, variable) {
-                add(&directory, Role::Takes);
+                add(&format!("{directory}/"), Role::Takes);
             }
         }
         for (role, row) in paths.rows() {
@@ -126,7 +130,10 @@ pub(super) fn hits(image: &Image, ledger: &Ledger) -> HashMap<&'static str, Vec<
     }
     let mut hits: HashMap<&'static str, Vec<Hit>> = HashMap::new();
     ledger.for_each_below(NodeId::ROOT, |node, components, is_directory| {
-        for (rule, closeness, role) in patterns.fitting(components, is_directory) {
+        for (rule, closeness, role, file) in patterns.fitting(components, is_directory) {
+            if *file && is_directory {
+                continue;
+            }
             let hit = Hit { node, closeness: *closeness, role: *role };
             hits.entry(rule).or_default().push(hit);
         }

@@ -167,3 +167,23 @@ RUN x
         &[("conda-dist", "opt/conda", None), ("conda-dist", "opt/conda-b", None)],
     );
 }
+
+#[test]
+fn components_as_package_managers_and_archives_leave_them() {
+    let image = "
+RUN curl -fsSL https://nodejs.org/dist/v20.11.1/node-v20.11.1-linux.tar.xz | tar xJ
+  usr/local/bin/node 30_000_000
+RUN npm install -g code-server
+  usr/lib/code-server/out/node/entry.js 20_000_000
+  usr/lib/code-server/lib/vscode/package.json 10
+  usr/lib/code-server/package.json = \"{\\\"version\\\": \\\"4.20.0\\\"}\"
+RUN micromamba create
+  opt/env/conda-meta/history 10_000_000
+";
+    let expected = [
+        ("nodejs", "usr/local/bin/node", Some("20.11.1")),
+        ("code-server", "usr/lib/code-server", Some("4.20.0")),
+        ("conda-dist", "opt/env", None),
+    ];
+    check(image, &expected);
+}

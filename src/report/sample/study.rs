@@ -231,6 +231,7 @@ fn finding(
         owners: vec![OwnerId(0)],
         group: None,
         snippet: String::new(),
+        check: rule.check.to_owned(),
         notes: Vec::new(),
         table: None,
     }

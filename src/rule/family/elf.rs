@@ -5,7 +5,8 @@ mod detect;
 mod tests;
 
 use crate::ledger::AtomId;
-use crate::rule::{Bands, Detect, Effort, Facts, Paths, Phase, Risk, Rule};
+use crate::rule::purpose::shows_any;
+use crate::rule::{Bands, Candidate, Detect, Effort, Facts, Paths, Phase, Phrase, Risk, Rule};
 
 const MB: u64 = 1_000_000;
 
@@ -44,7 +45,8 @@ pub(in crate::rule) const RULES: &[Rule] = &[
                 "**/*.dSYM/",
                 "**/*.pdb",
             ])
-            .only(is_debug_file),
+            .only(is_debug_file)
+            .then(debugged),
         ),
         why: "No program loads these files; debuggers alone do.",
         fix: "RUN {{cmd}} \\\n && rm -rf {{path}}\n\
@@ -114,6 +116,14 @@ pub(in crate::rule) const RULES: &[Rule] = &[
         ..ELF
     },
 ];
+
+/// Valgrind does not start without the symbols of the C library.
+fn debugged(facts: &Facts<'_>, candidate: Candidate) -> Candidate {
+    if !shows_any(facts.ledger, &["usr/bin/valgrind", "usr/local/bin/valgrind"]) {
+        return candidate;
+    }
+    candidate.risk(Risk::Test).note(Phrase::words("Valgrind reads those of the C library."))
+}
 
 /// Whether a file has debugging data; a `.pdb` may also describe a protein.
 fn is_debug_file(facts: &Facts<'_>, file: AtomId) -> bool {

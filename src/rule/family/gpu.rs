@@ -91,8 +91,8 @@ pub(in crate::rule) const RULES: &[Rule] = &[
         risk: Risk::Test,
         detect: Detect::Paths(
             Paths::any(&[
-                "usr/local/cuda*/nsight*",
-                "usr/local/cuda*/libnsight",
+                "usr/local/cuda*/nsight*/",
+                "usr/local/cuda*/libnsight/",
                 "usr/local/cuda*/libnvvp/",
                 "usr/local/cuda*/extras/",
                 "usr/local/cuda*/samples/",
@@ -100,7 +100,7 @@ pub(in crate::rule) const RULES: &[Rule] = &[
                 "usr/local/cuda*/jre/",
                 "usr/local/cuda*/compute-sanitizer/",
                 "usr/local/cuda*/bin/cuda-gdb*",
-                "opt/nvidia/nsight*",
+                "opt/nvidia/nsight*/",
             ])
             .except(&["usr/local/cuda*/extras/CUPTI/"]),
         ),

@@ -23,8 +23,8 @@ pub(in crate::rule) const RULES: &[Rule] = &[
         detect: Detect::Layers(bytecode),
         why: "Python compiles each module on import where it finds no bytecode: the first start is \
               slower, and each start where the user of the container may not write there.",
-        fix: "ENV PYTHONDONTWRITEBYTECODE=1\nRUN pip install --no-compile --no-cache-dir {{reqs}} \\\n\
-              \x20&& find {{prefix}} -name __pycache__ -type d -prune -exec rm -rf {} +",
+        fix: "ENV PYTHONDONTWRITEBYTECODE=1\nRUN {{cmd}} \\\n\
+              \x20&& find {{site}} -name __pycache__ -type d -prune -exec rm -rf {} +",
         caution: "Keep it where containers start often, as in autoscaled services. Bytecode \
                   without a source is the program itself and is not counted.",
         check: "python -X importtime -c 'import {{module}}'",
@@ -41,7 +41,7 @@ pub(in crate::rule) const RULES: &[Rule] = &[
         detect: Detect::Layers(stale_bytecode),
         why: "Python loads bytecode of its own version only, from __pycache__ only beside the \
               source, and optimized bytecode only when it is started with -O.",
-        fix: "RUN {{cmd}} \\\n && find {{prefix}} -name '*.opt-[12].pyc' -delete",
+        fix: "RUN {{cmd}} \\\n && find {{site}} -name '*.opt-[12].pyc' -delete",
         caution: "A Python that is mounted when the container starts would load it.",
         links: &["https://peps.python.org/pep-3147/", "https://peps.python.org/pep-0488/"],
         ..PY

@@ -28,13 +28,18 @@ pub(in crate::rule) const RULES: &[Rule] = &[
             ])
             .except(&[
                 "**/astropy/tests/",
+                "**/scipy/_lib/",
+                "**/sympy/testing/",
+                "**/sklearn/utils/",
+                "**/torch/testing/",
+                "**/distributed/tests/",
                 "**/django/test/",
                 "**/tensorflow/python/platform/",
                 "**/numpy/testing/",
             ]),
         ),
         why: "Packages bring their tests along; what uses a package does not import them.",
-        fix: "RUN {{cmd}} \\\n && find {{prefix}} -type d -name tests -prune -exec rm -rf {} +",
+        fix: "RUN {{cmd}} \\\n && find {{site}} -type d -name tests -prune -exec rm -rf {} +",
         caution: "`numpy.test()` and its like stop working, and a few packages import helpers from \
                   their own tests. Directories named `testing` are part of packages and stay.",
         check: "python -c 'import {{module}}'",
@@ -57,7 +62,7 @@ pub(in crate::rule) const RULES: &[Rule] = &[
             .at(is_suite),
         ),
         why: "Packages bring their tests along; what uses a package does not run them.",
-        fix: "RUN npm ci --omit=dev \\\n && find node_modules -type d -name __tests__ -prune -exec rm -rf {} +",
+        fix: "RUN {{cmd}} \\\n && find {{path}} -type d -name __tests__ -prune -exec rm -rf {} +",
         caution: "A package may itself be called test or spec, or ship data for others to test with.",
         ..TESTS
     },

@@ -83,8 +83,8 @@ fn facts(studied: Studied<'_>, finding: &Finding) -> Vec<Fact> {
     if !rule.caution.is_empty() {
         facts.push(Fact::new("caution", rule.caution));
     }
-    if !rule.check.is_empty() {
-        facts.push(Fact::new("check", Text::name(rule.check)));
+    if !finding.check.is_empty() {
+        facts.push(Fact::new("check", Text::name(finding.check.as_str())));
     }
     facts
 }

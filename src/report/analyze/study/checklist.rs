@@ -21,8 +21,9 @@ pub(super) fn testing(studied: Studied<'_>) -> Option<Section> {
     let risky = |finding: &&Finding| super::is_shown(finding) && finding.risk >= Risk::Test;
     for finding in studied.study.findings.iter().filter(risky) {
         let rule = finding.rule;
-        if !rule.check.is_empty() && commands.insert(rule.check) {
-            items.push(Text::from("after ").with(rule.id).with(": ").with(Text::name(rule.check)));
+        let check = finding.check.as_str();
+        if !check.is_empty() && commands.insert(check) {
+            items.push(Text::from("after ").with(rule.id).with(": ").with(Text::name(check)));
         } else if !rule.caution.is_empty() && commands.insert(rule.caution) {
             items.push(Text::from("after ").with(rule.id).with(": ").with(rule.caution));
         }

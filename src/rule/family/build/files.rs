@@ -44,20 +44,28 @@ pub(super) const RULES: &[Rule] = &[
         effort: Effort::Line,
         min: 256_000,
         detect: Detect::Paths(
-            Paths::any(&["**/*.la", "**/pkgconfig/*.pc", "**/cmake/**/*.cmake", "**/aclocal/*.m4"])
-                .except(&[
-                    "**/ImageMagick*/",
-                    "**/GraphicsMagick*/",
-                    "**/site-packages/cmake/",
-                    "**/share/cmake/",
-                    "**/share/cmake-*/",
-                ])
-                .then(described),
+            Paths::any(&[
+                "**/lib/*.la",
+                "**/lib64/*.la",
+                "**/lib/*-linux-*/*.la",
+                "**/pkgconfig/*.pc",
+                "**/cmake/**/*.cmake",
+                "**/aclocal/*.m4",
+            ])
+            .except(&[
+                "**/ImageMagick*/",
+                "**/GraphicsMagick*/",
+                "**/site-packages/cmake/",
+                "**/share/cmake/",
+                "**/share/cmake-*/",
+            ])
+            .then(described),
         ),
         why: "Only configure scripts, pkg-config and CMake read them.",
         fix: "RUN {{cmd}} \\\n && find {{prefix}} \\( -name '*.la' -o -name '*.pc' \\) -delete",
         caution: "Installing R packages from source asks pkg-config. Programs that open modules \
-                  through libltdl read their *.la, as ImageMagick does.",
+                  through libltdl read the *.la in directories of modules, as slapd and ImageMagick do; \
+                  these are not counted.",
         ..BUILD
     },
     Rule {
@@ -81,7 +89,7 @@ pub(super) const RULES: &[Rule] = &[
             .then(compiled_against),
         ),
         why: "Only compilers read them.",
-        fix: "RUN {{cmd}} \\\n && rm -rf {{prefix}}/include",
+        fix: "RUN {{cmd}} \\\n && rm -rf {{path}}",
         caution: "R packages from source, extensions of PyTorch and tools that trace the kernel \
                   compile against them.",
         ..BUILD
@@ -122,7 +130,7 @@ pub(super) const RULES: &[Rule] = &[
             .then(weighed),
         ),
         why: "The modules are compiled; their sources serve only who compiles against them.",
-        fix: "RUN {{cmd}} \\\n && find {{prefix}} \\( -name '*.pyx' -o -name '*.pxd' \\) -delete",
+        fix: "RUN {{cmd}} \\\n && find {{site}} \\( -name '*.pyx' -o -name '*.pxd' \\) -delete",
         caution: "Packages that compile while they run read theirs; the known ones are not \
                   counted.",
         check: "python -c 'import {{module}}'",

@@ -16,7 +16,6 @@ pub(super) const RULES: &[Rule] = &[
                 "**/.npm/_logs/",
                 "**/.npm/_prebuilds/",
                 "**/.cache/yarn/",
-                "**/.cache/node/",
                 "**/.cache/node-gyp/",
                 "**/.cache/bun/",
                 "**/.cache/npm/",
@@ -31,11 +30,10 @@ pub(super) const RULES: &[Rule] = &[
                 "tmp/npm-*/",
                 "tmp/yarn-*/",
                 "tmp/yarn--*/",
-                "**/node_modules/.cache/",
                 "**/.nvm/.cache/",
                 "**/.node-gyp/",
             ])
-            .careful(&["**/.npm/_npx/"])
+            .careful(&["**/.npm/_npx/", "**/.cache/node/", "**/node_modules/.cache/"])
             .env(&[
                 "npm_config_cache",
                 "NPM_CONFIG_CACHE",
@@ -50,10 +48,10 @@ pub(super) const RULES: &[Rule] = &[
         why: "They keep what they download for the next installation, which happens in another \
               build. Files that pnpm links into node_modules in the same step cost nothing twice \
               and are not counted.",
-        fix: "RUN npm ci --omit=dev && npm cache clean --force\n# yarn: && yarn cache clean\n\
+        fix: "RUN {{cmd}} \\\n && npm cache clean --force\n# yarn: && yarn cache clean\n\
               # pnpm: && pnpm store prune",
         caution: "With Plug'n'Play the cache of yarn is the program; where .pnp.cjs is beside it, \
-                  it is not counted. What npx installed is there for its next start.",
+                  it is not counted. What npx and corepack installed is there for the next start.",
         links: &["https://docs.npmjs.com/cli/commands/npm-cache"],
         ..CACHE
     },
@@ -95,8 +93,8 @@ pub(super) const RULES: &[Rule] = &[
         ),
         why: "Cargo reads sources and what it compiled from them when it builds, never when the \
               program runs.",
-        fix: "FROM rust:{{tag}} AS build\nRUN cargo build --release\nFROM {{final_base}}\n\
-              COPY --from=build /app/target/release/{{bin}} /usr/local/bin/",
+        fix: "RUN {{cmd}} \\\n && rm -rf {{path}}\n\
+              # or build in a stage of its own and COPY --from=build the program",
         caution: "Images in which people build without a network need the sources.",
         links: &["https://doc.rust-lang.org/cargo/guide/cargo-home.html"],
         ..CACHE
@@ -115,8 +113,8 @@ pub(super) const RULES: &[Rule] = &[
             .then(run_by_go),
         ),
         why: "Go reads them when it builds; the program that it makes needs none of them.",
-        fix: "FROM golang:{{tag}} AS build\nRUN go build -o /out/{{bin}} .\nFROM {{final_base}}\n\
-              COPY --from=build /out/{{bin}} /",
+        fix: "RUN {{cmd}} \\\n && go clean -cache -modcache\n\
+              # or build in a stage of its own and COPY --from=build the program",
         caution: "Images that start with `go run` or `go test` need the modules.",
         links: &["https://go.dev/ref/mod#module-cache"],
         ..CACHE
@@ -132,19 +130,19 @@ pub(super) const RULES: &[Rule] = &[
                 "**/.gradle/daemon/",
                 "**/.ivy2/cache/",
                 "**/.sbt/boot/",
-                "**/.cache/coursier/",
                 "**/.gradle/",
             ])
-            .careful(&["**/.ivy2/jars/"])
-            .env(&["GRADLE_USER_HOME/caches", "GRADLE_USER_HOME/wrapper/dists", "COURSIER_CACHE"])
+            .careful(&["**/.ivy2/jars/", "**/.cache/coursier/"])
+            .env(&["GRADLE_USER_HOME/caches", "GRADLE_USER_HOME/wrapper/dists"])
             .at(is_of_gradle)
             .then(run_by_jvm_tool),
         ),
         why: "Build tools keep what they download; a program that is packed with its libraries \
               reads none of it.",
-        fix: "RUN --mount=type=cache,target=/root/.m2 mvn -q package\n\
+        fix: "RUN {{cmd}} \\\n && rm -rf {{path}}\n\
               # or build in a stage of its own and copy the jar",
-        caution: "Spark resolves spark.jars.packages from ~/.ivy2 when it starts.",
+        caution: "Spark resolves spark.jars.packages from ~/.ivy2 when it starts, and programs that \
+                  Coursier installed load their classes from its cache.",
         ..CACHE
     },
     Rule {
@@ -165,7 +163,7 @@ pub(super) const RULES: &[Rule] = &[
             .at(is_of_bundler),
         ),
         why: "An installed gem needs neither its archive nor the object files of its extensions.",
-        fix: "RUN bundle config set without 'development test' && bundle install \\\n\
+        fix: "RUN {{cmd}} \\\n\
               \x20&& rm -rf \"$(gem env gemdir)\"/cache/* \\\n\
               \x20&& find \"$(gem env gemdir)/gems\" -name '*.o' -delete",
         caution: "vendor/cache is the source of `bundle install --local`. Shared objects beside \
@@ -182,7 +180,7 @@ pub(super) const RULES: &[Rule] = &[
         ),
         why: "Composer and PECL keep downloads for the next installation, which happens in another \
               build.",
-        fix: "RUN composer install --no-dev --no-cache --optimize-autoloader",
+        fix: "RUN {{cmd}} \\\n && rm -rf {{path}}",
         caution: "docker-php-ext-install compiles from /usr/src/php.tar.xz: keep it in images that \
                   others build on.",
         links: &["https://getcomposer.org/doc/03-cli.md"],
@@ -200,8 +198,8 @@ pub(super) const RULES: &[Rule] = &[
         ),
         why: "`dotnet publish` copies what a program needs beside it; it reads no package folder \
               when it runs.",
-        fix: "FROM mcr.microsoft.com/dotnet/sdk:{{tag}} AS build\nRUN dotnet publish -c Release -o /app\n\
-              FROM mcr.microsoft.com/dotnet/aspnet:{{tag}}\nCOPY --from=build /app /app",
+        fix: "RUN {{cmd}} \\\n && dotnet nuget locals all --clear\n\
+              # or publish in a stage of its own and COPY --from=build the result",
         caution: "Images that start with `dotnet run` or `dotnet test` read the package folder.",
         ..CACHE
     },
@@ -219,8 +217,7 @@ pub(super) const RULES: &[Rule] = &[
         ),
         why: "Julia fetches its registry anew when it installs; code that it compiled beforehand \
               saves minutes at the first start and is not counted.",
-        fix: "RUN julia -e 'using Pkg, Dates; Pkg.add([{{pkgs}}]); Pkg.precompile(); \
-              Pkg.gc(; collect_delay=Day(0))' \\\n && rm -rf {{depot}}/registries {{depot}}/logs",
+        fix: "RUN {{cmd}} \\\n && rm -rf {{path}}",
         caution: "Installing more packages fetches the registry again. Packages may keep data \
                   that they made for themselves in scratchspaces.",
         links: &["https://pkgdocs.julialang.org/v1/"],
@@ -234,13 +231,11 @@ pub(super) const RULES: &[Rule] = &[
                 "tmp/Rtmp*/",
                 "tmp/downloaded_packages/",
                 "tmp/file*/R.INSTALL*/",
-                "**/.cache/R/",
                 "**/00LOCK-*/",
                 "**/00LOCK/",
                 "**/00new/",
             ])
-            .careful(&["**/.local/share/renv/cache/", "**/.cache/R/renv/"])
-            .env(&["RENV_PATHS_CACHE", "R_USER_CACHE_DIR"]),
+            .careful(&["**/.local/share/renv/cache/", "**/.cache/R/"]),
         ),
         why: "R leaves sources of packages and half-made installations behind; what is installed \
               needs none of them.",
@@ -275,7 +270,11 @@ fn run_by_go(facts: &Facts<'_>, candidate: Candidate) -> Candidate {
 }
 
 fn run_by_jvm_tool(facts: &Facts<'_>, candidate: Candidate) -> Candidate {
-    needed_by(facts, candidate, &["mvn", "gradle", "sbt", "spring-boot:run"])
+    needed_by(
+        facts,
+        candidate,
+        &["mvn", "gradle", "sbt", "spring-boot:run", "clojure", "clj", "lein", "scala"],
+    )
 }
 
 fn run_by_cargo(facts: &Facts<'_>, candidate: Candidate) -> Candidate {
@@ -283,7 +282,7 @@ fn run_by_cargo(facts: &Facts<'_>, candidate: Candidate) -> Candidate {
 }
 
 fn run_by_dotnet(facts: &Facts<'_>, candidate: Candidate) -> Candidate {
-    needed_by(facts, candidate, &["dotnet run", "dotnet test", "dotnet watch"])
+    needed_by(facts, candidate, &["dotnet run", "dotnet test", "dotnet watch", "bin/Debug"])
 }
 
 /// Not safe where the image starts with such a command.

@@ -21,6 +21,7 @@ pub(super) const RULES: &[Rule] = &[
                 "**/.cache/pixi/",
                 "**/conda-meta/*.c~",
                 "**/.mamba_trash*",
+                "**/.mamba_trash*/",
                 "**/*.mamba_trash",
                 "**/*.conda_trash",
             ])
@@ -44,7 +45,7 @@ pub(super) const RULES: &[Rule] = &[
             Paths::any(&["**/.cache/pip/", "tmp/pip-*/"]).env(&["PIP_CACHE_DIR"]),
         ),
         why: "pip keeps what it downloads for the next installation, which happens in another build.",
-        fix: "ENV PIP_NO_CACHE_DIR=1\n# or: pip install --no-cache-dir …",
+        fix: "ENV PIP_NO_CACHE_DIR=1\nRUN {{cmd}}\n# or: pip install --no-cache-dir …",
         caution: "A directory of wheels that is shipped on purpose is none.",
         links: &["https://pip.pypa.io/en/stable/topics/caching/"],
         ..CACHE
@@ -75,7 +76,6 @@ pub(super) const RULES: &[Rule] = &[
                 "**/.cache/hatch/",
                 "**/.cache/pipx/",
                 "**/.cache/virtualenv/",
-                "**/.cache/pre-commit/",
                 "**/.cache/black/",
                 "**/.cache/mypy/",
                 "**/.cache/ruff/",
@@ -88,14 +88,14 @@ pub(super) const RULES: &[Rule] = &[
                 "**/.ruff_cache/",
                 "**/.ipynb_checkpoints/",
             ])
+            .careful(&["**/.cache/pre-commit/"])
             .except(&["**/.cache/pypoetry/virtualenvs/"])
             .env(&["POETRY_CACHE_DIR/cache", "POETRY_CACHE_DIR/artifacts", "PIPENV_CACHE_DIR"])
             .only(is_no_environment),
         ),
         why: "Installers and checkers of code keep downloads and results for their next run, which \
               happens elsewhere.",
-        fix: "RUN poetry install --only main --no-interaction \\\n && rm -rf \"$(poetry config cache-dir)/cache\" \
-              \"$(poetry config cache-dir)/artifacts\"",
+        fix: "RUN {{cmd}} \\\n && rm -rf {{path}}",
         caution: "Below pypoetry/virtualenvs are environments, not a cache; they are not counted.",
         links: &["https://python-poetry.org/docs/configuration/"],
         ..CACHE
@@ -108,7 +108,7 @@ pub(super) const RULES: &[Rule] = &[
             "**/share/jupyter/lab/extensions/*.tgz",
         ])),
         why: "JupyterLab builds its pages there and serves them from another directory.",
-        fix: "RUN jupyter lab build --minimize=True \\\n && jupyter lab clean && npm cache clean --force \
+        fix: "RUN {{cmd}} \\\n && jupyter lab clean && npm cache clean --force \
               && rm -rf ~/.cache/yarn",
         caution: "Keep static, schemas, settings and themes beside it, and labextensions.",
         check: "jupyter lab path",
@@ -140,6 +140,7 @@ fn is_conda_cache(facts: &Facts<'_>, node: NodeId) -> bool {
 /// What of conda's cache are archives, indexes, trash and unpacked packages.
 fn conda_parts(facts: &Facts<'_>, mut candidate: Candidate) -> Candidate {
     let Claim::Files(files) = &candidate.claim else { return candidate };
+    let directory = files.first().map(|(file, _)| cache_of(facts.ledger, *file));
     let titles = ["archives", "indexes", "left by deletions", "unpacked packages"];
     let mut sums = [0_u64; 4];
     for (file, _) in files {
@@ -150,6 +151,9 @@ fn conda_parts(facts: &Facts<'_>, mut candidate: Candidate) -> Candidate {
     let rows =
         rows.map(|(title, bytes)| vec![Value::Text((*title).to_owned()), Value::Bytes(bytes)]);
     candidate.table = Some(Table { columns: vec!["Part", "Content"], rows: rows.collect() });
+    if let Some(directory) = directory {
+        candidate = candidate.fill("dir", directory);
+    }
     let installs = ["mamba install", "conda install", "mamba create", "mamba env"];
     if installs.iter().any(|text| starts_with_text(facts.image, text)) {
         return candidate.risk(Risk::Test).note(Phrase::words(
@@ -157,6 +161,14 @@ fn conda_parts(facts: &Facts<'_>, mut candidate: Candidate) -> Candidate {
         ));
     }
     candidate
+}
+
+/// The directory of packages that a file is in, or its own.
+fn cache_of(ledger: &Ledger, file: AtomId) -> String {
+    let path = ledger.path(file);
+    let text = format!("/{}", String::from_utf8_lossy(&path));
+    let end = text.find("/pkgs/").map(|at| at + "/pkgs".len()).or_else(|| text.rfind('/'));
+    text[..end.unwrap_or(text.len())].to_owned()
 }
 
 fn conda_part(ledger: &Ledger, file: AtomId) -> usize {

@@ -30,7 +30,7 @@ pub(super) const RULES: &[Rule] = &[
             .env(&["HOMEBREW_CACHE", "SPACK_USER_CACHE_PATH"]),
         ),
         why: "They keep sources and build trees of what they installed.",
-        fix: "RUN spack install --fail-fast && spack gc -y && spack clean --all\n\
+        fix: "RUN {{cmd}} \\\n && rm -rf {{path}}\n\
               # in a builder stage; copy the view and the store paths that it links to",
         caution: "Images in which people build packages anew read the sources. Homebrew updates \
                   itself through its .git.",

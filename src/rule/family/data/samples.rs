@@ -17,6 +17,7 @@ pub(super) const RULES: &[Rule] = &[
                 "**/freesurfer*/trctrain/",
                 "**/fsl*/data/*/",
                 "**/fsl*/data/*_models_*",
+                "**/fsl*/data/*_models_*/",
                 "**/nltk_data/",
                 "**/tensorflow_datasets/",
                 "**/scikit_learn_data/",

@@ -47,8 +47,8 @@ pub(super) const RULES: &[Rule] = &[
             .then(read_by_people),
         ),
         why: "They serve `?` and `vignette()`; a script runs without them.",
-        fix: "RUN R -q -e 'options(install.packages.opts = \"--no-docs --no-html --no-multiarch\"); \
-              install.packages({{pkgs}})'",
+        fix: "RUN {{cmd}} \\\n && rm -rf {{path}}\n\
+              # from source: options(install.packages.opts = \"--no-docs --no-html --no-multiarch\")",
         caution: "Where people work in R, they read the help. Code and data of packages (R, data, \
                   extdata) have to stay.",
         links: &["https://cran.r-project.org/doc/manuals/r-release/R-admin.html"],
@@ -141,6 +141,9 @@ pub(super) const RULES: &[Rule] = &[
                 "**/dist-packages/",
                 "**/node_modules/",
                 "**/texmf-dist/",
+                "usr/local/go/",
+                "usr/lib/go*/",
+                "usr/share/go*/",
                 "proc/",
                 "sys/",
             ])
@@ -148,7 +151,8 @@ pub(super) const RULES: &[Rule] = &[
             .only(is_unpackaged),
         ),
         why: "Tools that are unpacked as a whole bring manuals and examples that no run reads.",
-        fix: "RUN curl -fsSL {{url}} | tar -xz -C {{target}} --exclude='*/doc' --exclude='*/examples'",
+        fix: "RUN {{cmd}} \\\n && rm -rf {{path}}\n\
+              # or leave it in the archive: tar -x --exclude='*/doc' --exclude='*/examples'",
         caution: "Self-tests may read the examples, and a PDF may be what the image delivers.",
         ..DOCS
     },
@@ -190,7 +194,8 @@ fn is_of_conda(facts: &Facts<'_>, node: NodeId) -> bool {
 /// Whether a directory, or a document by itself, is worth a look.
 fn is_large(facts: &Facts<'_>, node: NodeId) -> bool {
     let least = if is_directory(facts, node) { 2_000_000 } else { 1_000_000 };
-    facts.ledger.bytes(node) >= least
+    let is_module = has_child(facts.ledger, node, "__init__.py");
+    !is_module && facts.ledger.bytes(node) >= least
 }
 
 fn is_directory(facts: &Facts<'_>, node: NodeId) -> bool {

@@ -13,38 +13,41 @@ pub(super) const RULES: &[Rule] = &[
         id: "left-vcs-history",
         title: "Histories of version control",
         detect: Detect::Paths(
-            Paths::any(&[
-                "**/.git/",
-                "**/*.git/",
-                "**/.svn/",
-                "**/.hg/",
-                "**/.bzr/",
-                "**/.dvc/cache/",
-            ])
-            .careful(&[
-                "**/.oh-my-zsh/.git/",
-                "**/.pyenv/.git/",
-                "**/.nvm/.git/",
-                "**/.rbenv/.git/",
-                "**/.asdf/.git/",
-                "**/pyenv/.git/",
-                "**/nvm/.git/",
-                "**/Homebrew/.git/",
-                "**/registries/*/.git/",
-                "**/sct*/.git/",
-                "**/spinalcordtoolbox*/.git/",
-                "**/flutter/.git/",
-            ])
-            .at(is_history)
-            .then(versioned),
+            Paths::any(&["**/.git/", "**/.svn/", "**/.hg/", "**/.bzr/"])
+                .careful(&[
+                    "**/.dvc/cache/",
+                    "**/nvim/**/.git/",
+                    "**/.vim/**/.git/",
+                    "**/.zinit/**/.git/",
+                    "**/.tmux/**/.git/",
+                    "**/.rvm/**/.git/",
+                    "**/tfenv/.git/",
+                    "**/.tfenv/.git/",
+                    "**/vcpkg/.git/",
+                    "**/spack/.git/",
+                    "**/.oh-my-zsh/.git/",
+                    "**/.pyenv/.git/",
+                    "**/.nvm/.git/",
+                    "**/.rbenv/.git/",
+                    "**/.asdf/.git/",
+                    "**/pyenv/.git/",
+                    "**/nvm/.git/",
+                    "**/Homebrew/.git/",
+                    "**/registries/*/.git/",
+                    "**/sct*/.git/",
+                    "**/spinalcordtoolbox*/.git/",
+                    "**/flutter/.git/",
+                ])
+                .at(is_history)
+                .then(versioned),
         ),
         why: "The history of the sources is in their repository; a program does not read it. It is \
               compressed already and costs its full size in each pull.",
-        fix: "RUN git clone --depth 1 --branch {{tag}} {{url}} {{target}} && rm -rf {{target}}/.git\n\
-              # or: ADD {{url}}#{{tag}} {{target}}",
+        fix: "RUN {{cmd}} \\\n && rm -rf {{path}}\n\
+              # or fetch less of it, with git clone --depth 1, or with ADD, which leaves it out",
         caution: "Some programs tell their version or update themselves through it: oh-my-zsh, \
                   pyenv, nvm, Homebrew, editable installations with setuptools_scm. A bare repository may \
-                  be the data of a server.",
+                  be the data of a server, and is not counted.",
         links: &["https://docs.docker.com/reference/dockerfile/#add"],
         ..LEFT
     },
@@ -94,6 +97,10 @@ pub(super) const RULES: &[Rule] = &[
                 "usr/lib/ocaml/",
                 "usr/local/go/",
                 "usr/lib/go*/",
+                "usr/share/go*/",
+                "**/rustlib/",
+                "**/.cargo/registry/",
+                "**/config-3*/",
             ])
             .at(is_of_build),
         ),
@@ -131,7 +138,7 @@ fn is_history(facts: &Facts<'_>, node: NodeId) -> bool {
     match name {
         b".git" => has("objects") || has("packed-refs") || has("annex") || has("modules"),
         b".svn" | b".hg" | b".bzr" | b"cache" => true,
-        _ => has("HEAD") && has("objects") && has("refs"),
+        _ => false,
     }
 }
 
@@ -252,7 +259,7 @@ RUN git clone x
   data/not.git/d 9_000_000
   root/.oh-my-zsh/.git/objects/e 2_000_000
 ";
-        check("left-vcs-history", image, &[8_000_020, 2_000_000]);
+        check("left-vcs-history", image, &[5_000_000, 2_000_000]);
     }
 
     #[test]

@@ -35,8 +35,8 @@ pub(super) fn extensions(facts: &Facts<'_>) -> Vec<Candidate> {
     if !older.is_empty() {
         let message = Phrase::default()
             .count(older.len())
-            .and(" extensions beside a newer version of the same one, which is used");
-        let mut candidate = Candidate::new("older", message, files(facts, &older)).risk(Risk::Safe);
+            .and(" extensions beside a newer version of the same one");
+        let mut candidate = Candidate::new("older", message, files(facts, &older)).risk(Risk::Test);
         candidate.snippet = Some(
             "# Install each extension once, in the version that is wanted, in one RUN:\nRUN code-server --install-extension <extension>@<version>"
                 .to_owned(),

@@ -63,7 +63,7 @@ pub(in crate::rule) const RULES: &[Rule] = &[
         phase: Phase::View,
         detect: Detect::Layers(requests::exclusive),
         why: "Leaving out a package also leaves out what only it needs; what others need as well stays.",
-        fix: "# Install what every user needs, and the rest in a variant of the image:\nFROM <this image> AS full\nRUN <install> {{pkgs}}",
+        fix: "# Install what every user needs, and the rest in a variant of the image:\nFROM <this image> AS full\nRUN {{install}} {{pkgs}}",
         caution: "Programs may load a package only when they need it, so that no record shows the need.",
         ..PKG
     },

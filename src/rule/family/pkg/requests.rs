@@ -101,6 +101,7 @@ fn autoremove(ecosystem: Ecosystem) -> &'static str {
 pub(super) fn exclusive(facts: &Facts<'_>) -> Vec<Candidate> {
     let mut found = Vec::new();
     for ecosystem in ecosystems(facts) {
+        let Some(install) = installer(ecosystem) else { continue };
         let graph = facts.graph(ecosystem);
         let redundant: HashSet<PackageId> =
             graph.redundant().into_iter().map(|(package, _)| package).collect();
@@ -121,6 +122,7 @@ pub(super) fn exclusive(facts: &Facts<'_>) -> Vec<Candidate> {
                 " bring that nothing else needs, the most first; what they share with others stays",
             );
             let mut candidate = Candidate::new(place, message, Claim::View(atoms(facts, &all)))
+                .fill("install", install.to_owned())
                 .fill("pkgs", names(facts, &roots));
             if !roots.iter().any(|root| graph.is_asked_for(*root)) {
                 candidate = candidate.note(Phrase::words(
@@ -145,6 +147,22 @@ pub(super) fn exclusive(facts: &Facts<'_>) -> Vec<Candidate> {
         }
     }
     found
+}
+
+/// What installs packages of an ecosystem; none where a package is no more than a file.
+fn installer(ecosystem: Ecosystem) -> Option<&'static str> {
+    Some(match ecosystem {
+        Ecosystem::Dpkg => "apt-get update && apt-get install -y --no-install-recommends",
+        Ecosystem::Apk => "apk add --no-cache",
+        Ecosystem::Rpm => "dnf install -y --setopt=install_weak_deps=False",
+        Ecosystem::Conda => "mamba install -y",
+        Ecosystem::Python => "pip install --no-cache-dir",
+        Ecosystem::Npm => "npm install -g",
+        Ecosystem::R => "install2.r --error",
+        Ecosystem::Ruby => "gem install --no-document",
+        Ecosystem::Composer => "composer require",
+        _ => return None,
+    })
 }
 
 /// Requests that another request brings.

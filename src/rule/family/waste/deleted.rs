@@ -71,7 +71,8 @@ pub(super) fn cleanup(facts: &Facts<'_>, pair: &Pair) -> String {
     let chosen = if named.is_empty() { deleting } else { named };
     if !chosen.is_empty() {
         let texts: Vec<&str> = chosen.iter().map(|command| command.text.as_str()).collect();
-        return texts.join(" \\\n && ").replace(" \\\n", " ");
+        let line = |text: &&str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+        return texts.iter().map(line).collect::<Vec<_>>().join(" && ");
     }
     let directory = common_directory(ledger, &pair.files);
     let path = match pair.files.first() {
