@@ -94,15 +94,15 @@ impl Plan {
             };
             // Below the ceiling on captures, which is a size in memory.
             held.add(Capture::cost_of(usize::try_from(file.size).unwrap_or(usize::MAX)))?;
-            let mut head = unpack(file, pieces, &parts, format, request.memory)?;
+            let mut content = unpack(file, pieces, &parts, format, request.memory)?;
             read += 1;
             if let Some(credential) = file.credential {
-                head = credential.verdict(&head);
-                if head.is_empty() {
+                content = credential.verdict(&content);
+                if content.is_empty() {
                     continue;
                 }
             }
-            contents.kept.push(Capture { entry: file.entry, head, tail: Vec::new() });
+            contents.kept.push(Capture { entry: file.entry, head: content, tail: Vec::new() });
         }
         contents.kept.sort_by_key(|capture| capture.entry);
         contents.dropped = (all - read) as u64;
