@@ -323,9 +323,7 @@ fn d_components(bencher: Bencher) {
 #[divan::bench(sample_count = 3)]
 fn e_owners(bencher: Bencher) {
     let known = &*KNOWN;
-    bencher.bench_local(|| {
-        Owners::attribute(&IMAGE, &LEDGER, &known.inventory, &known.components)
-    });
+    bencher.bench_local(|| Owners::attribute(&IMAGE, &LEDGER, &known.inventory, &known.components));
 }
 
 #[divan::bench(sample_count = 3)]
