@@ -4,9 +4,11 @@ use std::cell::OnceCell;
 use std::collections::HashMap;
 
 use super::components::{self, ComponentUsage};
+use super::copies::Copies;
 use super::needed::Uses;
 use super::packages::Packages;
 use super::paths::{self, Hit};
+use super::successors::Successors;
 use super::{Detect, Risk, Rule, Saving, rules};
 use crate::component::Component;
 use crate::filesystem::Amount;
@@ -35,6 +37,8 @@ pub struct Facts<'a> {
     pub(super) needed: Uses,
     usage: OnceCell<(Vec<ComponentUsage>, Vec<Vec<AtomId>>)>,
     packages: Packages,
+    copies: OnceCell<Copies>,
+    successors: OnceCell<Successors>,
 }
 
 impl<'a> Facts<'a> {
@@ -63,6 +67,8 @@ impl<'a> Facts<'a> {
             needed,
             usage,
             packages,
+            copies: OnceCell::new(),
+            successors: OnceCell::new(),
         }
     }
 
@@ -78,6 +84,16 @@ impl<'a> Facts<'a> {
 
     fn members(&self) -> &(Vec<ComponentUsage>, Vec<Vec<AtomId>>) {
         self.usage.get_or_init(|| components::usage(self))
+    }
+
+    /// Directories that are there more than once.
+    pub(super) fn copies(&self) -> &Copies {
+        self.copies.get_or_init(|| Copies::new(self))
+    }
+
+    /// What replaced hidden files.
+    pub(super) fn successors(&self) -> &Successors {
+        self.successors.get_or_init(|| Successors::new(self.ledger))
     }
 
     /// The step that made a layer.

@@ -11,6 +11,7 @@ mod candidate;
 mod catalogue;
 mod claims;
 mod components;
+mod copies;
 mod duplicates;
 mod facts;
 mod family;
@@ -24,6 +25,7 @@ mod purpose;
 mod properties;
 mod severity;
 mod shares;
+mod successors;
 #[cfg(test)]
 pub(crate) mod testing;
 

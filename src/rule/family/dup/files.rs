@@ -4,8 +4,7 @@ use std::cmp::Reverse;
 use std::collections::HashMap;
 
 use super::super::steps::{Anchors, joined, run_of, shell_path};
-use super::roots::{leaving, text};
-use super::trees::copies;
+use super::roots::text;
 use crate::filesystem::NodeId;
 use crate::ledger::AtomId;
 use crate::rule::duplicates::groups_of;
@@ -25,8 +24,8 @@ type Copy = (AtomId, AtomId);
 
 pub(super) fn identical(facts: &Facts<'_>) -> Vec<Candidate> {
     let ledger = facts.ledger;
-    let mut out = leaving(facts);
-    for tree in copies(facts, &out) {
+    let mut out = facts.copies().leaving.clone();
+    for tree in &facts.copies().trees {
         tree.files.iter().for_each(|file| out[file.index()] = true);
     }
     let mut pairs: HashMap<(NodeId, NodeId), Vec<Copy>> = HashMap::new();

@@ -16,7 +16,7 @@ mod tests;
 mod tools;
 mod trees;
 
-use crate::rule::{Bands, Detect, Effort, Phase, Risk, Rule};
+use crate::rule::{Bands, Detect, Effort, Phase, Risk, Rule, copies};
 
 const MB: u64 = 1_000_000;
 
@@ -36,7 +36,7 @@ pub(in crate::rule) const RULES: &[Rule] = &[
         id: "dup-identical-trees",
         title: "A whole directory copied",
         phase: Phase::Copies,
-        min: trees::MIN,
+        min: copies::MIN,
         detect: Detect::Layers(trees::copied),
         why: "Two directories have the same names and contents, so that one of them and a link would do. A second unpacking, a cp -r, or a COPY of what is there already makes them.",
         fix: "# in the step that makes the second one:\nRUN ln -s {{kept}} {{copy}}",

@@ -5,7 +5,6 @@ use std::collections::HashMap;
 use crate::filesystem::NodeId;
 use crate::image::Image;
 use crate::ledger::{AtomId, Ledger};
-use crate::rule::{Detect, Facts, Phase, paths, rules};
 
 /// The places of directories on `PATH`.
 pub(super) struct SearchPath(HashMap<Vec<u8>, usize>);
@@ -52,22 +51,4 @@ pub(super) fn version(path: &str) -> Option<String> {
     let component = path.rsplit('/').find(|part| part.contains(|c: char| c.is_ascii_digit()))?;
     let from = component.find(|c: char| c.is_ascii_digit())?;
     Some(component[from..].to_owned())
-}
-
-/// By file, whether a rule takes it that claims before copies are looked for.
-pub(super) fn leaving(facts: &Facts<'_>) -> Vec<bool> {
-    let mut leaving = vec![false; facts.ledger.atoms().len()];
-    for rule in rules().iter().filter(|rule| rule.phase == Phase::Unread) {
-        let Detect::Paths(rows) = &rule.detect else { continue };
-        for candidate in paths::detect(facts, rule, rows) {
-            let crate::rule::Claim::Files(files) = candidate.claim else { continue };
-            let sum = facts.ledger.sum(files.iter().map(|(file, _)| *file));
-            if sum.bytes.max(sum.compressed) >= rule.min {
-                for (file, _) in files {
-                    leaving[file.index()] = true;
-                }
-            }
-        }
-    }
-    leaving
 }

@@ -1,174 +1,28 @@
 //! Directories with the same names and contents.
 
-use std::cmp::Reverse;
-use std::collections::{HashMap, HashSet};
-
 use super::super::steps::{Anchors, shell_path};
-use super::roots::{leaving, text};
+use super::roots::text;
 use crate::filesystem::NodeId;
-use crate::layer::{Kind, Link};
-use crate::ledger::{AtomId, Ledger};
+use crate::rule::copies::Tree;
 use crate::rule::{Candidate, Claim, Facts, Phrase, Table, Value};
 
-/// Smaller trees are no finding.
-pub(super) const MIN: u64 = 5_000_000;
 /// Rows of a table.
 const ROWS: usize = 10;
-
-/// A directory and others that are like it.
-pub(super) struct Copies {
-    pub(super) kept: NodeId,
-    pub(super) others: Vec<NodeId>,
-    /// The files that go with the copies.
-    pub(super) files: Vec<AtomId>,
-}
-
-/// The largest directories with equal ones, each file at most once. Takes time linear in the paths
-/// and, for large directories, their depth.
-///
-/// A file that goes with a copy always has its like in a directory that stays.
-pub(super) fn copies(facts: &Facts<'_>, leaving: &[bool]) -> Vec<Copies> {
-    let ledger = facts.ledger;
-    let (digests, sizes) = digests(ledger, leaving);
-    let mut groups: HashMap<u128, Vec<NodeId>> = HashMap::new();
-    for node in ledger.tree().iter().skip(1) {
-        if sizes[node.index()] >= MIN && is_whole(ledger, *node) {
-            groups.entry(digests[node.index()]).or_default().push(*node);
-        }
-    }
-    let mut groups: Vec<Vec<NodeId>> =
-        groups.into_values().filter(|nodes| nodes.len() > 1).collect();
-    // What holds another tree comes before it.
-    groups.sort_by_cached_key(|nodes| {
-        (Reverse(sizes[nodes[0].index()]), depth(ledger, nodes[0]), nodes[0])
-    });
-    let mut going: HashSet<NodeId> = HashSet::new();
-    let mut found = Vec::new();
-    for mut nodes in groups {
-        nodes.retain(|node| !is_in(ledger, *node, &going));
-        nodes.sort_by_cached_key(|node| rank(ledger, *node));
-        let [kept, copies @ ..] = &nodes[..] else { continue };
-        if copies.is_empty() {
-            continue;
-        }
-        going.extend(copies);
-        let mut files = ledger.select(copies);
-        files.retain(|file| !leaving[file.index()]);
-        found.push(Copies { kept: *kept, others: copies.to_vec(), files });
-    }
-    found
-}
-
-/// Whether a node is a directory that has more in it than one directory.
-fn is_whole(ledger: &Ledger, node: NodeId) -> bool {
-    let kind = |node: NodeId| ledger.filesystem().node(node).kind;
-    if kind(node) != Kind::Directory {
-        return false;
-    }
-    let children = ledger.filesystem().children(node);
-    children.len() > 1 || children.first().is_some_and(|child| kind(*child) != Kind::Directory)
-}
-
-/// The earliest stays, then the one of the shortest path.
-fn rank(ledger: &Ledger, node: NodeId) -> (usize, usize, Vec<u8>) {
-    let first = ledger.inside(node).first();
-    let path = ledger.filesystem().path(node);
-    (first.map_or(usize::MAX, |file| ledger.atom(*file).layer), path.len(), path)
-}
-
-fn depth(ledger: &Ledger, node: NodeId) -> usize {
-    above(ledger, node).count()
-}
-
-/// A node and the directories above it.
-fn above(ledger: &Ledger, node: NodeId) -> impl Iterator<Item = NodeId> {
-    let parent = |node: &NodeId| (*node != NodeId::ROOT).then(|| ledger.filesystem().parent(*node));
-    std::iter::successors(Some(node), parent)
-}
-
-fn is_in(ledger: &Ledger, node: NodeId, directories: &HashSet<NodeId>) -> bool {
-    above(ledger, node).any(|node| directories.contains(&node))
-}
-
-/// By node: a digest of what is there and below, and the bytes of files that do not leave.
-fn digests(ledger: &Ledger, leaving: &[bool]) -> (Vec<u128>, Vec<u64>) {
-    let filesystem = ledger.filesystem();
-    let nodes = filesystem.ids().count();
-    let mut digests = vec![0_u128; nodes];
-    let mut sizes = vec![0_u64; nodes];
-    let mut buffer = Vec::new();
-    // What is in a directory comes before it, each time in the same order.
-    for node in ledger.tree().iter().rev() {
-        let at = node.index();
-        let shown = filesystem.node(*node);
-        if shown.kind != Kind::Directory {
-            digests[at] = leaf(ledger, *node, &mut buffer);
-            if let Some(file) = ledger.atom_at(*node).filter(|_| shown.counted)
-                && !leaving[file.index()]
-            {
-                sizes[at] = ledger.atom(file).bytes;
-            }
-        }
-        if *node == NodeId::ROOT {
-            break;
-        }
-        let parent = filesystem.parent(*node).index();
-        buffer.clear();
-        buffer.extend_from_slice(&digests[parent].to_le_bytes());
-        buffer.extend_from_slice(&digests[at].to_le_bytes());
-        buffer.extend_from_slice(filesystem.name(*node));
-        digests[parent] = hash(&buffer);
-        sizes[parent] = sizes[parent].saturating_add(sizes[at]);
-    }
-    (digests, sizes)
-}
-
-/// A digest of what is not a directory: kind, mode and content. What is not known is like nothing
-/// else.
-fn leaf(ledger: &Ledger, node: NodeId, buffer: &mut Vec<u8>) -> u128 {
-    let filesystem = ledger.filesystem();
-    buffer.clear();
-    if let Some(file) = ledger.atom_at(node)
-        && let Some((hashing, size, hash)) = ledger.identity(file)
-    {
-        buffer.extend_from_slice(&[1, hashing as u8]);
-        buffer.extend_from_slice(&size.to_le_bytes());
-        buffer.extend_from_slice(&hash.0);
-        buffer.extend_from_slice(&ledger.attributes(file).mode.to_le_bytes());
-        return self::hash(buffer);
-    }
-    let shown = filesystem.node(node);
-    let toc = shown.layer.and_then(|layer| filesystem.toc(layer));
-    let entry = toc.zip(shown.entry).and_then(|(toc, entry)| Some((toc, toc.entries.get(entry)?)));
-    if let Some((toc, Link::Symbolic(text))) =
-        entry.and_then(|(toc, entry)| Some((toc, entry.link?)))
-    {
-        buffer.push(2);
-        buffer.extend_from_slice(toc.text(text));
-    } else {
-        buffer.push(3);
-        buffer.extend_from_slice(&(node.index() as u64).to_le_bytes());
-    }
-    hash(buffer)
-}
-
-fn hash(bytes: &[u8]) -> u128 {
-    twox_hash::XxHash3_128::oneshot(bytes)
-}
 
 pub(super) fn copied(facts: &Facts<'_>) -> Vec<Candidate> {
     let ledger = facts.ledger;
     let mut anchors = Anchors::default();
-    let candidate = |group: Copies| {
+    let candidate = |group: &Tree| {
         let kept = text(ledger, group.kept);
         let path = |node: &NodeId| ledger.filesystem().path(*node);
         let first = group.others.first().map(path).unwrap_or_default();
         let message = Phrase::words("The directory ").name(kept.clone()).and(" is there ");
         let message = message.count(group.others.len() + 1).and(" times");
         let anchor = anchors.unique(format!("{kept}\n{}", String::from_utf8_lossy(&first)));
-        let mut candidate = Candidate::new(anchor, message, Claim::files(group.files))
-            .fill("kept", shell_path(&path(&group.kept)))
-            .fill("copy", shell_path(&first));
+        let mut candidate =
+            Candidate::new(anchor, message, Claim::files(group.files.iter().copied()))
+                .fill("kept", shell_path(&path(&group.kept)))
+                .fill("copy", shell_path(&first));
         let row = |node: &NodeId| {
             let layer = ledger.inside(*node).first().map(|file| ledger.atom(*file).layer);
             let step = layer.map_or(Value::Unknown, |layer| Value::Text(facts.instruction(layer)));
@@ -178,5 +32,5 @@ pub(super) fn copied(facts: &Facts<'_>) -> Vec<Candidate> {
         candidate.table = Some(Table { columns: vec!["Directory", "Instruction"], rows });
         candidate
     };
-    copies(facts, &leaving(facts)).into_iter().map(candidate).collect()
+    facts.copies().trees.iter().map(candidate).collect()
 }

@@ -8,7 +8,6 @@ mod labels;
 mod packages;
 mod pairs;
 mod rewritten;
-mod successors;
 #[cfg(test)]
 mod tests;
 mod views;

@@ -7,7 +7,6 @@ use super::super::steps::{
     Anchors, commands_of, common_directory, joined, name_step, run_of, shell_path,
 };
 use super::pairs::{Pair, pairs, with_joined, with_snippet};
-use super::successors::Successors;
 use crate::filesystem::{Amount, How};
 use crate::image::{Action, Command};
 use crate::layer::Attributes;
@@ -21,7 +20,6 @@ const SAME_BASE: u64 = 30;
 
 pub(super) fn overwritten(facts: &Facts<'_>) -> Vec<Candidate> {
     let mut anchors = Anchors::default();
-    let successors = Successors::new(facts.ledger);
     let is_other = |how| {
         use How::{Marker, Overwrite, OverwriteChanged, Repeated, TypeChange};
         matches!(how, OverwriteChanged | Overwrite | TypeChange | Repeated | Marker)
@@ -30,7 +28,7 @@ pub(super) fn overwritten(facts: &Facts<'_>) -> Vec<Candidate> {
     let candidate = |pair: Pair| {
         let (born, hidden) = (pair.born, pair.hidden);
         let notes = notes(facts, &pair.files);
-        let table = sizes(facts, &successors, &pair.files);
+        let table = sizes(facts, &pair.files);
         let snippet = match run_of(facts, hidden) {
             _ if born == hidden => "# write each path once in this step".to_owned(),
             Some(change) => joined(facts, born, change),
@@ -74,7 +72,7 @@ fn notes(facts: &Facts<'_>, files: &[AtomId]) -> Vec<Phrase> {
 }
 
 /// The largest files with their sizes before and after.
-fn sizes(facts: &Facts<'_>, successors: &Successors<'_>, files: &[AtomId]) -> Table {
+fn sizes(facts: &Facts<'_>, files: &[AtomId]) -> Table {
     let ledger = facts.ledger;
     let mut files = files.to_vec();
     let key = |file: &AtomId| (Reverse(ledger.atom(*file).bytes), *file);
@@ -85,31 +83,27 @@ fn sizes(facts: &Facts<'_>, successors: &Successors<'_>, files: &[AtomId]) -> Ta
     files.sort_unstable_by_key(key);
     let row = |file: AtomId| {
         let path = format!("/{}", String::from_utf8_lossy(&ledger.path(file)));
-        let after = successors.size(file).map_or(Value::Unknown, Value::Bytes);
+        let after = facts.successors().size(ledger, file).map_or(Value::Unknown, Value::Bytes);
         vec![Value::Text(path), Value::Bytes(ledger.atom(file).bytes), after]
     };
     Table { columns: vec!["Path", "Before", "After"], rows: files.into_iter().map(row).collect() }
 }
 
 /// How mode and owner of a file changed; `None` if they did not, or that is not known.
-fn change(
-    facts: &Facts<'_>,
-    successors: &Successors<'_>,
-    file: AtomId,
-) -> Option<(Attributes, Attributes)> {
-    let (before, after) = (facts.ledger.attributes(file), successors.attributes(file)?);
+fn change(facts: &Facts<'_>, file: AtomId) -> Option<(Attributes, Attributes)> {
+    let (before, after) =
+        (facts.ledger.attributes(file), facts.successors().attributes(facts.ledger, file)?);
     (before != after).then_some((before, after))
 }
 
 pub(super) fn copied_up(facts: &Facts<'_>) -> Vec<Candidate> {
     let mut anchors = Anchors::default();
-    let successors = Successors::new(facts.ledger);
     let pairs = pairs(facts, |file, hidden| {
-        hidden.how == How::OverwriteSame && change(facts, &successors, file).is_some()
+        hidden.how == How::OverwriteSame && change(facts, file).is_some()
     });
     let candidate = |pair: Pair| {
         let born = pair.born;
-        let changes = changes(facts, &successors, &pair.files);
+        let changes = changes(facts, &pair.files);
         let largest = changes.first().map(|(change, _)| *change);
         let snippet = attributes_at_birth(facts, &pair, largest);
         let words = " changes only the mode or owner of files of ";
@@ -123,14 +117,10 @@ pub(super) fn copied_up(facts: &Facts<'_>) -> Vec<Candidate> {
 type Change = (Attributes, Attributes);
 
 /// The changes, those of the most bytes first.
-fn changes(
-    facts: &Facts<'_>,
-    successors: &Successors<'_>,
-    files: &[AtomId],
-) -> Vec<(Change, Amount)> {
+fn changes(facts: &Facts<'_>, files: &[AtomId]) -> Vec<(Change, Amount)> {
     let mut sums: BTreeMap<String, (Change, Amount)> = BTreeMap::new();
     for file in files {
-        if let Some(change) = change(facts, successors, *file) {
+        if let Some(change) = change(facts, *file) {
             let (_, sum) = sums.entry(describe(change)).or_insert((change, Amount::default()));
             *sum += facts.ledger.atom(*file).amount();
         }
@@ -205,9 +195,8 @@ fn copy_flags(text: &str, (before, after): Change) -> String {
 
 pub(super) fn identical(facts: &Facts<'_>) -> Vec<Candidate> {
     let mut anchors = Anchors::default();
-    let successors = Successors::new(facts.ledger);
     let pairs = pairs(facts, |file, hidden| {
-        hidden.how == How::OverwriteSame && change(facts, &successors, file).is_none()
+        hidden.how == How::OverwriteSame && change(facts, file).is_none()
     });
     let candidate = |pair: Pair| {
         let (born, hidden) = (pair.born, pair.hidden);
