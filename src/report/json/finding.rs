@@ -41,7 +41,7 @@ pub(super) struct FindingJson<'a> {
     exclusion_group: Option<&'a str>,
     snippet: Option<&'a str>,
     false_positive_note: Option<&'static str>,
-    check_cmd: Option<&'static str>,
+    check_cmd: Option<&'a str>,
     links: &'static [&'static str],
 }
 
@@ -141,7 +141,7 @@ impl<'a> FindingJson<'a> {
             exclusion_group: finding.group.as_deref(),
             snippet: Some(finding.snippet.as_str()).filter(|snippet| !snippet.is_empty()),
             false_positive_note: text(rule.caution),
-            check_cmd: text(rule.check),
+            check_cmd: Some(finding.check.as_str()).filter(|check| !check.is_empty()),
             links: rule.links,
         }
     }

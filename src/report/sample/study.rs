@@ -231,6 +231,7 @@ fn finding(
         owners: vec![OwnerId(0)],
         group: None,
         snippet: String::new(),
+        check: String::new(),
         notes: Vec::new(),
         table: None,
     }
@@ -240,6 +241,7 @@ fn deleted() -> Finding {
     Finding {
         id: "waste-deleted-1a2b3c4d".to_owned(),
         message: Phrase::words("step 6 deletes ").path(b"opt/conda/pkgs").and(" of step 3"),
+        check: String::new(),
         snippet: "RUN mamba install -y python \\\n && mamba clean --all --yes".to_owned(),
         ..finding(&DELETED, (Severity::Critical, 0, 1_412 * MB), ("opt/conda/pkgs", 2))
     }
@@ -254,6 +256,7 @@ fn cache() -> Finding {
             StepShare { layer: 6, gross: saving(700 * MB) },
         ],
         more_paths: 3,
+        check: "python -c 'import torch'".to_owned(),
         snippet: "RUN mamba env update -f /tmp/environment.yml \\\n && mamba clean --all --yes"
             .to_owned(),
         notes: vec![Phrase::words("of it ").bytes(620 * MB).and(" are archives")],
@@ -467,11 +470,13 @@ fn duplicates() -> Duplicates {
         hashing: Hashing::Xxh3,
         hash: ContentHash([7; 16]),
         size,
+        compressed: size / 4 * (files - 1),
         files,
         paths: paths.iter().map(|path| (*path).into()).collect(),
     };
     Duplicates {
         bytes: 212 * MB,
+        compressed: 53 * MB,
         files: 8,
         more: 0,
         groups: vec![
