@@ -73,7 +73,60 @@ fn of_image(name: &str, shares: &Shares, image: &Image) -> Option<String> {
             let path = &shares.paths.first()?.path;
             Some(format!("/{}", String::from_utf8_lossy(path)))
         }
+        "prefix" => {
+            let layer = heaviest?.layer;
+            let share = shares.paths.iter().find(|share| share.layer == layer)?;
+            prefix(std::str::from_utf8(&share.path).ok()?)
+        }
+        "module" => shares.paths.iter().find_map(|share| module(&share.path)),
         "base" => image.base.as_ref()?.name.clone(),
         _ => None,
+    }
+}
+
+/// The directory that `bin`, `lib` and their like of an installation are in.
+fn prefix(path: &str) -> Option<String> {
+    const PARTS: [&str; 7] = ["bin", "conda-meta", "include", "lib", "libexec", "man", "share"];
+    let names: Vec<&str> = path.split('/').collect();
+    let at = names.iter().position(|name| PARTS.contains(name)).filter(|at| *at > 0)?;
+    let names = names.get(..at)?;
+    names.iter().all(|name| is_plain(name)).then(|| format!("/{}", names.join("/")))
+}
+
+/// The Python module that a file of an installed package belongs to.
+fn module(path: &[u8]) -> Option<String> {
+    let path = std::str::from_utf8(path).ok()?;
+    let (_, inside) =
+        path.split_once("/site-packages/").or_else(|| path.split_once("/dist-packages/"))?;
+    let name = inside.split('/').next()?;
+    let is_module = is_plain(name) && name != "__pycache__" && !name.contains(['.', '-', '+']);
+    is_module.then(|| name.to_owned())
+}
+
+/// Whether a shell takes a name as it is.
+fn is_plain(name: &str) -> bool {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._+-".contains(&byte);
+    !name.is_empty() && name.bytes().all(is_plain)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_tell_prefixes_and_modules() {
+        let check = |path: &str, root: Option<&str>, name: Option<&str>| {
+            assert_eq!(prefix(path).as_deref(), root, "{path}");
+            assert_eq!(module(path.as_bytes()).as_deref(), name, "{path}");
+        };
+        check("opt/conda/lib/python3/site-packages/pandas/x", Some("/opt/conda"), Some("pandas"));
+        check("usr/lib/python3/dist-packages/pip", Some("/usr"), Some("pip"));
+        check("usr/lib/python3/site-packages/numpy.libs/a.so", Some("/usr"), None);
+        check("usr/lib/python3/site-packages/__pycache__/six.pyc", Some("/usr"), None);
+        check("usr/local/bin/node", Some("/usr/local"), None);
+        check("my tools/lib/x", None, None);
+        check("lib/x", None, None);
+        check("srv/app/x.js.map", None, None);
+        check("", None, None);
     }
 }

@@ -231,7 +231,7 @@ fn finding(
         owners: vec![OwnerId(0)],
         group: None,
         snippet: String::new(),
-        check: String::new(),
+        check: rule.check.to_owned(),
         notes: Vec::new(),
         table: None,
     }
@@ -241,7 +241,6 @@ fn deleted() -> Finding {
     Finding {
         id: "waste-deleted-1a2b3c4d".to_owned(),
         message: Phrase::words("step 6 deletes ").path(b"opt/conda/pkgs").and(" of step 3"),
-        check: String::new(),
         snippet: "RUN mamba install -y python \\\n && mamba clean --all --yes".to_owned(),
         ..finding(&DELETED, (Severity::Critical, 0, 1_412 * MB), ("opt/conda/pkgs", 2))
     }
@@ -256,7 +255,6 @@ fn cache() -> Finding {
             StepShare { layer: 6, gross: saving(700 * MB) },
         ],
         more_paths: 3,
-        check: "python -c 'import torch'".to_owned(),
         snippet: "RUN mamba env update -f /tmp/environment.yml \\\n && mamba clean --all --yes"
             .to_owned(),
         notes: vec![Phrase::words("of it ").bytes(620 * MB).and(" are archives")],

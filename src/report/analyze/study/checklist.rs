@@ -52,7 +52,7 @@ pub(super) fn monitoring(inspection: &Inspection) -> Section {
          regsize analyze {reference} --format markdown > report.md\n\
          regsize analyze {reference} --format json | jq '.images[].optimized'\n\
          # what docker says of an image that was pulled\n\
-         docker history --no-trunc --format 'table {{{{.Size}}}}\\t{{{{.CreatedBy}}}}' {reference}"
+         docker history --no-trunc {reference}"
     );
     titled("Monitoring", vec![Block::code("sh", commands)])
 }
