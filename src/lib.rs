@@ -12,6 +12,7 @@
 //! | module | what it does |
 //! |---|---|
 //! | [`size`] | amounts of bytes: printing and parsing |
+//! | [`pattern`] | patterns of paths and names |
 //! | [`oci`] | the documents of the image spec: digests, descriptors, manifests, configs |
 //! | [`secrecy`] | secrets in texts: told by their names and looks, and hidden |
 //! | [`mod@reference`] | image references as users type them |
@@ -19,9 +20,14 @@
 //! | [`registry`] | the registry client: the only code that speaks HTTP. Authentication is in `auth` and `token`, credentials in [`registry::credentials`], where they may go in [`registry::policy`], retries in `retry` and `transport`, whole blobs in `blob`, parts of them in `range`, tags and referrers in `listing`, pull limits in `headers` |
 //! | [`image`] | one platform's manifest and config, joined: layers, build steps (`history`, `instruction`, `shell`), Dockerfile lines (`provenance`), base image (`base`) |
 //! | [`layer`] | a layer's bytes to a table of contents ([`layer::Toc`]): decoding, walking the tar, tables of contents inside and beside layers; the uncompressed size from a blob's end (`tail`) |
-//! | [`filesystem`] | layers merged, and the ledger of what they store in vain |
+//! | [`filesystem`] | layers merged, and what they store in vain |
+//! | [`ledger`] | every stored file once, with what it costs, whether it is visible and what it holds; documents kept while layers passed |
 //! | [`collect`] | from a reference to an [`image::Inspection`] and its layers: the one place where fetching meets parsing |
-//! | [`analysis`] | usage by layer and path, waste by step pair, efficiency |
+//! | [`package`] | what is installed, by the records of package managers, and what needs what |
+//! | [`component`] | large tools, known by their files, with versions and parts |
+//! | [`owner`] | whose each stored file is |
+//! | [`rule`] | what could go: rules as data, what they find, and who claims which bytes |
+//! | [`analysis`] | usage by layer and path, waste by step pair, efficiency, and the study of packages, owners and findings |
 //! | [`report`] | documents for terminal, Markdown and CSV, and the JSON schema |
 //! | [`cli`] | arguments in, report and exit code out |
 //!

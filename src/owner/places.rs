@@ -55,7 +55,7 @@ const GENERATED_NAMES: &[&[u8]] = &[
 ];
 
 /// Directories in which what has no owner is told apart one level deeper.
-const DEEPER: &[&[u8]] = &[b"home", b"opt"];
+const DEEPER: &[&[u8]] = &[b"home", b"opt", b"usr"];
 const DEPTH: u8 = 2;
 
 /// What is special about a place.

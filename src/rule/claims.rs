@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, HashMap};
 use super::candidate::{Candidate, Claim};
 use super::finding::{Confidence, Finding, Saving};
 use super::{
-    Detect, Effort, Facts, OriginSplit as Origins, Phase, Risk, Rule, Severity, fix, needed, paths,
-    rules, shares,
+    Bands, Detect, Effort, Facts, OriginSplit as Origins, Phase, Risk, Rule, Severity, fix, needed,
+    paths, rules, shares,
 };
 use crate::image::{Image, Inspection};
 use crate::ledger::AtomId;
@@ -256,7 +256,7 @@ impl Claimant {
         let estimated = matches!(candidate.claim, Claim::Parts(_) | Claim::Download(_));
         Finding {
             id: id(rule, &candidate.anchor),
-            severity: severity.unwrap_or_else(|| rule.bands.grade(counted, whole)),
+            severity: severity.unwrap_or_else(|| grade(rule, counted, whole)),
             quick_win: risk == Risk::Safe && small && origins.own.content >= QUICK,
             confidence: if estimated { Confidence::Estimated } else { Confidence::Measured },
             snippet: fix::snippet(rule, &candidate, &shares, image),
@@ -276,6 +276,16 @@ impl Claimant {
             notes: candidate.notes,
             table: candidate.table,
         }
+    }
+}
+
+/// The severity by bytes. What only tells of others' bytes does not stand above what saves some.
+fn grade(rule: &Rule, counted: Saving, whole: Saving) -> Severity {
+    let severity = rule.bands.grade(counted, whole);
+    match (rule.phase, rule.bands) {
+        (_, Bands::Fixed(_)) => severity,
+        (Phase::View, _) => severity.min(Severity::Medium),
+        _ => severity,
     }
 }
 

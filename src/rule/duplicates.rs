@@ -17,6 +17,8 @@ const PATHS: usize = 20;
 pub struct Duplicates {
     /// Content bytes of all files beyond the first of each content.
     pub bytes: u64,
+    /// Bytes of blobs of those.
+    pub compressed: u64,
     /// How many files those are.
     pub files: u64,
     /// The contents that waste most, those first.
@@ -34,6 +36,8 @@ pub struct DuplicateGroup {
     pub hash: ContentHash,
     /// Content bytes of each.
     pub size: u64,
+    /// Bytes of blobs of all but the first.
+    pub compressed: u64,
     /// How many files there are.
     pub files: u64,
     /// Where they are, the first in the order of the tree; without slashes at the start.
@@ -61,6 +65,8 @@ pub fn duplicates(facts: &Facts<'_>) -> Duplicates {
         let wasted = identity.1.saturating_mul(copies);
         found.bytes = found.bytes.saturating_add(wasted);
         found.files += copies;
+        let compressed = beyond_the_first(ledger, &files);
+        found.compressed = found.compressed.saturating_add(compressed);
         groups.push((wasted, identity, files));
     }
     // Groups come in the order of their first files, and the sorting keeps it.
@@ -71,11 +77,18 @@ pub fn duplicates(facts: &Facts<'_>) -> Duplicates {
         hashing,
         hash,
         size,
+        compressed: beyond_the_first(ledger, &files),
         files: files.len() as u64,
         paths: files.iter().take(PATHS).map(|file| ledger.path(*file)).collect(),
     };
     found.groups = groups.into_iter().map(group).collect();
     found
+}
+
+/// Bytes of blobs of all files but the first.
+fn beyond_the_first(ledger: &Ledger, files: &[AtomId]) -> u64 {
+    let bytes = files.iter().skip(1).map(|file| ledger.atom(*file).amount().compressed);
+    bytes.fold(0, u64::saturating_add)
 }
 
 /// The visible files for which something holds by content, where there are several of one; both

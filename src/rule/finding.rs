@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 use std::ops::AddAssign;
 
-use super::{Phrase, Risk, Rule, Severity, Table};
+use super::{Phase, Phrase, Risk, Rule, Severity, Table};
 use crate::filesystem::Amount;
 use crate::image::Origin;
 use crate::owner::OwnerId;
@@ -96,12 +96,26 @@ pub struct Finding {
     pub group: Option<String>,
     /// What to write in the Dockerfile or elsewhere.
     pub snippet: String,
-    /// A command that shows that the fix broke nothing; empty where none is needed.
+    /// A command that shows that the fix broke nothing; empty where none is known.
     pub check: String,
     /// More about it.
     pub notes: Vec<Phrase>,
     /// Figures beside it.
     pub table: Option<Table>,
+}
+
+/// Families whose findings say what to do even where they claim no bytes.
+const ACTIONS: [&str; 6] = ["base", "blob", "layer", "platform", "repro", "secret"];
+
+impl Finding {
+    /// Whether it only tells from another side what other findings save: bytes are what it is
+    /// about, and it claims none of them.
+    pub fn is_observation(&self) -> bool {
+        self.rule.phase == Phase::View
+            && self.gross != Saving::default()
+            && self.net == Saving::default()
+            && !ACTIONS.contains(&self.rule.family())
+    }
 }
 
 impl AddAssign for Saving {

@@ -35,6 +35,37 @@ fn rules_of(report: &Value) -> Vec<&str> {
 }
 
 #[test]
+fn what_would_be_left_is_the_whole_less_what_findings_add() {
+    let registry = registry();
+    let base = registry.reference("team/base:1");
+    for options in [&["--base", &base][..], &["--no-base"], &["--base", &base, "--skip", "cache"]] {
+        let report = analyzed(&Sandbox::new(), &registry, options);
+        let image = &report["images"][0];
+        let number = |value: &Value| value.as_u64().expect("a number");
+        let findings = image["findings"].as_array().expect("findings");
+        let sum = |column: &str, risks: &[&str]| -> u64 {
+            let counted = findings
+                .iter()
+                .filter(|finding| risks.contains(&finding["risk"].as_str().expect("a risk")));
+            let own = |finding: &Value| {
+                let split = &finding["origin_split"];
+                let part = |origin: &str| split[origin][column].as_u64().unwrap_or(0);
+                assert_eq!(part("own") + part("base") + part("unknown"), finding["net"][column]);
+                part("own") + part("unknown")
+            };
+            counted.map(own).sum()
+        };
+        for (column, size) in [("u", "content"), ("d", "compressed")] {
+            let whole = number(&image["sizes"][size]);
+            let left = |plan: &str| number(&image["optimized"][plan][size]);
+            assert_eq!(whole - left("safe"), sum(column, &["safe"]), "{size} {options:?}");
+            assert_eq!(whole - left("test"), sum(column, &["safe", "test"]), "{size} {options:?}");
+            assert_eq!(left("review_up_to"), sum(column, &["review"]), "{size} {options:?}");
+        }
+    }
+}
+
+#[test]
 fn findings_say_what_would_be_saved_and_where() {
     let registry = registry();
     let base = registry.reference("team/base:1");

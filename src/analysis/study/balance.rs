@@ -94,6 +94,10 @@ pub(super) fn declared(inventory: &Inventory, usages: &[PackageUsage]) -> Vec<De
         inventory.packages.iter().zip(usages).filter(|(package, _)| package.removed.is_none());
     for (package, usage) in installed {
         let (ecosystem, Some(bytes)) = (package.ecosystem, package.declared) else { continue };
+        // What has no files of its own is part of another package.
+        if usage.visible.bytes == 0 {
+            continue;
+        }
         let empty = Declared { ecosystem, packages: 0, declared: 0, measured: 0 };
         let sum = sums.entry(ecosystem).or_insert(empty);
         sum.packages += 1;

@@ -91,6 +91,7 @@ struct PartJson<'a> {
 #[derive(Serialize)]
 struct DuplicatesJson<'a> {
     bytes: u64,
+    compressed: u64,
     groups: Vec<DuplicateGroupJson<'a>>,
 }
 
@@ -98,6 +99,7 @@ struct DuplicatesJson<'a> {
 struct DuplicateGroupJson<'a> {
     hash: String,
     size: u64,
+    compressed: u64,
     files: u64,
     paths: Vec<PathJson<'a>>,
 }
@@ -236,10 +238,15 @@ impl<'a> DuplicatesJson<'a> {
         let group = |group: &'a DuplicateGroup| DuplicateGroupJson {
             hash: hex::encode(group.hash.0),
             size: group.size,
+            compressed: group.compressed,
             files: group.files,
             paths: group.paths.iter().map(|path| PathJson::new(path)).collect(),
         };
-        Self { bytes: duplicates.bytes, groups: duplicates.groups.iter().map(group).collect() }
+        Self {
+            bytes: duplicates.bytes,
+            compressed: duplicates.compressed,
+            groups: duplicates.groups.iter().map(group).collect(),
+        }
     }
 }
 

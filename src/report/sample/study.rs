@@ -468,11 +468,13 @@ fn duplicates() -> Duplicates {
         hashing: Hashing::Xxh3,
         hash: ContentHash([7; 16]),
         size,
+        compressed: size / 4 * (files - 1),
         files,
         paths: paths.iter().map(|path| (*path).into()).collect(),
     };
     Duplicates {
         bytes: 212 * MB,
+        compressed: 53 * MB,
         files: 8,
         more: 0,
         groups: vec![

@@ -84,7 +84,7 @@ fn facts(studied: Studied<'_>, finding: &Finding) -> Vec<Fact> {
         facts.push(Fact::new("caution", rule.caution));
     }
     if !finding.check.is_empty() {
-        facts.push(Fact::new("check", Text::name(finding.check.as_str())));
+        facts.push(Fact::new("check", Text::name(&*finding.check)));
     }
     facts
 }
@@ -131,7 +131,7 @@ fn paths(studied: Studied<'_>, finding: &Finding) -> Option<Table> {
 }
 
 /// The figures that a rule has beside its finding.
-fn figures(table: &rule::Table) -> Table {
+pub(super) fn figures(table: &rule::Table) -> Table {
     let is_number = |at: usize| {
         let mut values = table.rows.iter().filter_map(|row| row.get(at));
         values.all(|value| !matches!(value, Value::Text(_)))

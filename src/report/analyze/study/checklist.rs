@@ -6,26 +6,23 @@ use super::executive::name;
 use super::{Studied, section as titled};
 use crate::image::{Inspection, Runtime};
 use crate::report::document::{Block, Mark, Section, Text};
-use crate::rule::{Finding, Risk};
 
 /// The checks that the image's components, its own program and the findings call for.
 pub(super) fn testing(studied: Studied<'_>) -> Option<Section> {
     let mut items: Vec<Text> = start(&studied.image.runtime).into_iter().collect();
     items.extend(account(&studied.image.runtime));
-    let mut commands = BTreeSet::new();
+    let mut commands: BTreeSet<&str> = BTreeSet::new();
     for component in studied.components() {
         if let Some(check) = component.check.as_deref().filter(|check| commands.insert(*check)) {
             items.push(name(component).with(" works: ").with(Text::name(check)));
         }
     }
-    let risky = |finding: &&Finding| super::is_shown(finding) && finding.risk >= Risk::Test;
-    for finding in studied.study.findings.iter().filter(risky) {
-        let rule = finding.rule;
+    for finding in studied.study.findings.iter().filter(|finding| super::is_shown(finding)) {
         let check = finding.check.as_str();
         if !check.is_empty() && commands.insert(check) {
-            items.push(Text::from("after ").with(rule.id).with(": ").with(Text::name(check)));
-        } else if !rule.caution.is_empty() && commands.insert(rule.caution) {
-            items.push(Text::from("after ").with(rule.id).with(": ").with(rule.caution));
+            items.push(
+                Text::from("after ").with(finding.rule.id).with(": ").with(Text::name(check)),
+            );
         }
     }
     (!items.is_empty()).then(|| titled("Testing checklist", vec![Block::List(Mark::Box, items)]))
@@ -55,7 +52,7 @@ pub(super) fn monitoring(inspection: &Inspection) -> Section {
          regsize analyze {reference} --format markdown > report.md\n\
          regsize analyze {reference} --format json | jq '.images[].optimized'\n\
          # what docker says of an image that was pulled\n\
-         docker history --no-trunc --format 'table {{{{.Size}}}}\\t{{{{.CreatedBy}}}}' {reference}"
+         docker history --no-trunc {reference}"
     );
     titled("Monitoring", vec![Block::code("sh", commands)])
 }

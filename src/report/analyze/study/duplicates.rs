@@ -2,16 +2,20 @@
 
 use super::findings::table;
 use super::words::number;
-use super::{ROWS, Studied, section as titled};
+use super::{Studied, section as titled};
 use crate::report::document::{Block, Column, Overflow, Row, Section, Style, Table, Text};
 use crate::rule::DuplicateGroup;
 
-const COLUMNS: [Column; 4] = [
+const COLUMNS: [Column; 5] = [
     Column::right("wasted"),
+    Column::right("compressed"),
     Column::right("size"),
     Column::right("copies"),
     Column::rest("paths", Overflow::Wrap),
 ];
+
+/// Contents that are listed.
+const GROUPS: usize = 15;
 
 /// Paths that are named of each group.
 const PATHS: usize = 4;
@@ -28,12 +32,14 @@ pub(super) fn section(studied: Studied<'_>) -> Option<Section> {
     if !of_rules.rows.is_empty() {
         blocks.push(Block::Table(of_rules));
     }
-    let groups = duplicates.groups.iter().take(ROWS).filter(|group| group.wasted() >= LEAST);
+    let groups = duplicates.groups.iter().take(GROUPS).filter(|group| group.wasted() >= LEAST);
     let rows: Vec<Row> = groups.map(row).collect();
     if duplicates.bytes > 0 {
         let text = Text::bytes(duplicates.bytes)
             .styled(Style::Strong)
-            .with(" content is in visible files that are the same as another");
+            .with(" content, ")
+            .with(Text::bytes(duplicates.compressed))
+            .with(" compressed is in visible files that are the same as another");
         blocks.push(Block::Paragraph(text));
     }
     if !rows.is_empty() {
@@ -49,5 +55,11 @@ fn row(group: &DuplicateGroup) -> Row {
         0 => paths,
         more => paths.with(" and ").with(number(more)).with(" more"),
     };
-    vec![Text::bytes(group.wasted()), Text::bytes(group.size), number(group.files), paths]
+    vec![
+        Text::bytes(group.wasted()),
+        Text::bytes(group.compressed),
+        Text::bytes(group.size),
+        number(group.files),
+        paths,
+    ]
 }

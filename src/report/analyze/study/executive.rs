@@ -64,7 +64,7 @@ fn rows(studied: Studied<'_>) -> Vec<Row> {
     rows.push(row(
         "identical copies",
         Text::bytes(duplicates.bytes),
-        unknown(),
+        Text::bytes(duplicates.compressed),
         "all but one of each".into(),
     ));
     let safe = Saving {
@@ -167,6 +167,7 @@ fn key_findings(studied: Studied<'_>) -> Vec<Text> {
 
 fn is_key(finding: &Finding) -> bool {
     finding.severity >= Severity::Medium
+        && !finding.is_observation()
         && (finding.rule.phase != Phase::View || finding.gross == Saving::default())
         && (finding.risk != Risk::Review || finding.severity >= Severity::High)
 }
@@ -189,6 +190,11 @@ fn largest(studied: Studied<'_>) -> Option<Text> {
             .with(" of the content")
     };
     Some(match components.next().filter(is_large) {
+        Some(second) if second.title == first.title => tell(
+            Text::name(&*first.title).with(" (in 2 places)"),
+            " accounts for ",
+            first.visible.bytes.saturating_add(second.visible.bytes),
+        ),
         Some(second) => tell(
             name(first).with(" and ").with(name(second)),
             " together account for ",

@@ -25,16 +25,38 @@ const SEVERITIES: [(Severity, &str); 4] = [
     (Severity::Low, "Low"),
 ];
 
+/// Rules that tell once more what other sections say in detail.
+const REPEATED: [&str; 3] = ["comp-step-dominant", "comp-top", "pkg-requested-exclusive"];
+
+const ABOUT_OBSERVATIONS: &str =
+    "They show from another side what other findings save, and save nothing themselves.";
+
 /// What is of little importance is left to JSON and CSV.
-pub(super) fn is_shown(finding: &Finding) -> bool {
+fn matters(finding: &Finding) -> bool {
     finding.severity > Severity::Info
+}
+
+/// Whether something is to be done about a finding, and it is worth it.
+pub(super) fn is_shown(finding: &Finding) -> bool {
+    matters(finding) && !finding.is_observation()
+}
+
+fn is_seen(finding: &Finding) -> bool {
+    matters(finding) && finding.is_observation()
+}
+
+fn is_repeated(finding: &Finding) -> bool {
+    REPEATED.contains(&finding.rule.id)
 }
 
 /// The section of a complete report; none without findings.
 pub(super) fn section(studied: Studied<'_>) -> Option<Section> {
     let mut blocks = Vec::new();
     for (severity, name) in SEVERITIES {
-        let of = || studied.study.findings.iter().filter(|found| found.severity == severity);
+        let of = || {
+            let fits = |found: &&Finding| found.severity == severity && !found.is_observation();
+            studied.study.findings.iter().filter(fits)
+        };
         if of().next().is_none() {
             continue;
         }
@@ -42,7 +64,17 @@ pub(super) fn section(studied: Studied<'_>) -> Option<Section> {
         blocks.push(Block::Paragraph(sums(of())));
         blocks.push(Block::Table(table(of())));
     }
-    for finding in studied.study.findings.iter().filter(|finding| is_shown(finding)) {
+    let findings = || studied.study.findings.iter();
+    for finding in findings().filter(|finding| is_shown(finding)) {
+        blocks.extend(card(studied, finding));
+    }
+    let observations = || findings().filter(|finding| is_seen(finding) && !is_repeated(finding));
+    if observations().next().is_some() {
+        blocks.push(Block::Heading("Observations".into()));
+        blocks.push(Block::Paragraph(ABOUT_OBSERVATIONS.into()));
+        blocks.push(Block::Table(table(observations())));
+    }
+    for finding in observations() {
         blocks.extend(card(studied, finding));
     }
     blocks.extend(left_out(studied).map(Block::Paragraph));
@@ -134,7 +166,7 @@ fn sums<'a>(findings: impl Iterator<Item = &'a Finding>) -> Text {
 }
 
 fn left_out(studied: Studied<'_>) -> Option<Text> {
-    let hidden = studied.study.findings.iter().filter(|finding| !is_shown(finding)).count();
+    let hidden = studied.study.findings.iter().filter(|finding| !matters(finding)).count();
     let text = Text::count(hidden, "finding", "findings").with(" of little importance: see JSON");
     (hidden > 0).then(|| text.styled(Style::Dim))
 }

@@ -3,13 +3,15 @@
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
+use super::card::figures;
 use super::words::unknown;
 use super::{Studied, section as titled};
 use crate::analysis::PackageUsage;
 use crate::package::{Ecosystem, Package};
 use crate::report::analyze::words::step_name;
 use crate::report::document::{Block, Column, Fact, Overflow, Row, Section, Style, Table, Text};
-use crate::rule::{VersionKind, VersionRow};
+use crate::report::words::phrase;
+use crate::rule::{Finding, Piece, VersionKind, VersionRow};
 
 const COLUMNS: [Column; 7] = [
     Column::right("content"),
@@ -23,6 +25,9 @@ const COLUMNS: [Column; 7] = [
 
 /// Packages of each ecosystem that are listed.
 const LISTED: usize = 20;
+
+/// The rule that tells what each request brings.
+const REQUESTED: &str = "pkg-requested-exclusive";
 
 /// A package and what it takes.
 type Installed<'a> = (&'a Package, &'a PackageUsage);
@@ -88,21 +93,57 @@ fn packages_of(
     ecosystem: Ecosystem,
     packages: &[Installed<'_>],
 ) -> Vec<Block> {
+    let (own, shared): (Vec<Installed<'_>>, Vec<Installed<'_>>) =
+        packages.iter().copied().partition(|(_, usage)| usage.visible.bytes > 0);
     let bytes =
         packages.iter().fold(0_u64, |sum, (_, usage)| sum.saturating_add(usage.visible.bytes));
     let heading = Text::from(ecosystem.as_str())
         .with(": ")
         .with(Text::count(packages.len(), "package", "packages"))
         .with(", ")
-        .with(Text::bytes(bytes));
-    let rows = packages.iter().take(LISTED).map(|(package, usage)| row(studied, package, usage));
+        .with(if own.is_empty() {
+            "all in files of other packages".into()
+        } else {
+            Text::bytes(bytes)
+        });
+    let rows = own.iter().take(LISTED).map(|(package, usage)| row(studied, package, usage));
     let table = Table { columns: COLUMNS.to_vec(), rows: rows.collect(), totals: Vec::new() };
-    let mut blocks = vec![Block::Heading(heading), Block::Table(table)];
-    if packages.len() > LISTED {
-        let more = Text::count(packages.len() - LISTED, "more package", "more packages");
+    let mut blocks = vec![Block::Heading(heading)];
+    blocks.extend((!table.rows.is_empty()).then_some(Block::Table(table)));
+    if !own.is_empty() && !shared.is_empty() {
+        let text = Text::count(shared.len(), "package has", "packages have");
+        blocks.push(Block::Paragraph(text.with(
+            " no visible bytes of their own: other packages own their files, or they have none",
+        )));
+    }
+    blocks.extend(requested(studied, ecosystem));
+    if own.len() > LISTED {
+        let more = Text::count(own.len() - LISTED, "more package", "more packages");
         blocks.push(Block::Paragraph(more.with(": see regsize packages").styled(Style::Dim)));
     }
     blocks
+}
+
+/// What each requested package brings, as a rule found it.
+fn requested(studied: Studied<'_>, ecosystem: Ecosystem) -> Vec<Block> {
+    let name = ecosystem.as_str();
+    let is_of = |finding: &&Finding| {
+        let words = &finding.message.0;
+        finding.rule.id == REQUESTED
+            && words.iter().any(|piece| match piece {
+                Piece::Name(place) => place == name || place.starts_with(&format!("{name} in ")),
+                _ => false,
+            })
+    };
+    let found = studied.study.findings.iter().filter(is_of);
+    found
+        .filter_map(|finding| {
+            let table = figures(finding.table.as_ref()?);
+            let message = Block::Paragraph(phrase(&finding.message).with(":"));
+            Some([message, Block::Table(table)])
+        })
+        .flatten()
+        .collect()
 }
 
 fn row(studied: Studied<'_>, package: &Package, usage: &PackageUsage) -> Row {

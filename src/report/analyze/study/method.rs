@@ -4,6 +4,8 @@ use super::words::share;
 use super::{Studied, section as titled};
 use crate::analysis::{Balance, Declared, Group, Identity};
 use crate::image::{Inspection, Origin};
+use crate::owner::OwnerKind;
+use crate::report::analyze::words::step_name;
 use crate::report::document::{Block, Mark, Piece, Section, Text};
 use crate::rule::rules;
 
@@ -12,6 +14,9 @@ const NOTES: usize = 20;
 
 /// Parts of a hundred without an owner that call for a word.
 const UNOWNED: u64 = 5;
+
+/// Directories that are named of what has no owner.
+const DIRECTORIES: usize = 5;
 
 /// The section on method and caveats.
 pub(super) fn section(inspection: &Inspection, studied: Studied<'_>) -> Section {
@@ -117,8 +122,23 @@ fn unowned(studied: Studied<'_>) -> Option<Text> {
         Text::bytes(bytes)
             .with(", ")
             .with(share(bytes, whole))
-            .with(" of what is visible, belongs to no package and no tool that is known")
+            .with(" of what is visible, belongs to no package and no tool that is known, most in ")
+            .with(largest_unowned(studied))
     })
+}
+
+/// The directories of most bytes without an owner, and the steps that began them.
+fn largest_unowned(studied: Studied<'_>) -> Text {
+    let owners = studied.study.owners.iter().filter(|owner| owner.kind == OwnerKind::Unowned);
+    let directories = owners.take(DIRECTORIES).map(|owner| {
+        Text::name(&*owner.name)
+            .with(" (")
+            .with(Text::bytes(owner.visible.bytes))
+            .with(", ")
+            .with(step_name(studied.image, owner.layer))
+            .with(")")
+    });
+    Text::joined(directories, ", ")
 }
 
 /// The pages that the findings name; none if they name none.

@@ -110,5 +110,6 @@ pub(super) fn closing(inspection: &Inspection, studied: Studied<'_>) -> Vec<Sect
 }
 
 fn section(heading: &'static str, blocks: Vec<Block>) -> Section {
-    Section { heading: heading.into(), blocks }
+    let heading = if heading.is_empty() { Text::default() } else { heading.into() };
+    Section { heading, blocks }
 }

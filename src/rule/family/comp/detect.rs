@@ -44,7 +44,7 @@ pub(super) fn top(facts: &Facts<'_>) -> Vec<Candidate> {
     candidate.table = Some(table);
     let is_large = u128::from(largest.visible.bytes) * 10 > u128::from(whole) * 3;
     if is_large && largest.visible.bytes >= 50 * MB {
-        candidate = candidate.severity(Severity::High);
+        candidate = candidate.severity(Severity::Medium);
     }
     vec![candidate]
 }

@@ -115,7 +115,7 @@ pub(super) fn dominant(image: &Image) -> Vec<Candidate> {
             .and(" of what a pull downloads: ")
             .name(step.instruction.clone());
         let saving = Saving { content: 0, compressed: layer.compressed };
-        let severity = if share > whole * 30 { Severity::High } else { Severity::Medium };
+        let severity = if share > whole * 30 { Severity::Medium } else { Severity::Low };
         let anchor = step.instruction.clone();
         found.push(Candidate::new(anchor, message, Claim::Figure(saving)).severity(severity));
     }

@@ -35,7 +35,7 @@ fn parts() {
 fn top() {
     check("comp-top", FREESURFER, &[1_060_000_100]);
     let findings = found(FREESURFER, &["comp-top"]);
-    assert_eq!(findings[0].severity, Severity::High);
+    assert_eq!(findings[0].severity, Severity::Medium);
     check("comp-top", "RUN x\n  usr/bin/x 900_000_000\n", &[]);
 }
 
@@ -95,8 +95,8 @@ fn step_dominant() {
         let findings = found(&image(base), &["comp-step-dominant"]);
         findings.first().map(|finding| (finding.severity, finding.gross.compressed))
     };
-    assert_eq!(severity("400_000_000"), Some((Severity::High, 200_000_000)));
-    assert_eq!(severity("1_600_000_000"), Some((Severity::Medium, 200_000_000)));
+    assert_eq!(severity("400_000_000"), Some((Severity::Medium, 200_000_000)));
+    assert_eq!(severity("1_600_000_000"), Some((Severity::Low, 200_000_000)));
     assert_eq!(severity("9_600_000_000"), None);
 }
 
