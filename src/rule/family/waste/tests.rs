@@ -280,3 +280,21 @@ RUN apt-get upgrade -y
     // The same version once more is no upgrade.
     check(["1", "1"], &[]);
 }
+
+#[test]
+fn what_a_step_deletes_goes_where_it_was_stored() {
+    let image = "
+RUN curl -o /tmp/a.zip x
+  tmp/a.zip 2_000_000
+RUN pip install y
+  opt/y/lib.a 3_000_000
+RUN rm -f /tmp/a.zip && find /opt/y -name '*.a' -delete
+  -tmp/a.zip
+  -opt/y/lib.a
+";
+    let findings = found(image, &["waste-ineffective-cleanup"]);
+    let snippet = findings.first().map_or("", |finding| &finding.snippet);
+    let expected = "RUN pip install y \\\n && find /opt/y -name '*.a' -delete\n\
+                    RUN curl -o /tmp/a.zip x \\\n && rm -f /tmp/a.zip";
+    assert_eq!(snippet, expected);
+}

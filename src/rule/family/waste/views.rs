@@ -1,5 +1,6 @@
 //! Hidden bytes told from the side of the step that hides them, and of the base image.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use super::super::steps::{Anchors, commands_of, is_base, joined, name_step, quote};
@@ -12,6 +13,8 @@ use crate::rule::{Candidate, Claim, Facts, Phrase, Table, Value};
 
 /// A step that stores more than this share of what it deletes, in percent, does something else.
 const OWN_SHARE: u64 = 10;
+/// Steps that a snippet mends.
+const SNIPPETS: usize = 3;
 
 pub(super) fn ineffective(facts: &Facts<'_>) -> Vec<Candidate> {
     let mut deleted: BTreeMap<usize, Vec<AtomId>> = BTreeMap::new();
@@ -72,26 +75,35 @@ fn cleaning(
     files: &mut Vec<AtomId>,
     words: &'static str,
 ) -> Candidate {
-    let mut born: BTreeMap<usize, u64> = BTreeMap::new();
-    for file in files.iter() {
-        let atom = facts.ledger.atom(*file);
-        *born.entry(atom.layer).or_default() += atom.bytes;
-    }
-    let born = born.into_iter().max_by_key(|(_, bytes)| *bytes).map_or(0, |(born, _)| born);
-    let pair = Pair { born, hidden: layer, files: std::mem::take(files) };
-    let tail = cleanup(facts, &pair);
+    let files = std::mem::take(files);
+    let snippet = where_born(facts, layer, &files);
     let message = name_step(Phrase::default(), facts.image, layer).and(words);
     let anchor = anchors.unique(facts.instruction(layer));
-    let mut candidate = Candidate::new(anchor, message, Claim::View(pair.files))
+    let mut candidate = Candidate::new(anchor, message, Claim::View(files))
         .note(quote(facts, layer))
         .note(
             Phrase::words("The step itself adds ")
                 .bytes(stored(facts, layer))
                 .and(" of files to the image."),
         )
-        .fill("snippet", joined(facts, born, &tail));
+        .fill("snippet", snippet);
     candidate.snippet = Some("{{snippet}}".to_owned());
     candidate
+}
+
+/// Each of the steps that store most of what a step deletes, with what deletes its files.
+fn where_born(facts: &Facts<'_>, hidden: usize, files: &[AtomId]) -> String {
+    let mut born: BTreeMap<usize, Vec<AtomId>> = BTreeMap::new();
+    for file in files {
+        born.entry(facts.ledger.atom(*file).layer).or_default().push(*file);
+    }
+    let mut pairs: Vec<Pair> =
+        born.into_iter().map(|(born, files)| Pair { born, hidden, files }).collect();
+    pairs.sort_by_cached_key(|pair| Reverse(pair.sum(facts).content));
+    pairs.truncate(SNIPPETS);
+    let texts: Vec<String> =
+        pairs.iter().map(|pair| joined(facts, pair.born, &cleanup(facts, pair))).collect();
+    texts.join("\n")
 }
 
 pub(super) fn base(facts: &Facts<'_>) -> Vec<Candidate> {
