@@ -19,9 +19,10 @@ pub(super) fn copied(facts: &Facts<'_>) -> Vec<Candidate> {
         let message = Phrase::words("The directory ").name(kept.clone()).and(" is there ");
         let message = message.count(group.others.len() + 1).and(" times");
         let anchor = anchors.unique(format!("{kept}\n{}", String::from_utf8_lossy(&first)));
-        let mut candidate = Candidate::new(anchor, message, Claim::files(group.files.iter().copied()))
-            .fill("kept", shell_path(&path(&group.kept)))
-            .fill("copy", shell_path(&first));
+        let mut candidate =
+            Candidate::new(anchor, message, Claim::files(group.files.iter().copied()))
+                .fill("kept", shell_path(&path(&group.kept)))
+                .fill("copy", shell_path(&first));
         let row = |node: &NodeId| {
             let layer = ledger.inside(*node).first().map(|file| ledger.atom(*file).layer);
             let step = layer.map_or(Value::Unknown, |layer| Value::Text(facts.instruction(layer)));
