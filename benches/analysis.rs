@@ -68,8 +68,11 @@ impl Archive {
     /// A file with a content of its own; one in ten is like others.
     fn file(&mut self, path: &str, size: u64) -> u32 {
         let own = twox_hash::XxHash3_64::oneshot(path.as_bytes());
-        let (content, size) =
-            if own % 10 == 0 { (own / 10 % 5000, own / 10 % 5000 * 37) } else { (own, size) };
+        let (content, size) = if own.is_multiple_of(10) {
+            (own / 10 % 5000, own / 10 % 5000 * 37)
+        } else {
+            (own, size)
+        };
         self.like(path, size, content, 0)
     }
 
@@ -209,11 +212,8 @@ fn application(layer: &mut Archive, files: usize) {
         let path =
             format!("app/node_modules/module{module}/dist/part{}/file{part}.{end}", part % 8);
         let own = twox_hash::XxHash3_64::oneshot(path.as_bytes());
-        if own % 10 != 0 {
-            layer.like(&path, 900, own, 1000);
-        } else {
-            layer.like(&path, 901, own, 1000);
-        }
+        let size = if own.is_multiple_of(10) { 901 } else { 900 };
+        layer.like(&path, size, own, 1000);
     }
     for package in 0..files / 200 {
         layer.entry(&format!("usr/share/doc/.wh.lib{package}-dev"), Kind::File, 0, 0);

@@ -11,7 +11,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::{Hidden, How};
-use crate::layer::{Entry, Kind, Link, OddityKind, PathId, Paths, PathsBuilder, Toc};
+use crate::layer::{Entry, Kind, Link, OddityKind, PathId, PathIndex, Paths, PathsBuilder, Toc};
 
 /// No entry: a directory that no layer lists, or a path that was never stored.
 pub(super) const NONE: u32 = u32::MAX;
@@ -105,6 +105,7 @@ pub(super) struct Odd {
 pub(super) struct Merger {
     pub(super) stack: Stack,
     pub(super) paths: Paths,
+    pub(super) index: PathIndex,
     pub(super) places: Vec<Place>,
     pub(super) live: Vec<bool>,
     /// By entry: how its name was hidden.
@@ -123,7 +124,7 @@ pub(super) struct Merger {
 
 /// Merges layers, base first.
 pub(super) fn merge(layers: Vec<Option<Arc<Toc>>>) -> Merger {
-    let (stack, paths) = number(layers);
+    let (stack, (paths, index)) = number(layers);
     let entries = stack.starts.last().map_or(0, |end| *end as usize);
     let mut merger = Merger {
         places: vec![VACANT; paths.len()],
@@ -131,6 +132,7 @@ pub(super) fn merge(layers: Vec<Option<Arc<Toc>>>) -> Merger {
         marks: vec![Mark::default(); entries],
         stack,
         paths,
+        index,
         replaced: HashMap::new(),
         links: Vec::new(),
         odd: Vec::new(),
@@ -153,7 +155,7 @@ pub(super) fn merge(layers: Vec<Option<Arc<Toc>>>) -> Merger {
 
 /// Gives entries and paths their numbers. A layer with which they would need more than 32 bits
 /// is left out. One that is there several times has its paths mapped once.
-fn number(layers: Vec<Option<Arc<Toc>>>) -> (Stack, Paths) {
+fn number(layers: Vec<Option<Arc<Toc>>>) -> (Stack, (Paths, PathIndex)) {
     let mut builder = PathsBuilder::default();
     let mut stack = Stack { tocs: Vec::new(), read: Vec::new(), starts: vec![0], maps: Vec::new() };
     for (position, toc) in layers.into_iter().enumerate() {
@@ -177,7 +179,7 @@ fn number(layers: Vec<Option<Arc<Toc>>>) -> (Stack, Paths) {
         stack.read.push(toc.is_some());
         stack.tocs.push(toc.unwrap_or_default());
     }
-    (stack, builder.finish())
+    (stack, builder.finish_with_index())
 }
 
 fn map(builder: &mut PathsBuilder, paths: &Paths) -> Option<Arc<[PathId]>> {

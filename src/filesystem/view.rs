@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::merge::{self, Mark, Merger, NONE, Odd, Place, Stack};
 use super::{Amount, Hidden};
-use crate::layer::{Entry, Kind, OddityKind, PathId, Paths, Toc};
+use crate::layer::{Entry, Kind, OddityKind, PathId, PathIndex, Paths, Toc};
 
 /// The merged filesystem of an image's layers.
 ///
@@ -13,6 +13,7 @@ use crate::layer::{Entry, Kind, OddityKind, PathId, Paths, Toc};
 pub struct Filesystem {
     stack: Stack,
     paths: Paths,
+    index: PathIndex,
     places: Vec<Place>,
     live: Vec<bool>,
     /// By entry: how its bytes were hidden; for a file, those of the last of its names.
@@ -65,12 +66,24 @@ impl Filesystem {
     /// Takes time linear in entries and paths. A layer with which there would be more than 2³²
     /// entries or 4 GiB of distinct names is left out: [`Self::toc`] is `None` for it.
     pub fn merge(layers: Vec<Option<Arc<Toc>>>) -> Self {
-        let Merger { stack, paths, places, live, marks, replaced, links, odd, odd_dropped, .. } =
-            merge::merge(layers);
+        let Merger {
+            stack,
+            paths,
+            index,
+            places,
+            live,
+            marks,
+            replaced,
+            links,
+            odd,
+            odd_dropped,
+            ..
+        } = merge::merge(layers);
         let layers = stack.tocs.len();
         let mut filesystem = Self {
             stack,
             paths,
+            index,
             places,
             live,
             marks,
@@ -147,6 +160,11 @@ impl Filesystem {
         names.try_fold(NodeId::ROOT, |at, name| {
             self.visit(at).find(|child| self.name(*child) == name)
         })
+    }
+
+    /// The path of a name in a directory, if any layer has it, visible or not.
+    pub fn child(&self, node: NodeId, name: &[u8]) -> Option<NodeId> {
+        self.index.find(&self.paths, node.0, name).map(NodeId)
     }
 
     /// What is visible in a directory, by the bytes of its names.

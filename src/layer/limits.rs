@@ -32,7 +32,7 @@ impl Default for Limits {
             toc: 16 << 20,
             toc_unpacked: 64 << 20,
             captured: 128 << 20,
-            memory: 768 << 20,
+            memory: 1536 << 20,
         }
     }
 }

@@ -37,7 +37,7 @@ pub use limits::Limits;
 pub use memory::{Hold, Memory};
 pub use oddity::{Oddities, Oddity, OddityKind};
 pub use path::{MAX_COMPONENTS, MAX_PATH, Normalized, normalize};
-pub use paths::{PathId, Paths, PathsBuilder};
+pub use paths::{PathId, PathIndex, Paths, PathsBuilder};
 pub use read::{ReadRequest, read_layer};
 pub use toc::{
     Attributes, Capture, ContentHash, Elf, ElfSection, Entry, Hashing, Kind, Link, Source, TextId,

@@ -109,12 +109,46 @@ impl Paths {
     }
 }
 
+/// Finds the ids of paths again.
+#[derive(Debug, Default)]
+pub struct PathIndex {
+    ids: HashTable<u32>,
+    hasher: RandomState,
+}
+
+impl PathIndex {
+    /// The path of `name` in `parent`, if it is among `paths`, of which this is the index.
+    pub fn find(&self, paths: &Paths, parent: PathId, name: &[u8]) -> Option<PathId> {
+        self.find_hashed(paths, parent, name, self.hash(parent, name))
+    }
+
+    fn hash(&self, parent: PathId, name: &[u8]) -> u64 {
+        self.hasher.hash_one((parent, name))
+    }
+
+    fn find_hashed(&self, paths: &Paths, parent: PathId, name: &[u8], hash: u64) -> Option<PathId> {
+        let same = |id: &u32| {
+            let id = PathId(*id);
+            paths.parent(id) == parent && paths.name(id) == name
+        };
+        self.ids.find(hash, same).map(|id| PathId(*id))
+    }
+
+    fn insert(&mut self, paths: &Paths, id: u32, hash: u64) {
+        let hasher = &self.hasher;
+        let hash_of = |id: &u32| {
+            let id = PathId(*id);
+            hasher.hash_one((paths.parent(id), paths.name(id)))
+        };
+        self.ids.insert_unique(hash, id, hash_of);
+    }
+}
+
 /// Collects paths and finds them again.
 #[derive(Debug, Default)]
 pub struct PathsBuilder {
     paths: Paths,
-    index: HashTable<u32>,
-    hasher: RandomState,
+    index: PathIndex,
 }
 
 impl PathsBuilder {
@@ -130,27 +164,21 @@ impl PathsBuilder {
 
     /// The path of `name` in `parent`, if it was collected.
     pub fn find(&self, parent: PathId, name: &[u8]) -> Option<PathId> {
-        let hash = self.hasher.hash_one((parent, name));
-        let same = |id: &u32| self.is(PathId(*id), parent, name);
-        self.index.find(hash, same).map(|id| PathId(*id))
+        self.index.find(&self.paths, parent, name)
     }
 
     /// The path of `name` in `parent`. `None` if there is no room for another: beyond 4 GiB of
     /// names or 2³² paths.
     pub fn child(&mut self, parent: PathId, name: &[u8]) -> Option<PathId> {
-        if let Some(found) = self.find(parent, name) {
+        let hash = self.index.hash(parent, name);
+        if let Some(found) = self.index.find_hashed(&self.paths, parent, name, hash) {
             return Some(found);
         }
         let id = u32::try_from(self.paths.nodes.len()).ok()?;
         let end = u32::try_from(self.paths.names.len() + name.len()).ok()?;
         self.paths.names.extend_from_slice(name);
         self.paths.nodes.push(Node { parent: parent.0, end });
-        let (paths, hasher) = (&self.paths, &self.hasher);
-        let hash = |id: &u32| {
-            let id = PathId(*id);
-            hasher.hash_one((paths.parent(id), paths.name(id)))
-        };
-        self.index.insert_unique(hasher.hash_one((parent, name)), id, hash);
+        self.index.insert(&self.paths, id, hash);
         Some(PathId(id))
     }
 
@@ -159,8 +187,9 @@ impl PathsBuilder {
         self.paths
     }
 
-    fn is(&self, path: PathId, parent: PathId, name: &[u8]) -> bool {
-        self.paths.parent(path) == parent && self.paths.name(path) == name
+    /// The paths, and what finds them.
+    pub fn finish_with_index(self) -> (Paths, PathIndex) {
+        (self.paths, self.index)
     }
 }
 

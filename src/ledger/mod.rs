@@ -20,7 +20,6 @@ use crate::filesystem::{Amount, Filesystem, Hidden, NodeId};
 use crate::layer::{Attributes, ContentHash, Elf, Entry, Hashing, Kind, Link};
 
 pub use documents::{Document, Documents};
-use lookup::Lookup;
 use tree::Tree;
 
 /// A stored file of one layer, by its position in [`Ledger::atoms`].
@@ -61,7 +60,6 @@ pub struct Ledger {
     /// Visible names beside the one where a file counts.
     links: HashMap<AtomId, Vec<NodeId>>,
     tree: Tree,
-    lookup: Lookup,
     structure: Amount,
 }
 
@@ -108,9 +106,8 @@ impl Ledger {
                 links.entry(atom).or_default().push(*node);
             }
         }
-        let lookup = Lookup::new(&filesystem);
         let live_bytes = sums(live.iter().map(|id| atoms[id.index()].bytes));
-        Self { filesystem, atoms, named, live, live_at, live_bytes, links, tree, lookup, structure }
+        Self { filesystem, atoms, named, live, live_at, live_bytes, links, tree, structure }
     }
 
     /// The merged filesystem.
@@ -233,12 +230,12 @@ impl Ledger {
     /// Where the image has `bin`, `sbin` or a `lib…` as a link into `usr`, a path below it is
     /// found below `usr`.
     pub fn find(&self, path: &[u8]) -> Option<NodeId> {
-        self.lookup.find(&self.filesystem, path)
+        lookup::find(&self.filesystem, path)
     }
 
     /// The child of a node, visible or not.
     pub fn child(&self, node: NodeId, name: &[u8]) -> Option<NodeId> {
-        self.lookup.child(&self.filesystem, node, name)
+        self.filesystem.child(node, name)
     }
 
     /// The path of a file where it counts.

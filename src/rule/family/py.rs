@@ -101,17 +101,22 @@ enum Use {
 }
 
 fn bytecode(facts: &Facts<'_>) -> Vec<Candidate> {
-    let files = compiled(facts, Use::Loaded);
+    let files = compiled(facts, |found| found == Use::Loaded);
+    let files = files.into_iter().map(|(file, _)| file).collect();
     candidate("", "Compiled Python bytecode beside its sources", files).into_iter().collect()
 }
 
 fn stale_bytecode(facts: &Facts<'_>) -> Vec<Candidate> {
     let stale = "Bytecode of a Python that the image does not have, or without its source";
-    let stale = candidate("", stale, compiled(facts, Use::Stale));
+    let files = compiled(facts, |found| matches!(found, Use::Stale | Use::Optimized));
+    let of = |wanted: Use| {
+        files.iter().filter(|(_, found)| *found == wanted).map(|(file, _)| *file).collect()
+    };
+    let stale = candidate("", stale, of(Use::Stale));
     let runtime = &facts.image.runtime;
     let is_started_so = runtime.env.contains_key("PYTHONOPTIMIZE")
         || [" -O ", " -OO "].iter().any(|flag| starts_with_text(facts.image, flag));
-    let optimized = (!is_started_so).then(|| compiled(facts, Use::Optimized));
+    let optimized = (!is_started_so).then(|| of(Use::Optimized));
     let title = "Bytecode for Python started with -O, which nothing here does";
     let optimized = optimized.and_then(|files| candidate("optimized", title, files));
     stale.into_iter().chain(optimized.map(|found| found.risk(Risk::Test))).collect()
@@ -124,12 +129,13 @@ fn candidate(anchor: &str, title: &'static str, files: Vec<AtomId>) -> Option<Ca
 }
 
 /// The visible files of bytecode with such a use.
-fn compiled(facts: &Facts<'_>, wanted: Use) -> Vec<AtomId> {
+fn compiled(facts: &Facts<'_>, is_wanted: impl Fn(Use) -> bool) -> Vec<(AtomId, Use)> {
     let ledger = facts.ledger;
     let versions = interpreters(ledger);
     let is_bytecode = |name: &[u8]| name.ends_with(b".pyc") || name.ends_with(b".pyo");
     let files = ledger.live().iter().copied().filter(|file| is_bytecode(ledger.name(*file)));
-    files.filter(|file| use_of(ledger, ledger.atom(*file).node, &versions) == wanted).collect()
+    let uses = files.map(|file| (file, use_of(ledger, ledger.atom(file).node, &versions)));
+    uses.filter(|(_, found)| is_wanted(*found)).collect()
 }
 
 /// Versions of Python of which the image has a program, a library or a standard library.
