@@ -8,8 +8,10 @@ use crate::image::{Image, Origin};
 /// The snippet of a candidate.
 ///
 /// Beside what the candidate fills in, `{{step}}`, `{{cmd}}` and `{{line}}` are the number,
-/// command and Dockerfile line of the step that stores most, before
-/// those of the base image, `{{path}}` and `{{dir}}` the largest path, `{{base}}` the base image. What is not known stands as `<name>`.
+/// command and Dockerfile line of the step that stores most (of the image's own steps, if one
+/// stores any), `{{path}}` and `{{dir}}` the largest path, `{{prefix}}` the directory that this is
+/// installed below, `{{module}}` the Python module that it belongs to, `{{base}}` the base image.
+/// What is not known stands as `<name>`.
 pub(super) fn snippet(
     rule: &Rule,
     candidate: &Candidate,
