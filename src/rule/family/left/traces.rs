@@ -138,12 +138,15 @@ fn is_log(facts: &Facts<'_>, file: AtomId) -> bool {
         || (facts.ledger.atom(file).bytes >= LOG && facts.owners.package(file).is_none())
 }
 
-/// Whether a file named like one is the memory of a program: an ELF file of that type.
+/// Whether a file named like one is the memory of a program: an ELF file of that type. What is in
+/// a directory of such a name is something else.
 fn is_dump(facts: &Facts<'_>, file: AtomId) -> bool {
     const CORE: u8 = 4;
-    let name = facts.ledger.name(file);
-    if !(name == b"core" || name.starts_with(b"core.") || name.ends_with(b".core")) {
-        return true;
+    let is_core =
+        |name: &[u8]| name == b"core" || name.starts_with(b"core.") || name.ends_with(b".core");
+    if !is_core(facts.ledger.name(file)) {
+        let path = facts.ledger.path(file);
+        return !path.split(|byte| *byte == b'/').any(is_core);
     }
     let document = facts.documents.at(facts.ledger, facts.ledger.atom(file).node);
     document.is_some_and(|document| {
@@ -202,8 +205,9 @@ RUN useradd -u 2000000 x
     fn core_dumps() {
         let core = format!("\u{7f}ELF\u{2}{}\u{4}\u{0}{}", "\u{0}".repeat(11), "x".repeat(100_000));
         let core = serde_json::to_string(&core).unwrap();
-        let image =
-            format!("RUN a\n  core.17 = {core}\n  app/core 900_000\n  app/java.hprof 200_000\n");
+        let image = format!(
+            "RUN a\n  core.17 = {core}\n  app/core 900_000\n  app/java.hprof 200_000\n  py/core/x.so 900_000\n"
+        );
         check("left-core-dumps", &image, &[300_018]);
     }
 
