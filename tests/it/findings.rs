@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::analysis::{analyzed, in_every_format, registry_of, run};
+use crate::support::analysis::{self, analyzed, in_every_format, registry_of, run};
 use crate::support::registry::RunningRegistry;
 use crate::support::verdict::check_text;
 use crate::support::{Image, Layer, Registry, Sandbox, accepted, refused};
@@ -62,6 +62,8 @@ fn what_would_be_left_is_the_whole_less_what_findings_add() {
             assert_eq!(whole - left("test"), sum(column, &["safe", "test"]), "{size} {options:?}");
             assert_eq!(left("review_up_to"), sum(column, &["review"]), "{size} {options:?}");
         }
+        let owned = ["visible", "shadowed"].map(|part| analysis::sum(&image["owners"], part));
+        assert_eq!(number(&image["sizes"]["content"]), owned.into_iter().sum::<u64>());
     }
 }
 
@@ -97,6 +99,8 @@ fn findings_say_what_would_be_saved_and_where() {
     {
         assert!(markdown.contains(part), "{part} in {markdown}");
     }
+    assert!(!markdown.contains("{{"), "what is not filled in: {markdown}");
+    assert!(!terminal.contains("\n\n\n"), "empty lines: {terminal}");
 }
 
 #[test]

@@ -191,8 +191,8 @@ fn largest(studied: Studied<'_>) -> Option<Text> {
     };
     Some(match components.next().filter(is_large) {
         Some(second) if second.title == first.title => tell(
-            Text::name(&*first.title).with(" (in 2 places)"),
-            " accounts for ",
+            Text::name(&*first.title).with(", in 2 places"),
+            ", accounts for ",
             first.visible.bytes.saturating_add(second.visible.bytes),
         ),
         Some(second) => tell(

@@ -46,7 +46,10 @@ fn edit(studied: Studied<'_>, layer: usize, findings: &[&Finding]) -> Vec<Block>
     let made = studied.image.layers.get(layer).and_then(|layer| step(studied.image, layer));
     let instruction = made.map(|step| step.instruction.as_str()).unwrap_or_default();
     let snippets: Vec<&str> = findings.iter().map(|finding| finding.snippet.as_str()).collect();
-    let rewritten = joined(instruction, &snippets);
+    let steps = studied.image.steps.iter();
+    let commands: Vec<&str> =
+        steps.filter_map(|step| step.instruction.strip_prefix("RUN ")).collect();
+    let rewritten = joined(instruction, &snippets, &commands);
     if !instruction.is_empty() {
         blocks.extend(rewritten.is_some().then(|| Block::Paragraph("Replace:".into())));
         blocks.push(Block::code("dockerfile", instruction));
@@ -63,8 +66,9 @@ fn edit(studied: Studied<'_>, layer: usize, findings: &[&Finding]) -> Vec<Block>
     blocks
 }
 
-/// The instruction with the commands that snippets add to it; none if no snippet adds any.
-fn joined(instruction: &str, snippets: &[&str]) -> Option<String> {
+/// The instruction with the commands that snippets add to it; none if no snippet adds any. What is
+/// all of another step is not moved.
+fn joined(instruction: &str, snippets: &[&str], steps: &[&str]) -> Option<String> {
     let mut added: Vec<&str> = Vec::new();
     for snippet in snippets {
         let lines = snippet.lines().skip_while(|line| line.starts_with('#'));
@@ -73,7 +77,7 @@ fn joined(instruction: &str, snippets: &[&str]) -> Option<String> {
             continue;
         }
         for command in commands(text) {
-            if !added.contains(&command) {
+            if !added.contains(&command) && !steps.contains(&command) {
                 added.push(command);
             }
         }
@@ -122,7 +126,8 @@ mod tests {
     #[test]
     fn cleanups_of_one_step_become_one_instruction() {
         let check = |instruction: &str, snippets: &[&str], expected: Option<&str>| {
-            assert_eq!(joined(instruction, snippets).as_deref(), expected, "{snippets:?}");
+            let joined = joined(instruction, snippets, &["a", "make all"]);
+            assert_eq!(joined.as_deref(), expected, "{snippets:?}");
         };
         check(
             "RUN a",
@@ -131,6 +136,7 @@ mod tests {
         );
         check("RUN a", &["RUN a \\\n && find <prefix> -delete"], None);
         check("RUN a", &["RUN b \\\n && rm x", "ENV x=1", ""], None);
+        check("RUN a", &["RUN a \\\n && make all"], None);
         check("RUN a", &["RUN ab \\\n && rm x"], None);
         check("COPY a b", &["COPY a b \\\n && rm x"], None);
         check("", &["RUN a \\\n && rm x"], None);

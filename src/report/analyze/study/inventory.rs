@@ -112,9 +112,9 @@ fn packages_of(
     blocks.extend((!table.rows.is_empty()).then_some(Block::Table(table)));
     if !own.is_empty() && !shared.is_empty() {
         let text = Text::count(shared.len(), "package has", "packages have");
-        blocks.push(Block::Paragraph(text.with(
-            " no visible bytes of their own: other packages own their files, or they have none",
-        )));
+        blocks.push(Block::Paragraph(
+            text.with(" no visible bytes: other packages own the files, or there are none"),
+        ));
     }
     blocks.extend(requested(studied, ecosystem));
     if own.len() > LISTED {

@@ -146,7 +146,8 @@ fn is_log(facts: &Facts<'_>, file: AtomId) -> bool {
         || (facts.ledger.atom(file).bytes >= LOG && facts.owners.package(file).is_none())
 }
 
-/// Whether a file named like one is the memory of a program: an ELF file of that type.
+/// Whether a file named like one is the memory of a program: an ELF file of that type. What is in
+/// a directory of such a name is something else.
 fn is_dump(facts: &Facts<'_>, file: AtomId) -> bool {
     const CORE: u16 = 4;
     let name = facts.ledger.name(file);
