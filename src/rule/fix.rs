@@ -47,12 +47,11 @@ fn filled(
             rest = after;
             break;
         };
-        match known(name) {
-            Some(text) => filled.push_str(&text),
-            None => {
-                is_whole = false;
-                filled.extend(["<", name, ">"]);
-            }
+        if let Some(text) = known(name) {
+            filled.push_str(&text);
+        } else {
+            is_whole = false;
+            filled.extend(["<", name, ">"]);
         }
         rest = following;
     }
