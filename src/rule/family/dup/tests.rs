@@ -119,6 +119,9 @@ fn tools_at_two_places() {
     let finding = &found(&text, &["dup-tool-versions"])[0];
     assert_eq!(finding.risk, Risk::Review);
     assert_eq!(finding.notes.len(), 4, "{:?}", finding.notes);
+    // The smaller one stays if the environment names it alone.
+    let named = text.replace("/opt/ants/bin:", "");
+    check("dup-tool-versions", &named, &[45_000_000]);
     // Versions that the distribution keeps side by side, and few commands in common.
     let llvm =
         text.replace("opt/ants-2.4.4", "usr/lib/llvm-16").replace("opt/ants", "usr/lib/llvm-18");

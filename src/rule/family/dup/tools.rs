@@ -1,5 +1,6 @@
 //! Tools that are installed at several places, known by their commands.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::super::steps::Anchors;
@@ -44,14 +45,17 @@ pub(super) fn several(facts: &Facts<'_>) -> Vec<Candidate> {
     for (a, b) in pairs {
         let files = |one: &Tool, other: &Tool| own_files(ledger, one.root, other.root);
         let (x, y) = (files(&tools[a], &tools[b]), files(&tools[b], &tools[a]));
-        let first_is_smaller =
-            (bytes(ledger, &x), tools[b].root) <= (bytes(ledger, &y), tools[a].root);
-        let (dropped, kept) = if first_is_smaller { (a, b) } else { (b, a) };
-        let (smaller, larger) = if first_is_smaller { (x, y) } else { (y, x) };
-        if bytes(ledger, &smaller) < MIN || !seen.insert(tools[dropped].root) {
+        // What the environment names stays, and of others the larger.
+        let rank = |tool: &Tool, files: &[AtomId]| {
+            (is_named(facts, tool), bytes(ledger, files), Reverse(tool.root))
+        };
+        let first_goes = rank(&tools[a], &x) <= rank(&tools[b], &y);
+        let (dropped, kept) = if first_goes { (a, b) } else { (b, a) };
+        let (going, staying) = if first_goes { (x, y) } else { (y, x) };
+        if bytes(ledger, &going) < MIN || !seen.insert(tools[dropped].root) {
             continue;
         }
-        let pair = Pair { dropped: &tools[dropped], kept: &tools[kept], smaller, larger };
+        let pair = Pair { dropped: &tools[dropped], kept: &tools[kept], going, staying };
         found.push(pair.candidate(facts, &mut anchors));
     }
     found
@@ -146,8 +150,8 @@ fn own_files(ledger: &Ledger, root: NodeId, other: NodeId) -> Vec<AtomId> {
 struct Pair<'a> {
     dropped: &'a Tool,
     kept: &'a Tool,
-    smaller: Vec<AtomId>,
-    larger: Vec<AtomId>,
+    going: Vec<AtomId>,
+    staying: Vec<AtomId>,
 }
 
 impl Pair<'_> {
@@ -169,8 +173,12 @@ impl Pair<'_> {
             self.dropped.commands.keys().find(|name| self.kept.commands.contains_key(*name));
         let common = common.map(|name| String::from_utf8_lossy(name).into_owned());
         let mut candidate =
-            Candidate::new(anchor, message, Claim::files(self.smaller.iter().copied()))
-                .risk(if missing.is_empty() { Risk::Test } else { Risk::Review })
+            Candidate::new(anchor, message, Claim::files(self.going.iter().copied()))
+                .risk(if missing.is_empty() && !is_named(facts, self.dropped) {
+                    Risk::Test
+                } else {
+                    Risk::Review
+                })
                 .fill("kept", kept)
                 .fill("dropped", dropped)
                 .fill("command", common.unwrap_or_default());
@@ -197,7 +205,7 @@ impl Pair<'_> {
         };
         Table {
             columns: vec!["Directory", "Version", "Size", "Commands", "Place on PATH"],
-            rows: vec![row(self.kept, &self.larger), row(self.dropped, &self.smaller)],
+            rows: vec![row(self.kept, &self.staying), row(self.dropped, &self.going)],
         }
     }
 
@@ -230,12 +238,19 @@ impl Pair<'_> {
             }
         }
         let more = Phrase::words("To keep it and drop the other copy would free up to ");
-        let more = more.bytes(bytes(ledger, &self.larger));
+        let more = more.bytes(bytes(ledger, &self.staying));
         if self.kept.commands.keys().all(|name| self.dropped.commands.contains_key(name)) {
             notes.push(more.and("; it has all of that copy's commands."));
         }
         notes
     }
+}
+
+/// Whether a variable, `PATH` among them, names a tool's directory.
+fn is_named(facts: &Facts<'_>, tool: &Tool) -> bool {
+    let bin = facts.ledger.filesystem().path(tool.bin);
+    SearchPath::new(facts.image).place(&bin).is_some()
+        || !variables(facts, &text(facts.ledger, tool.root)).is_empty()
 }
 
 /// Names of variables that hold a directory; their values are not shown.
