@@ -119,6 +119,8 @@ const TOKENS: &[&str] = &[
     "dop_v1_",
     "shpat_",
     "sq0atp-",
+    "sk_live_",
+    "rk_live_",
 ];
 /// Fewer characters after that are something else.
 const TOKEN: usize = 16;
@@ -141,7 +143,7 @@ pub fn is_secret_name(name: &str) -> bool {
     let pair = |two: &[&str]| PAIRS.iter().any(|(one, other)| two == [*one, *other]);
     words.iter().any(telling)
         || words.windows(2).any(pair)
-        || (words.len() == 1 && matches!(*last, "auth" | "pass"))
+        || (words.len() == 1 && matches!(*last, "auth" | "pass" | "sig"))
         || (words.len() > 1 && matches!(*last, "pass" | "pwd"))
 }
 
@@ -199,6 +201,8 @@ pub fn hide(text: &str) -> (String, Vec<Secret>) {
     spans.extend(assignments(text));
     spans.extend(options(text));
     spans.extend(headers(text));
+    spans.extend(members(text));
+    spans.extend(short_options(text));
     spans.extend(tokens(text));
     spans.sort_by_key(|(range, _)| (range.start, std::cmp::Reverse(range.end)));
     let (mut hidden, mut secrets) = (String::with_capacity(text.len()), Vec::new());
@@ -299,7 +303,9 @@ fn options(text: &str) -> Vec<Span> {
         let Some(rest) = text.get(start..) else { continue };
         let range = value_at(text, start);
         let value = &text[range.clone()];
-        if !rest.starts_with('-') && !value.contains('=') && is_literal(value) {
+        // Base64 may end with it.
+        let is_value = !value.trim_end_matches('=').contains('=');
+        if !rest.starts_with('-') && is_value && is_literal(value) {
             found.push((range, name.to_owned()));
         }
     }
@@ -324,6 +330,75 @@ fn headers(text: &str) -> Vec<Span> {
         }
     }
     found
+}
+
+/// `"password": "value"` and `"--password", "value"`.
+fn members(text: &str) -> Vec<Span> {
+    let mut found = Vec::new();
+    for separator in ["\":", "\","] {
+        for (at, _) in text.match_indices(separator) {
+            let name = name_before(&text[..at]);
+            let rest = &text[at + 2..];
+            let start = at + 2 + (rest.len() - rest.trim_start().len());
+            let is_option = separator == "\":" || name.starts_with("--");
+            if !is_option || !text[start..].starts_with('"') || !is_secret_name(name) {
+                continue;
+            }
+            let range = value_at(text, start);
+            if is_literal(&text[range.clone()]) {
+                found.push((range, name.trim_start_matches('-').to_owned()));
+            }
+        }
+    }
+    found
+}
+
+/// What options of one letter give to programs that take a password by them.
+fn short_options(text: &str) -> Vec<Span> {
+    let mut found = Vec::new();
+    let mut program = "";
+    let mut option = "";
+    let mut at = 0;
+    for word in text.split([' ', '\t', '\n']) {
+        let start = at;
+        at += word.len() + 1;
+        let is_operator = matches!(word, "&&" | "||" | "|" | ";" | "\\");
+        if is_operator {
+            (program, option) = ("", "");
+        } else if matches!(word, "curl" | "wget" | "sshpass" | "login" | "mysql" | "mysqladmin") {
+            (program, option) = (word, "");
+        } else if let Some(range) = password_in(program, option, word, start) {
+            let range = range.start + quotes(&text[range.clone()])..range.end;
+            let end = range.start + text[range.clone()].trim_end_matches(['"', '\'', ';']).len();
+            if is_literal(&text[range.start..end]) && range.start < end {
+                found.push((range.start..end, format!("password of {program}")));
+            }
+            option = "";
+        } else {
+            option = word;
+        }
+    }
+    found
+}
+
+fn quotes(value: &str) -> usize {
+    value.len() - value.trim_start_matches(['"', '\'']).len()
+}
+
+/// The part of a word after an option of a program that is a password.
+fn password_in(program: &str, option: &str, word: &str, start: usize) -> Option<Range<usize>> {
+    let whole = start..start + word.len();
+    match (program, option) {
+        ("curl", "-u" | "--user" | "--proxy-user") => {
+            let colon = word.find(':')?;
+            Some(start + colon + 1..whole.end)
+        }
+        ("sshpass" | "login", "-p") => Some(whole),
+        ("mysql" | "mysqladmin", _) if word.len() > 2 && word.starts_with("-p") => {
+            Some(start + 2..whole.end)
+        }
+        _ => None,
+    }
 }
 
 /// Tokens of known services, wherever they stand.
@@ -430,7 +505,23 @@ mod tests {
             "RUN hf login x ***",
             &["token that begins with ghp_"],
         );
+        check("RUN curl -u me:s3cr3t u", "RUN curl -u me:*** u", &["password of curl"]);
+        check("RUN sshpass -p s3cr3t ssh x", "RUN sshpass -p *** ssh x", &["password of sshpass"]);
+        check(
+            "RUN docker login -u a -p 'h2' r && mysql -u root -ph2 x",
+            "RUN docker login -u a -p '***' r && mysql -u root -p*** x",
+            &["password of login", "password of mysql"],
+        );
+        check(
+            r#"CMD ["x","--password","h2","-v"]"#,
+            r#"CMD ["x","--password","***","-v"]"#,
+            &["password"],
+        );
+        check(r#"RUN echo {"auth":"YTpi"}"#, r#"RUN echo {"auth":"***"}"#, &["auth"]);
+        check("RUN wget https://x/y?sig=ab12", "RUN wget https://x/y?sig=***", &["sig"]);
+        check("RUN az --account-key ab12==", "RUN az --account-key ***", &["account-key"]);
         for harmless in [
+            "RUN mkdir -p /a/b && mysql -u root -p && ssh-keygen -p x && curl -u me u",
             "ENV GPG_KEY=E3FF2839C048B25C084DEBE9B26995E310250568",
             "RUN --mount=type=secret,id=npm TOKEN=$(cat /run/secrets/npm) npm ci",
             "ARG TOKEN",

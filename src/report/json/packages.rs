@@ -1,5 +1,6 @@
 //! `regsize.packages/1`: what is installed in the images of a reference.
 
+use std::borrow::Cow;
 use std::io::{self, Write};
 
 use serde::Serialize;
@@ -7,6 +8,7 @@ use serde::Serialize;
 use super::FailureJson;
 use super::study::{PackageJson, installed};
 use crate::analysis::Analysis;
+use crate::package::Note;
 use crate::report::encode::write_json;
 use crate::report::{Outcome, PackagesOptions};
 
@@ -33,6 +35,14 @@ struct ImagePackagesJson<'a> {
     digest: &'a str,
     /// `null` if a layer was left out.
     packages: Option<Vec<PackageJson<'a>>>,
+    /// Records of which not all could be read, so that packages are missing.
+    notes: Option<Vec<NoteJson<'a>>>,
+}
+
+#[derive(Serialize)]
+struct NoteJson<'a> {
+    path: Cow<'a, str>,
+    text: &'a str,
 }
 
 /// Writes one object for one reference and an array of objects for several.
@@ -48,6 +58,10 @@ pub(in crate::report) fn write_packages_json(
             out,
         ),
     }
+}
+
+fn note(note: &Note) -> NoteJson<'_> {
+    NoteJson { path: String::from_utf8_lossy(&note.path), text: &note.text }
 }
 
 fn document<'a>(outcome: &'a Outcome<Analysis>, options: &PackagesOptions) -> OutcomeJson<'a> {
@@ -71,6 +85,10 @@ fn document<'a>(outcome: &'a Outcome<Analysis>, options: &PackagesOptions) -> Ou
                 .study
                 .as_ref()
                 .map(|study| installed(image, study, |package| options.has(package))),
+            notes: found
+                .study
+                .as_ref()
+                .map(|study| study.inventory.notes.iter().map(note).collect()),
         })
     });
     OutcomeJson::Found(PackagesJson {

@@ -46,6 +46,9 @@ fn body(out: &mut String, image: &Image, found: &ImageAnalysis, options: &Packag
 }
 
 fn contents(out: &mut String, study: &Study, options: &PackagesOptions) {
+    for note in &study.inventory.notes {
+        comment(out, &format!("/{}: {}", path_text(&note.path), note.text));
+    }
     let tools: Vec<(&str, &str)> = study
         .components
         .iter()

@@ -12,7 +12,7 @@ use super::words::UNKNOWN;
 use super::{Format, Outcome, RenderOptions, markdown, terminal, write_csv};
 use crate::analysis::{Analysis, ImageAnalysis, PackageUsage};
 use crate::image::Image;
-use crate::package::{Ecosystem, Package};
+use crate::package::{Ecosystem, Note, Package};
 
 /// What the report of `packages` shows.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -90,8 +90,11 @@ fn blocks(image: &Image, found: &ImageAnalysis, options: &PackagesOptions) -> Ve
     };
     let mut installed: Vec<_> =
         study.installed().filter(|(package, _)| options.has(package)).collect();
+    let notes: Vec<Text> = study.inventory.notes.iter().map(note).collect();
+    let notes = (!notes.is_empty()).then_some(Block::Notes(notes));
     if installed.is_empty() {
-        return vec![Block::Paragraph("no package manager left a record".into())];
+        let none = "no package manager left a record that could be read";
+        return notes.into_iter().chain([Block::Paragraph(none.into())]).collect();
     }
     installed.sort_by(|a, b| {
         let key = |(_, usage): &(&Package, &PackageUsage)| Reverse(usage.visible.bytes);
@@ -106,7 +109,13 @@ fn blocks(image: &Image, found: &ImageAnalysis, options: &PackagesOptions) -> Ve
         let more = Text::count(count - installed.len(), "more package", "more packages");
         blocks.push(Block::Paragraph(more.styled(Style::Dim)));
     }
+    blocks.extend(notes);
     blocks
+}
+
+/// What could not be read of a record.
+fn note(note: &Note) -> Text {
+    Text::path(&note.path).with(": ").with(Text::sentence(&note.text))
 }
 
 fn row(image: &Image, package: &Package, usage: &PackageUsage) -> Row {

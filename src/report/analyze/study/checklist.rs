@@ -6,6 +6,7 @@ use super::executive::name;
 use super::{Studied, section as titled};
 use crate::image::{Inspection, Runtime};
 use crate::report::document::{Block, Mark, Section, Text};
+use crate::secrecy::hide;
 
 /// The checks that the image's components, its own program and the findings call for.
 pub(super) fn testing(studied: Studied<'_>) -> Option<Section> {
@@ -31,7 +32,7 @@ pub(super) fn testing(studied: Studied<'_>) -> Option<Section> {
 fn start(runtime: &Runtime) -> Option<Text> {
     let words: Vec<&str> =
         runtime.entrypoint.iter().chain(&runtime.cmd).map(String::as_str).collect();
-    let program = words.join(" ");
+    let (program, _) = hide(&words.join(" "));
     (!program.is_empty()).then(|| Text::from("the container starts: ").with(Text::name(program)))
 }
 
