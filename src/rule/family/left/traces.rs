@@ -125,7 +125,7 @@ pub(super) const RULES: &[Rule] = &[
             ]),
         ),
         why: "They are copies of files as they were before; nothing reads them.",
-        fix: "RUN {{cmd}} \\\n && find / -xdev -name '*.dpkg-old' -delete",
+        fix: "RUN {{cmd}} \\\n && rm -f {{path}}\n# and the other paths above",
         caution: "A *.bak may be the backup that the image is there to restore.",
         ..LEFT
     },
