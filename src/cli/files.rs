@@ -4,12 +4,11 @@ use std::os::unix::ffi::OsStrExt as _;
 
 use super::args::{Cli, FilesArgs, FilesSortBy};
 use super::exit::Exit;
-use super::run::{finish, not_started, prepare, render_options};
+use super::run::{finish, layers_request, not_started, prepare, render_options};
 use crate::analysis::{NoSuchPath, Sort, Usage, UsageError, UsageOptions, usage};
-use crate::collect::{BaseSource, ImageLayers, LayerRequest, Request, Session};
+use crate::collect::{ImageLayers, LayerRequest, Session};
 use crate::image::{Image, Inspection};
 use crate::layer::normalize;
-use crate::oci::Platform;
 use crate::registry::{Error, ErrorKind};
 use crate::report::{Listing, Outcome, how_hidden, render_files, render_files_failure};
 
@@ -57,14 +56,7 @@ pub(super) async fn run(cli: &Cli, args: &FilesArgs) -> Exit {
 async fn outcomes(cli: &Cli, args: &FilesArgs) -> Result<Vec<Outcome<Found>>, Error> {
     let typed = std::slice::from_ref(&args.reference);
     let prepared = prepare(cli, typed)?;
-    let request = Request {
-        platform: args.platform.platform.clone(),
-        preferred: Platform::host(),
-        detail_all: false,
-        tails: false,
-        base: BaseSource::Claims,
-        referrers: false,
-    };
+    let request = layers_request(&args.platform);
     let wanted = LayerRequest {
         only: args.layer,
         min_size: args.read.min_layer,

@@ -2,10 +2,9 @@
 
 use super::args::{Cli, OutputFormat, PackagesArgs};
 use super::exit::Exit;
-use super::run::{finish, not_started, prepare, render_options};
+use super::run::{finish, layers_request, not_started, prepare, render_options};
 use crate::analysis::{Analysis, AnalysisOptions, analyze};
-use crate::collect::{BaseSource, LayerRequest, Request, Session};
-use crate::oci::Platform;
+use crate::collect::{LayerRequest, Session};
 use crate::package::Ecosystem;
 use crate::registry::{Error, ErrorKind};
 use crate::report::{Outcome, PackagesOptions, render_packages};
@@ -26,14 +25,7 @@ pub(super) async fn run(cli: &Cli, args: &PackagesArgs) -> Exit {
 
 async fn outcomes(cli: &Cli, args: &PackagesArgs) -> Result<Vec<Outcome<Analysis>>, Error> {
     let prepared = prepare(cli, &args.references)?;
-    let request = Request {
-        platform: args.platform.platform.clone(),
-        preferred: Platform::host(),
-        detail_all: false,
-        tails: false,
-        base: BaseSource::Claims,
-        referrers: false,
-    };
+    let request = layers_request(&args.platform);
     let wanted = LayerRequest { no_toc: args.no_toc, captures: true, ..LayerRequest::default() };
     // What the rules would find is not asked for.
     let selection = Selection { skip: vec!["*".to_owned()], ..Selection::default() };

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 
 use futures::future::join_all;
 
-use super::args::{Cli, ImagesArgs, OutputArgs, OutputFormat, SortBy};
+use super::args::{Cli, ImagesArgs, OutputArgs, OutputFormat, PlatformArgs, SortBy};
 use super::exit::Exit;
 use super::progress::{Progress, line};
 use super::{cache, complain, environment, write_report};
@@ -107,6 +107,18 @@ pub(super) fn request(args: &ImagesArgs) -> Result<Request, Error> {
         },
         referrers: false,
     })
+}
+
+/// What to find out about an image of which the layers matter and the base image does not.
+pub(super) fn layers_request(platform: &PlatformArgs) -> Request {
+    Request {
+        platform: platform.platform.clone(),
+        preferred: Platform::host(),
+        detail_all: false,
+        tails: false,
+        base: BaseSource::Claims,
+        referrers: false,
+    }
 }
 
 /// How a report is rendered that shows `show`.

@@ -69,6 +69,11 @@ pub(crate) fn is_metadata(instruction: &str) -> bool {
     METADATA.contains(&verb(instruction))
 }
 
+/// Whether a word is the name of an instruction.
+pub(super) fn is_instruction(verb: &str) -> bool {
+    METADATA.contains(&verb) || FILES.contains(&verb)
+}
+
 fn verb(instruction: &str) -> &str {
     instruction.split(char::is_whitespace).next().unwrap_or_default()
 }
@@ -232,11 +237,10 @@ fn no_operation(text: &str, command: &str) -> Option<String> {
 /// A PowerShell often has settings in front of each command: `$ErrorActionPreference = 'Stop';`.
 fn after_preferences<'a>(text: &str, command: &'a str) -> Option<&'a str> {
     let (settings, instruction) = command.split_once(NO_OPERATION)?;
-    let known = |verb: &str| METADATA.contains(&verb) || FILES.contains(&verb);
     let applies = ["powershell", "pwsh"].iter().any(|shell| text.starts_with(shell))
         && settings.starts_with('$')
         && settings.trim_end().ends_with(';')
-        && known(verb(instruction.trim_start()));
+        && is_instruction(verb(instruction.trim_start()));
     applies.then_some(instruction)
 }
 

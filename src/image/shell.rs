@@ -13,6 +13,7 @@ mod words;
 pub use action::Action;
 pub use manager::{Manager, PackageVerb};
 
+use super::instruction::is_instruction;
 use words::{Raw, split};
 
 /// Bytes of an instruction that are read.
@@ -22,25 +23,8 @@ const MAX_COMMANDS: usize = 2000;
 /// How deep shells within shells are looked into.
 const MAX_DEPTH: usize = 3;
 
-/// Instructions that a step of several may consist of, beside `RUN`.
+/// Instructions that copy files.
 const FILES: [&str; 2] = ["COPY", "ADD"];
-const OTHERS: [&str; 15] = [
-    "ARG",
-    "CMD",
-    "ENTRYPOINT",
-    "ENV",
-    "EXPOSE",
-    "FROM",
-    "HEALTHCHECK",
-    "LABEL",
-    "MAINTAINER",
-    "ONBUILD",
-    "SHELL",
-    "STOPSIGNAL",
-    "USER",
-    "VOLUME",
-    "WORKDIR",
-];
 
 /// One command.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -83,7 +67,7 @@ pub fn commands(instruction: &str) -> Vec<Command> {
 fn instructions(text: &str) -> Vec<&str> {
     let starts = |line: &str| {
         let verb = line.split(char::is_whitespace).next().unwrap_or_default();
-        verb == "RUN" || FILES.contains(&verb) || OTHERS.contains(&verb)
+        verb == "FROM" || is_instruction(verb)
     };
     let mut parts = Vec::new();
     let (mut from, mut at) = (0, 0);

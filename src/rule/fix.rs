@@ -72,7 +72,8 @@ fn of_image(name: &str, shares: &Shares, image: &Image) -> Option<String> {
             let run = step().and_then(|step| step.instruction.strip_prefix("RUN "));
             // Nothing can follow a here-document on its line.
             let line = run.filter(|run| !run.starts_with("<<"));
-            Some(line.unwrap_or("…").trim_end().to_owned())
+            let is_rest = |c: char| c.is_whitespace() || c == '\\';
+            Some(line.unwrap_or("…").trim_end_matches(is_rest).to_owned())
         }
         "line" => layer()?.source.as_ref().map(|source| source.start_line.to_string()),
         "path" | "dir" => {

@@ -1,0 +1,123 @@
+use super::*;
+
+#[test]
+fn names_tell_secrets() {
+    let check = |expected: bool, names: &[&str]| {
+        for name in names {
+            assert_eq!(is_secret_name(name), expected, "{name}");
+        }
+    };
+    check(
+        true,
+        &[
+            "TOKEN",
+            "GITHUB_TOKEN",
+            "_authToken",
+            "DB_PASSWORD",
+            "dbpassword",
+            "API_KEY",
+            "aws_secret_access_key",
+            "client-key-data",
+            "--api-key",
+            "OPENAI_APIKEY",
+            "pass",
+            "auth",
+            "_auth",
+            "MYSQL_PWD",
+            "private_key",
+            "identitytoken",
+            "NPM_SECRET",
+        ],
+    );
+    check(
+        false,
+        &[
+            "",
+            "PATH",
+            "PWD",
+            "GPG_KEY",
+            "SSH_PUBLIC_KEY",
+            "TOKENIZERS_PARALLELISM",
+            "aws_access_key_id",
+            "token_uri",
+            "MAX_TOKENS",
+            "PASSWORD_FILE",
+            "DEBIAN_FRONTEND",
+            "SECRET_VERSION",
+            "KEY",
+            "password-stdin",
+            "author",
+            "NODE_AUTH_TOKEN_TYPE",
+        ],
+    );
+}
+
+#[test]
+fn secrets_are_hidden_in_texts() {
+    let check = |text: &str, expected: &str, names: &[&str]| {
+        let (hidden, secrets) = hide(text);
+        let found: Vec<&str> = secrets.iter().map(|secret| secret.name.as_str()).collect();
+        assert_eq!((hidden.as_str(), &found[..]), (expected, names), "{text}");
+    };
+    check("ENV TOKEN=a1b2c3", "ENV TOKEN=***", &["TOKEN"]);
+    check("ENV TOKEN a1b2 c3", "ENV TOKEN ***", &["TOKEN"]);
+    check(
+        "RUN |2 A=b API_KEY=x9 /bin/sh -c y",
+        "RUN |2 A=b API_KEY=*** /bin/sh -c y",
+        &["API_KEY"],
+    );
+    check("RUN PASSWORD=\"a b\" c && d", "RUN PASSWORD=\"***\" c && d", &["PASSWORD"]);
+    check(
+        "RUN git clone https://me:t0psecret@git.example/x",
+        "RUN git clone https://me:***@git.example/x",
+        &["password for git.example"],
+    );
+    check("RUN login --password hunter2 -u x", "RUN login --password *** -u x", &["password"]);
+    check(
+        "RUN curl -H \"Authorization: Bearer abc.def\" u",
+        "RUN curl -H \"Authorization: Bearer ***\" u",
+        &["Authorization"],
+    );
+    check(
+        "RUN hf login x ghp_0123456789abcdefghijABCDEFGHIJ012345",
+        "RUN hf login x ***",
+        &["token that begins with ghp_"],
+    );
+    check("RUN curl -u me:s3cr3t u", "RUN curl -u me:*** u", &["password of curl"]);
+    check("RUN sshpass -p s3cr3t ssh x", "RUN sshpass -p *** ssh x", &["password of sshpass"]);
+    check(
+        "RUN docker login -u a -p 'h2' r && mysql -u root -ph2 x",
+        "RUN docker login -u a -p '***' r && mysql -u root -p*** x",
+        &["password of login", "password of mysql"],
+    );
+    check(
+        r#"CMD ["x","--password","h2","-v"]"#,
+        r#"CMD ["x","--password","***","-v"]"#,
+        &["password"],
+    );
+    check(r#"RUN echo {"auth":"YTpi"}"#, r#"RUN echo {"auth":"***"}"#, &["auth"]);
+    check("RUN wget https://x/y?sig=ab12", "RUN wget https://x/y?sig=***", &["sig"]);
+    check("RUN az --account-key ab12==", "RUN az --account-key ***", &["account-key"]);
+    for harmless in [
+        "RUN mkdir -p /a/b && mysql -u root -p && ssh-keygen -p x && curl -u me u",
+        "ENV GPG_KEY=E3FF2839C048B25C084DEBE9B26995E310250568",
+        "RUN --mount=type=secret,id=npm TOKEN=$(cat /run/secrets/npm) npm ci",
+        "ARG TOKEN",
+        "ENV TOKEN=",
+        "RUN docker login --password-stdin registry.example",
+        "RUN curl https://user@host.example/x http://a.example/@scope",
+        "ENV JUPYTER_TOKEN=changeme TOKENIZERS_PARALLELISM=false",
+        "RUN if [ \"$SECRET\" == \"\" ]; then x; fi",
+        "RUN pip install hf_transfer sk-learn",
+    ] {
+        check(harmless, harmless, &[]);
+    }
+}
+
+#[test]
+fn what_could_be_guessed_has_no_fingerprint() {
+    assert_eq!(fingerprint(b"hunter2"), None);
+    assert_eq!(fingerprint(b"aaaaaaaaaaaaaaaaaaaaaaaaaaaa"), None);
+    let random = b"9fQ2xLr8Vb1TzK6mWc3HsY7d";
+    assert_eq!(fingerprint(random).map(|digits| digits.len()), Some(8));
+}
