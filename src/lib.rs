@@ -28,6 +28,7 @@
 //! | [`owner`] | whose each stored file is |
 //! | [`rule`] | what could go: rules as data, what they find, and who claims which bytes |
 //! | [`analysis`] | usage by layer and path, waste by step pair, efficiency, and the study of packages, owners and findings |
+//! | [`snapshot`] | an image in figures, kept in reports: what comparisons, budgets and histories need |
 //! | [`report`] | documents for terminal, Markdown and CSV, and the JSON schema |
 //! | [`cli`] | arguments in, report and exit code out |
 //!
@@ -62,5 +63,6 @@ pub mod component;
 pub mod owner;
 pub mod rule;
 pub mod analysis;
+pub mod snapshot;
 pub mod report;
 pub mod cli;

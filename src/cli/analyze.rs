@@ -1,6 +1,6 @@
 //! `regsize analyze`: what the layers hold.
 
-use super::args::{AnalyzeArgs, Cli, TableKind};
+use super::args::{AnalyzeArgs, Cli, OutputFormat, TableKind};
 use super::exit::Exit;
 use super::run::{finish, not_started, prepare, render_options, request, sort};
 use super::selection::{knowledge, selection, text_of};
@@ -55,6 +55,8 @@ async fn outcomes(cli: &Cli, args: &AnalyzeArgs) -> Result<Vec<Outcome<Analysis>
         top: args.top,
         selection: selection(&args.rules)?,
         knowledge: knowledge(&args.rules)?,
+        paths: cli.output.format == OutputFormat::Json,
+        partial: false,
     };
     let dockerfile = dockerfile(args)?;
     let prepared = prepare(cli, typed)?;

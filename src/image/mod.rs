@@ -170,7 +170,8 @@ pub struct Uncompressed {
 }
 
 /// Whose bytes a layer holds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Origin {
     /// Made by the image's own steps.
     Own,

@@ -32,6 +32,12 @@ const TESTDATA: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/testdata");
 
 /// The image of a text, and its stored files.
 pub(crate) fn image(text: &str) -> (Image, Ledger) {
+    let (image, tocs) = layers(text);
+    (image, Ledger::new(Filesystem::merge(tocs.into_iter().map(Some).collect())))
+}
+
+/// The image of a text, and its layers.
+pub(crate) fn layers(text: &str) -> (Image, Vec<Arc<Toc>>) {
     let mut image = empty();
     let mut layers: Vec<TocBuilder> = Vec::new();
     for line in text.lines().filter(|line| !line.trim().is_empty()) {
@@ -46,8 +52,7 @@ pub(crate) fn image(text: &str) -> (Image, Ledger) {
     for (layer, toc) in image.layers.iter_mut().zip(&tocs) {
         layer.compressed = toc.blob_size();
     }
-    let ledger = Ledger::new(Filesystem::merge(tocs.into_iter().map(Some).collect()));
-    (image, ledger)
+    (image, tocs)
 }
 
 fn empty() -> Image {

@@ -3,6 +3,9 @@
 //! `regsize.inspect/1` is here; `regsize.analyze/1`, which adds to it, `regsize.files/1`,
 //! `regsize.packages/1` and `regsize.rules/1` are in modules of their own.
 //!
+//! `snapshot` of an image is `regsize.snapshot/1`, see [`crate::snapshot`]: what `compare` and
+//! `check` read back from a report of an earlier run.
+//!
 //! Numbers are bytes or counts; what is not known is `null`. `step` in a layer is the number among
 //! the steps that made a layer, counted from 1; `layer` in a step is the layer's index, counted
 //! from 0. A meaning that changes gets another schema name.
@@ -51,7 +54,8 @@ pub fn write_inspect_json(outcomes: &[Outcome], out: &mut dyn Write) -> io::Resu
 
 fn inspected(outcome: &Outcome) -> OutcomeJson<'_, InspectedJson<'_>> {
     OutcomeJson::new(SCHEMA, outcome, |inspection| {
-        let images = inspection.images.iter().map(InspectedJson::new).collect();
+        let image = |image| InspectedJson::new(inspection, image);
+        let images = inspection.images.iter().map(image).collect();
         let findings = Cow::Owned(index_findings(inspection, &Selection::default()));
         InspectionJson::new(SCHEMA, inspection, images, findings)
     })

@@ -1,7 +1,10 @@
 //! What a rule detects.
 
+use std::fmt;
+
 use super::{Risk, Saving, Severity};
 use crate::ledger::AtomId;
+use crate::size::Units;
 
 /// What a rule detected: one thing to do.
 #[derive(Clone, Debug)]
@@ -136,6 +139,19 @@ impl Claim {
     /// Files of which none is described more closely than another.
     pub fn files(files: impl IntoIterator<Item = AtomId>) -> Self {
         Self::Files(files.into_iter().map(|file| (file, 0)).collect())
+    }
+}
+
+/// The sentence as text, with amounts in decimal units.
+impl fmt::Display for Phrase {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|piece| match piece {
+            Piece::Words(words) => out.write_str(words),
+            Piece::Name(name) => out.write_str(name),
+            Piece::Bytes(bytes) => out.write_str(&Units::Decimal.format((*bytes).into())),
+            Piece::Count(count) => write!(out, "{count}"),
+            Piece::Share(part) => write!(out, "{}.{} %", part / 10, part % 10),
+        })
     }
 }
 

@@ -93,7 +93,10 @@ pub enum Phase {
 }
 
 /// What a fix risks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize,
+)]
+#[serde(rename_all = "lowercase")]
 pub enum Risk {
     /// Nothing documented depends on the bytes.
     Safe,

@@ -22,7 +22,8 @@ use super::study::StudyJson;
 use super::{ImageJson, InspectionJson, LayerJson, OutcomeJson, SizesJson};
 use crate::analysis::{Analysis, Dive, ImageAnalysis, LayerUsage, PathUsage, Remark, Waste};
 use crate::filesystem::Amount;
-use crate::image::{Image, Layer};
+use crate::image::{Image, Inspection, Layer};
+use crate::snapshot::Snapshot;
 
 const SCHEMA: &str = "regsize.analyze/1";
 
@@ -38,7 +39,7 @@ fn analyzed(outcome: &Outcome<Analysis>) -> OutcomeJson<'_, AnalyzedJson<'_>> {
     OutcomeJson::new(SCHEMA, outcome, |analysis| {
         let images = analysis.inspection.images.iter().enumerate().map(|(index, image)| {
             let found = analysis.images.iter().find(|found| found.image == index);
-            AnalyzedJson::new(image, found)
+            AnalyzedJson::new(&analysis.inspection, image, found)
         });
         let findings = Cow::Borrowed(analysis.findings.as_slice());
         InspectionJson::new(SCHEMA, &analysis.inspection, images.collect(), findings)
@@ -63,6 +64,7 @@ struct AnalyzedJson<'a> {
     largest_files: Option<Vec<UsageJson<'a>>>,
     #[serde(flatten)]
     study: StudyJson<'a>,
+    snapshot: Option<Snapshot>,
 }
 
 #[derive(Serialize)]
@@ -156,7 +158,7 @@ pub(super) fn text_and_bytes(path: &[u8]) -> (Cow<'_, str>, Option<String>) {
 }
 
 impl<'a> AnalyzedJson<'a> {
-    fn new(image: &'a Image, found: Option<&'a ImageAnalysis>) -> Self {
+    fn new(inspection: &Inspection, image: &'a Image, found: Option<&'a ImageAnalysis>) -> Self {
         let complete = found.filter(|found| found.is_complete());
         let layers = image.layers.iter().map(|layer| {
             let usage = found.and_then(|found| *found.layers.get(layer.index)?);
@@ -183,6 +185,7 @@ impl<'a> AnalyzedJson<'a> {
             largest_directories: found.map(|found| usages(&found.directories)),
             largest_files: found.map(|found| usages(&found.files)),
             study: found.map(|found| StudyJson::new(image, found)).unwrap_or_default(),
+            snapshot: found.map(|found| Snapshot::of_analysis(inspection, image, found)),
         }
     }
 }
