@@ -29,6 +29,7 @@
 //! | [`rule`] | what could go: rules as data, what they find, and who claims which bytes |
 //! | [`analysis`] | usage by layer and path, waste by step pair, efficiency, and the study of packages, owners and findings |
 //! | [`snapshot`] | an image in figures, kept in reports: what comparisons, budgets and histories need |
+//! | [`audit`] | published tags watched on a schedule: when they are due, what a pass finds, whom to tell |
 //! | [`report`] | documents for terminal, Markdown and CSV, and the JSON schema |
 //! | [`cli`] | arguments in, report and exit code out |
 //!
@@ -64,5 +65,6 @@ pub mod owner;
 pub mod rule;
 pub mod analysis;
 pub mod snapshot;
+pub mod audit;
 pub mod report;
 pub mod cli;

@@ -1,0 +1,5 @@
+//! Published tags watched on a schedule.
+
+mod schedule;
+
+pub use schedule::{LONGEST_SPREAD, Schedule, ScheduleError};
