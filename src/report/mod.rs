@@ -6,11 +6,13 @@
 //! bytes stay in columns of their own, and an unknown size prints as `?`, never as zero.
 
 mod analyze;
+mod audit;
 mod cache;
 mod csv;
 pub mod document;
 mod encode;
 mod files;
+mod html;
 mod inspect;
 mod json;
 mod markdown;
@@ -31,11 +33,13 @@ use crate::analysis::Analysis;
 pub use self::analyze::{
     AnalysisTable, AnalyzeOptions, analysis_table, compose_analysis, how_hidden,
 };
+pub use self::audit::{compose_overview, render_overview};
 pub use self::cache::{render_cache, write_cache_failure};
 pub use self::csv::write_csv;
 pub use self::document::Document;
 pub use self::encode::Untrusted;
 pub use self::files::{Listing, render_files, render_files_failure};
+pub use self::html::html_overview;
 pub use self::inspect::{
     Failure, InspectOptions, Outcome, Sort, compose, compose_side_by_side, layer_rows,
     side_by_side_rows,

@@ -1,11 +1,12 @@
 //! One encoder per sink for text that comes from images, registries and command lines.
 //!
 //! Such text is held as [`Untrusted`], which has no `Display` and whose content is private to this
-//! module: the encoders below are the one way from it to a terminal, to Markdown or to CSV. JSON
+//! module: the encoders below are the one way from it to a terminal, to Markdown, HTML or CSV. JSON
 //! has a serializer of its own. The encoders refuse nothing; they show as an escape what could
 //! move a cursor, hide, break a line, open a formula, ping a person or command a CI system.
 
 mod csv;
+mod html;
 mod json;
 mod markdown;
 mod path;
@@ -14,6 +15,7 @@ mod printable;
 use std::fmt;
 
 pub(super) use self::csv::csv_field;
+pub(super) use self::html::{html_own, html_text};
 pub(super) use self::json::write_json;
 pub(super) use self::markdown::{
     Place, markdown_code, markdown_fence, markdown_own, markdown_prose,

@@ -1,0 +1,198 @@
+//! What a history says of targets over a time: what they were, what moved, what they share.
+//!
+//! Built from points of a history, oldest first, one target at a time; of each only the last image
+//! stays in memory. Nothing here reads a history or formats a report.
+
+mod follow;
+mod shared;
+#[cfg(test)]
+mod tests;
+
+use jiff::Timestamp;
+
+use crate::oci::Digest;
+
+pub use follow::Follower;
+pub use shared::{Shared, SharedTag, shared};
+
+/// Targets over a time.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Overview {
+    /// From when on; `None` for all that is known.
+    pub since: Option<Timestamp>,
+    /// Until when.
+    pub until: Timestamp,
+    /// The targets, by repository, tag and platform.
+    pub series: Vec<Series>,
+    /// Limits that are exceeded.
+    pub breaches: Vec<Exceeded>,
+    /// What the tags of a repository share now.
+    pub shared: Vec<Shared>,
+    /// The last hash of the history's chain; kept elsewhere, it proves that nothing was cut off.
+    pub head: Option<String>,
+}
+
+/// One platform's image behind a tag.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Subject {
+    /// Registry and repository.
+    pub repository: String,
+    /// The tag.
+    pub tag: String,
+    /// The platform, as in `linux/arm64`.
+    pub platform: String,
+}
+
+/// A target over a time.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Series {
+    /// The target.
+    pub subject: Subject,
+    /// What it was, oldest first, one for each time it changed.
+    pub moments: Vec<Moment>,
+    /// The limits on its sizes.
+    pub limits: Vec<Limit>,
+    /// When the registry said that it is gone, if it is.
+    pub gone: Option<Timestamp>,
+    /// When it could not be read and why, if that was after the last moment.
+    pub failed: Option<(Timestamp, String)>,
+    /// What rules find in it and have found.
+    pub findings: Vec<FindingLife>,
+    /// The layers of its last image: digest and compressed bytes.
+    pub layers: Vec<(Digest, u64)>,
+}
+
+/// What a target was from one time on.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Moment {
+    /// When that was seen first.
+    pub seen: Timestamp,
+    /// The digest of the image's manifest.
+    pub image: Digest,
+    /// What a pull downloads, in bytes.
+    pub compressed: u64,
+    /// The files that layers store, in bytes, if they were read.
+    pub content: Option<u64>,
+    /// Why it differs from the moment before, in sentences.
+    pub causes: Vec<String>,
+}
+
+/// What differs between two moments, in bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Change {
+    /// What a pull downloads more, or less.
+    pub compressed: i128,
+    /// What it was before.
+    pub before: u64,
+    /// What layers store more, or less, if both are known.
+    pub content: Option<i128>,
+}
+
+/// A limit on a size.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Limit {
+    /// The size it is about.
+    pub measure: Measure,
+    /// The limit in bytes.
+    pub bytes: u64,
+    /// Its name.
+    pub name: String,
+}
+
+/// The sizes that are followed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Measure {
+    /// What a pull downloads.
+    Compressed,
+    /// The files that layers store.
+    Content,
+}
+
+/// A limit that is exceeded.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Exceeded {
+    /// The target.
+    pub subject: Subject,
+    /// The limit's name.
+    pub rule: String,
+    /// The breach in words.
+    pub message: String,
+    /// Since when.
+    pub since: Timestamp,
+}
+
+/// A finding from its first to its last day.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FindingLife {
+    /// The same from build to build.
+    pub id: String,
+    /// The rule.
+    pub rule: String,
+    /// What it is about.
+    pub message: String,
+    /// Content bytes, at last.
+    pub content: u64,
+    /// When it came up; `None` if it was there from the first moment on.
+    pub opened: Option<Timestamp>,
+    /// When it was gone.
+    pub closed: Option<Timestamp>,
+}
+
+impl Moment {
+    /// The size that is measured.
+    pub fn size(&self, measure: Measure) -> Option<u64> {
+        match measure {
+            Measure::Compressed => Some(self.compressed),
+            Measure::Content => self.content,
+        }
+    }
+
+    /// What differs from an earlier moment.
+    pub fn since(&self, earlier: &Self) -> Change {
+        let difference = |now: u64, before: u64| i128::from(now) - i128::from(before);
+        Change {
+            compressed: difference(self.compressed, earlier.compressed),
+            before: earlier.compressed,
+            content: self.content.zip(earlier.content).map(|(now, then)| difference(now, then)),
+        }
+    }
+}
+
+impl Change {
+    /// Whether it is at least one percent of what a pull downloaded before.
+    pub fn is_jump(&self) -> bool {
+        let whole = u128::from(self.before);
+        self.compressed != 0 && self.compressed.unsigned_abs().saturating_mul(100) >= whole
+    }
+}
+
+impl Series {
+    /// The changes, oldest first: the position of the moment, and what differs from the one before.
+    pub fn changes(&self) -> impl Iterator<Item = (usize, &Moment, Change)> {
+        let pairs = self.moments.windows(2).enumerate();
+        pairs.filter_map(|(at, pair)| match pair {
+            [before, now] => Some((at + 1, now, now.since(before))),
+            _ => None,
+        })
+    }
+
+    /// What differs between the first and the last moment.
+    pub fn total(&self) -> Option<Change> {
+        let (first, last) = (self.moments.first()?, self.moments.last()?);
+        Some(last.since(first))
+    }
+}
+
+impl Overview {
+    /// The targets that changed, those with the largest difference over the whole time first.
+    pub fn movers(&self) -> Vec<(&Series, Change)> {
+        let changed = self.series.iter().filter(|series| series.moments.len() > 1);
+        let mut movers: Vec<_> =
+            changed.filter_map(|series| Some((series, series.total()?))).collect();
+        movers.sort_by(|(a, x), (b, y)| {
+            let by_size = y.compressed.unsigned_abs().cmp(&x.compressed.unsigned_abs());
+            by_size.then_with(|| a.subject.cmp(&b.subject))
+        });
+        movers
+    }
+}

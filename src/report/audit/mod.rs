@@ -1,0 +1,147 @@
+//! The report of an audit: what moved and why, limits that are exceeded, what tags share.
+
+mod tables;
+#[cfg(test)]
+pub(super) mod sample;
+#[cfg(test)]
+mod tests;
+
+use std::io::{self, Write};
+
+use super::document::{Block, Document, Fact, Section, Style, Text};
+use super::json::write_overview_json;
+use super::{Format, TerminalOptions, markdown, terminal, write_csv};
+use crate::audit::overview::{Overview, Series};
+
+pub(super) use self::tables::{
+    changes, day, day_of, exceeded, findings, growth, movers, shared, signed, subject,
+};
+
+/// Changes of one target that are told one by one; of more, the largest are.
+pub(super) const MOST_CHANGES: usize = 12;
+
+/// Targets that are told of in detail where something scrolls away.
+const MOST_TARGETS: usize = 10;
+
+/// Writes the report of an audit; CSV is one row for each moment.
+pub fn render_overview(
+    overview: &Overview,
+    format: Format,
+    options: &TerminalOptions,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    match format {
+        Format::Terminal => {
+            out.write_all(terminal(&compose_overview(overview, MOST_TARGETS), options).as_bytes())
+        }
+        Format::Markdown => {
+            let document = compose_overview(overview, usize::MAX);
+            out.write_all(markdown(&document, options.units).as_bytes())
+        }
+        Format::Json => write_overview_json(overview, out),
+        Format::Csv => write_csv(&tables::moments(overview), out),
+    }
+}
+
+/// The report as a document; at most `most` targets are told of in detail, the largest movers.
+pub fn compose_overview(overview: &Overview, most: usize) -> Document {
+    let movers = overview.movers();
+    let mut sections = vec![Section { heading: Text::default(), blocks: summary(overview) }];
+    let mut add = |heading: &'static str, blocks: Vec<Block>| {
+        if !blocks.is_empty() {
+            sections.push(Section { heading: heading.into(), blocks });
+        }
+    };
+    add("Over budget", exceeded(overview).into_iter().collect());
+    add("What moved", movers_blocks(overview, most));
+    let told = movers.iter().take(most).map(|(series, _)| *series);
+    add("When and why", told.flat_map(target).collect());
+    add("Unique and shared bytes", overview.shared.iter().flat_map(shared).collect());
+    add("Findings", findings(overview, most));
+    add("Not read", problems(overview));
+    Document { title: title(overview), sections }
+}
+
+pub(super) fn title(overview: &Overview) -> Text {
+    let tags = overview.series.len();
+    let from = overview.since.or_else(|| first(overview));
+    let span = from.map(|from| Text::from(" from ").with(day(from)).with(" to "));
+    let span = span.unwrap_or_else(|| " until ".into());
+    Text::from("Audit of ")
+        .with(Text::count(tags, "target", "targets"))
+        .with(span)
+        .with(day(overview.until))
+}
+
+fn first(overview: &Overview) -> Option<jiff::Timestamp> {
+    let moments = overview.series.iter().filter_map(|series| series.moments.first());
+    moments.map(|moment| moment.seen).min()
+}
+
+/// The figures above everything.
+pub(super) fn summary(overview: &Overview) -> Vec<Block> {
+    let count = |is: fn(&Series) -> bool| overview.series.iter().filter(|s| is(s)).count();
+    let moved = count(|series| series.moments.len() > 1);
+    let mut facts = vec![
+        Fact::new("targets", Text::number(overview.series.len())),
+        Fact::new("moved", Text::number(moved)),
+    ];
+    let breaches = overview.breaches.len();
+    let style = if breaches > 0 { Style::Warn } else { Style::Good };
+    facts.push(Fact::new("budgets", Text::number(breaches).with(" exceeded").styled(style)));
+    let mut also = |name: &'static str, count: usize| {
+        if count > 0 {
+            facts.push(Fact::new(name, Text::number(count).styled(Style::Warn)));
+        }
+    };
+    also("gone", count(|series| series.gone.is_some()));
+    also("failed", count(|series| series.failed.is_some()));
+    if let Some(head) = &overview.head {
+        facts.push(Fact::cut("history", Text::name(head.clone())));
+    }
+    vec![Block::Facts(facts)]
+}
+
+fn movers_blocks(overview: &Overview, most: usize) -> Vec<Block> {
+    if overview.series.is_empty() {
+        return vec![Block::Paragraph("The history holds nothing of this time.".into())];
+    }
+    match movers(overview, most) {
+        Some((table, 0)) => vec![table],
+        Some((table, left)) => vec![table, Block::Notes(vec![left_out(left, "target moved less")])],
+        None => vec![Block::Paragraph("Nothing moved.".into())],
+    }
+}
+
+pub(super) fn left_out(count: usize, what: &'static str) -> Text {
+    Text::number(count).with(" more: ").with(what)
+}
+
+/// A target's heading and its changes.
+fn target(series: &Series) -> Vec<Block> {
+    let (items, left) = changes(series);
+    let mut blocks = vec![Block::Heading(subject(&series.subject))];
+    blocks.push(Block::List(super::document::Mark::Bullet, items));
+    if left > 0 {
+        blocks.push(Block::Notes(vec![Text::count(left, "smaller change", "smaller changes")]));
+    }
+    blocks
+}
+
+/// Targets that are gone or could not be read.
+pub(super) fn problems(overview: &Overview) -> Vec<Block> {
+    let gone = overview.series.iter().filter_map(|series| {
+        let when = series.gone?;
+        Some(subject(&series.subject).with(": gone since ").with(day(when)))
+    });
+    let failed = overview.series.iter().filter_map(|series| {
+        let (when, why) = series.failed.as_ref()?;
+        let text = subject(&series.subject).with(": not read on ").with(day(*when)).with(": ");
+        Some(text.with(Text::sentence(why)))
+    });
+    let items: Vec<Text> = gone.chain(failed).collect();
+    if items.is_empty() {
+        return Vec::new();
+    }
+    vec![Block::List(super::document::Mark::Bullet, items)]
+}

@@ -1,0 +1,233 @@
+//! The tables and lists of an audit's report.
+
+use std::cmp::Reverse;
+
+use jiff::Timestamp;
+
+use super::MOST_CHANGES;
+use crate::audit::overview::{Change, FindingLife, Overview, Series, Shared, Subject};
+use crate::report::document::{
+    Block, Column, Mark, Overflow, Piece, Row, Share, Style, Table, Text,
+};
+use crate::report::encode::Untrusted;
+use crate::report::words::unknown;
+
+/// Rows of tags that share layers.
+const MOST_TAGS: usize = 30;
+
+/// Findings of one target and state that are told.
+const MOST_FINDINGS: usize = 10;
+
+/// The day of a time, in UTC.
+pub(in crate::report) fn day_of(time: Timestamp) -> String {
+    time.strftime("%Y-%m-%d").to_string()
+}
+
+/// The day of a time, in UTC.
+pub(in crate::report) fn day(time: Timestamp) -> Text {
+    Piece::Sentence(Untrusted::new(day_of(time))).into()
+}
+
+/// A target.
+pub(in crate::report) fn subject(subject: &Subject) -> Text {
+    let name = Text::name(format!("{}:{}", subject.repository, subject.tag));
+    name.with(" ").with(Text::name(subject.platform.clone()).styled(Style::Dim))
+}
+
+/// Bytes with a sign.
+pub(in crate::report) fn signed(bytes: i128) -> Text {
+    let (sign, style) = match bytes {
+        0 => return Text::bytes(0_u32),
+        1.. => ("+", Style::Warn),
+        _ => ("-", Style::Good),
+    };
+    Text::from(sign).with(Text::bytes(bytes.unsigned_abs())).styled(style)
+}
+
+/// A difference in percent of what was before.
+pub(in crate::report) fn growth(change: &Change) -> Text {
+    let (part, whole) = (change.compressed.unsigned_abs(), u128::from(change.before));
+    let sign = if change.compressed < 0 { "-" } else { "+" };
+    // Shares end at 100 %, growth does not.
+    let percent = match part.saturating_mul(100).checked_div(whole) {
+        None => return unknown(),
+        Some(percent) if percent >= 100 => format!("{percent} %"),
+        Some(_) => Share { part, whole }.percent(),
+    };
+    Text::from(sign).with(Piece::Sentence(Untrusted::new(percent)))
+}
+
+/// Limits that are exceeded.
+pub(in crate::report) fn exceeded(overview: &Overview) -> Option<Block> {
+    let columns = vec![
+        Column::rest("target", Overflow::Wrap),
+        Column::left("since"),
+        Column::rest("budget", Overflow::Wrap),
+    ];
+    let row = |breach: &crate::audit::overview::Exceeded| -> Row {
+        let message = Text::sentence(&breach.message).styled(Style::Warn);
+        vec![subject(&breach.subject), day(breach.since), message]
+    };
+    let rows: Vec<Row> = overview.breaches.iter().map(row).collect();
+    (!rows.is_empty()).then(|| Block::Table(Table { columns, rows, totals: Vec::new() }))
+}
+
+/// The targets that moved, and how many of them were left out.
+pub(in crate::report) fn movers(overview: &Overview, most: usize) -> Option<(Block, usize)> {
+    let columns = vec![
+        Column::rest("target", Overflow::Wrap),
+        Column::right("before").ranked(2),
+        Column::right("now"),
+        Column::right("change"),
+        Column::right("%").ranked(1),
+        Column::right("content").ranked(3),
+        Column::right("times").ranked(4),
+    ];
+    let movers = overview.movers();
+    let left = movers.len().saturating_sub(most);
+    let row = |(series, change): &(&Series, Change)| -> Row {
+        let now = series.moments.last().map_or(0, |moment| moment.compressed);
+        vec![
+            subject(&series.subject),
+            Text::bytes(change.before),
+            Text::bytes(now),
+            signed(change.compressed),
+            growth(change),
+            change.content.map_or_else(unknown, signed),
+            Text::number(series.moments.len().saturating_sub(1)),
+        ]
+    };
+    let rows: Vec<Row> = movers.iter().take(most).map(row).collect();
+    (!rows.is_empty()).then(|| (Block::Table(Table { columns, rows, totals: Vec::new() }), left))
+}
+
+/// The largest changes of a target in the order of time, and how many were left out.
+pub(in crate::report) fn changes(series: &Series) -> (Vec<Text>, usize) {
+    let mut all: Vec<_> = series.changes().collect();
+    let left = all.len().saturating_sub(MOST_CHANGES);
+    all.sort_by_key(|(at, _, change)| (Reverse(change.compressed.unsigned_abs()), *at));
+    all.truncate(MOST_CHANGES);
+    all.sort_by_key(|(at, ..)| *at);
+    let items = all.into_iter().map(|(_, moment, change)| {
+        let style = if change.is_jump() { Style::Strong } else { Style::Plain };
+        let text = day(moment.seen).styled(style).with(": ").with(signed(change.compressed));
+        let text = text.with(" compressed (").with(growth(&change)).with(")");
+        let text = match change.content {
+            Some(content) => text.with(", ").with(signed(content)).with(" content"),
+            None => text,
+        };
+        let causes = moment.causes.iter().map(|cause| Text::sentence(cause));
+        let causes = Text::joined(causes, "; ");
+        if causes.is_empty() { text } else { text.with(": ").with(causes) }
+    });
+    (items.collect(), left)
+}
+
+/// The tags of a repository with what is theirs alone.
+pub(in crate::report) fn shared(shared: &Shared) -> Vec<Block> {
+    let columns = vec![
+        Column::rest("tag", Overflow::Cut),
+        Column::right("compressed"),
+        Column::right("unique"),
+        Column::right("shared"),
+        Column::bar().ranked(1),
+    ];
+    let rows = shared.tags.iter().take(MOST_TAGS).map(|tag| -> Row {
+        vec![
+            Text::name(tag.tag.clone()),
+            Text::bytes(tag.compressed),
+            Text::bytes(tag.unique),
+            Text::bytes(tag.compressed.saturating_sub(tag.unique)),
+            Piece::Bar(Share { part: tag.unique, whole: tag.compressed }).into(),
+        ]
+    });
+    let table = Table { columns, rows: rows.collect(), totals: Vec::new() };
+    let heading = Text::name(shared.repository.clone()).with(" ");
+    let heading = heading.with(Text::name(shared.platform.clone()));
+    let all = Text::from("All tags together, each layer once: ").with(Text::bytes(shared.once));
+    let mut blocks = vec![Block::Heading(heading), Block::Paragraph(all), Block::Table(table)];
+    let left = shared.tags.len().saturating_sub(MOST_TAGS);
+    if left > 0 {
+        blocks.push(Block::Notes(vec![super::left_out(left, "tags with fewer bytes of their own")]));
+    }
+    blocks
+}
+
+/// What rules find, and what they found and do not find any more.
+pub(in crate::report) fn findings(overview: &Overview, most: usize) -> Vec<Block> {
+    let with = overview.series.iter().filter(|series| !series.findings.is_empty());
+    let mut blocks = Vec::new();
+    let count = overview.series.iter().filter(|series| !series.findings.is_empty()).count();
+    for series in with.take(most) {
+        let (open, closed): (Vec<_>, Vec<_>) =
+            series.findings.iter().partition(|life| life.closed.is_none());
+        blocks.push(Block::Heading(subject(&series.subject)));
+        blocks.extend(lives("Open: ", &open));
+        blocks.extend(lives("Closed: ", &closed));
+    }
+    if count > most {
+        let text = left_out_targets(count - most);
+        blocks.push(Block::Notes(vec![text]));
+    }
+    blocks
+}
+
+fn left_out_targets(count: usize) -> Text {
+    Text::count(count, "more target has findings", "more targets have findings")
+}
+
+fn lives(heading: &'static str, lives: &[&FindingLife]) -> Vec<Block> {
+    if lives.is_empty() {
+        return Vec::new();
+    }
+    let total = lives.iter().fold(0_u128, |sum, life| sum + u128::from(life.content));
+    let heading = Text::from(heading).with(Text::count(lives.len(), "finding", "findings"));
+    let heading = heading.with(", ").with(Text::bytes(total));
+    let items = lives.iter().take(MOST_FINDINGS).map(|life| {
+        let text = Text::bytes(life.content).with(" ").with(life_rule(life));
+        let text = text.with(": ").with(Text::sentence(&life.message));
+        let text = match life.opened {
+            Some(opened) => text.with(" (since ").with(day(opened)),
+            None => text.with(" (since the first look"),
+        };
+        match life.closed {
+            Some(closed) => text.with(", until ").with(day(closed)).with(")"),
+            None => text.with(")"),
+        }
+    });
+    vec![Block::Paragraph(heading), Block::List(Mark::Bullet, items.collect())]
+}
+
+fn life_rule(life: &FindingLife) -> Text {
+    Text::name(life.rule.clone()).styled(Style::Strong)
+}
+
+/// Every moment of every target.
+pub(super) fn moments(overview: &Overview) -> Table {
+    let columns = vec![
+        Column::left("repository"),
+        Column::left("tag"),
+        Column::left("platform"),
+        Column::left("seen"),
+        Column::left("image"),
+        Column::right("compressed"),
+        Column::right("content"),
+        Column::left("causes"),
+    ];
+    let rows = overview.series.iter().flat_map(|series| {
+        series.moments.iter().map(|moment| -> Row {
+            let causes = moment.causes.iter().map(|cause| Text::sentence(cause));
+            vec![
+                Text::name(series.subject.repository.clone()),
+                Text::name(series.subject.tag.clone()),
+                Text::name(series.subject.platform.clone()),
+                Text::name(moment.seen.to_string()),
+                Piece::Digest(moment.image.clone()).into(),
+                Text::bytes(moment.compressed),
+                moment.content.map_or_else(Text::default, Text::bytes),
+                Text::joined(causes, "; "),
+            ]
+        })
+    });
+    Table { columns, rows: rows.collect(), totals: Vec::new() }
+}

@@ -1,0 +1,56 @@
+use super::sample::{hostile, month};
+use super::*;
+
+fn rendered(overview: &Overview, format: Format) -> String {
+    let mut out = Vec::new();
+    let options = TerminalOptions { width: 100, ..TerminalOptions::default() };
+    render_overview(overview, format, &options, &mut out).expect("a report");
+    String::from_utf8(out).expect("a text")
+}
+
+#[test]
+fn a_month_reads_as_text() {
+    insta::assert_snapshot!(rendered(&month(), Format::Terminal));
+}
+
+#[test]
+fn a_month_reads_as_markdown() {
+    insta::assert_snapshot!(rendered(&month(), Format::Markdown));
+}
+
+#[test]
+fn a_month_reads_as_json() {
+    let json: serde_json::Value =
+        serde_json::from_str(&rendered(&month(), Format::Json)).expect("a document");
+    assert_eq!(json["schema"], "regsize.audit/1");
+    let nightly = &json["targets"][2];
+    assert_eq!(nightly["tag"], "nightly");
+    assert_eq!(nightly["points"][2]["change"]["compressed"], 42_700_000);
+    assert_eq!(nightly["points"][0]["change"], serde_json::Value::Null);
+    assert_eq!(nightly["points"][4]["content"], serde_json::Value::Null);
+    assert_eq!(nightly["total"]["compressed"], 86_000_000);
+    assert_eq!(json["breaches"][0]["since"], "2026-11-17T06:00:00Z");
+    assert_eq!(json["shared"][0]["once"], 758_000_000);
+}
+
+#[test]
+fn rows_of_csv_are_moments() {
+    let text = rendered(&month(), Format::Csv);
+    assert_eq!(text.lines().count(), 1 + 2 + 1 + 7 + 2);
+    assert!(text.lines().next().is_some_and(|line| line.starts_with("repository,tag,platform")));
+}
+
+#[test]
+fn names_of_others_stay_names() {
+    for format in [Format::Terminal, Format::Markdown, Format::Csv, Format::Json] {
+        let text = rendered(&hostile(), format);
+        assert!(!text.contains(['\u{1b}', '\u{202e}', '\u{9b}']), "{format:?}");
+        assert!(text.lines().all(|line| !line.starts_with("::")), "{format:?}");
+    }
+}
+
+#[test]
+fn nothing_is_a_report_too() {
+    let text = rendered(&Overview::default(), Format::Terminal);
+    assert!(text.contains("The history holds nothing of this time."), "{text}");
+}

@@ -1,0 +1,107 @@
+//! The page of an audit: the tables of its report, and a chart for each target.
+
+use super::chart::Chart;
+use super::{Sheet, page};
+use crate::audit::overview::{Measure, Overview, Series};
+use crate::report::audit::{
+    changes, exceeded, findings, left_out, movers, problems, shared, subject, summary, title,
+};
+use crate::report::document::{Block, Column, Mark, Row, Table, Text};
+use crate::size::Units;
+
+/// Targets that have charts: those that moved most, then those that did not.
+const MOST_CHARTS: usize = 60;
+
+/// Moments that the table under a chart lists.
+const MOST_MOMENTS: usize = 60;
+
+/// The report of an audit as a page that needs nothing else.
+pub fn html_overview(overview: &Overview, units: Units) -> String {
+    let sheet = Sheet { units };
+    let title = sheet.text(&title(overview));
+    let mut content = format!("<h1>{title}</h1>\n{}", sheet.blocks(&summary(overview)));
+    let mut add = |heading: &str, body: String| {
+        if !body.is_empty() {
+            content.push_str(&format!("<section>\n<h2>{heading}</h2>\n{body}</section>\n"));
+        }
+    };
+    add("Over budget", exceeded(overview).map_or_else(String::new, |table| sheet.block(&table)));
+    let moved = movers(overview, MOST_CHARTS);
+    add("What moved", moved.map_or_else(String::new, |(table, _)| sheet.block(&table)));
+    add("Targets", targets(sheet, overview));
+    let together: Vec<Block> = overview.shared.iter().flat_map(shared).collect();
+    add("Unique and shared bytes", sheet.blocks(&together));
+    add("Findings", sheet.blocks(&findings(overview, MOST_CHARTS)));
+    add("Not read", sheet.blocks(&problems(overview)));
+    page(&plain(overview), &content)
+}
+
+/// The title without marks, for the window.
+fn plain(overview: &Overview) -> String {
+    let count = overview.series.len();
+    format!("Audit of {count} targets until {}", crate::report::audit::day_of(overview.until))
+}
+
+fn targets(sheet: Sheet, overview: &Overview) -> String {
+    let movers = overview.movers();
+    let moved = movers.iter().map(|(series, _)| *series);
+    let still = overview.series.iter().filter(|series| series.moments.len() == 1);
+    let shown = moved.chain(still).take(MOST_CHARTS);
+    let body: String =
+        (1..).zip(shown).map(|(at, series)| target(sheet, overview, series, at)).collect();
+    let left = overview.series.len().saturating_sub(MOST_CHARTS);
+    if left == 0 {
+        return body;
+    }
+    body + &sheet.block(&Block::Notes(vec![left_out(left, "targets moved less")]))
+}
+
+fn target(sheet: Sheet, overview: &Overview, series: &Series, number: usize) -> String {
+    let charts = [Measure::Compressed, Measure::Content].into_iter().filter_map(|measure| {
+        let id = match measure {
+            Measure::Compressed => format!("t{number}a"),
+            Measure::Content => format!("t{number}b"),
+        };
+        let until = overview.until;
+        let chart = Chart { series, measure, until, units: sheet.units, id: &id };
+        let (name, drawing) = (chart.name(), chart.draw()?);
+        Some(format!("<figure>\n{drawing}<figcaption>{name}</figcaption>\n</figure>\n"))
+    });
+    let charts: String = charts.collect();
+    let (items, left) = changes(series);
+    let mut blocks = Vec::new();
+    if !items.is_empty() {
+        blocks.push(Block::List(Mark::Bullet, items));
+    }
+    if left > 0 {
+        let text = Text::count(left, "smaller change", "smaller changes").with(" not told");
+        blocks.push(Block::Notes(vec![text]));
+    }
+    format!(
+        "<article>\n<h3>{}</h3>\n<div class=\"charts\">\n{charts}</div>\n{}\
+         <details><summary>Figures</summary>\n{}</details>\n</article>\n",
+        sheet.text(&subject(&series.subject)),
+        sheet.blocks(&blocks),
+        sheet.block(&figures(series))
+    )
+}
+
+/// The chart's figures in words.
+fn figures(series: &Series) -> Block {
+    let columns = vec![
+        Column::left("seen"),
+        Column::left("image"),
+        Column::right("compressed"),
+        Column::right("content"),
+    ];
+    let row = |moment: &crate::audit::overview::Moment| -> Row {
+        vec![
+            Text::sentence(&moment.seen.strftime("%Y-%m-%d %H:%M:%SZ").to_string()),
+            crate::report::document::Piece::ShortDigest(moment.image.clone()).into(),
+            Text::bytes(moment.compressed),
+            moment.content.map_or_else(crate::report::words::unknown, Text::bytes),
+        ]
+    };
+    let rows = series.moments.iter().rev().take(MOST_MOMENTS).map(row).collect();
+    Block::Table(Table { columns, rows, totals: Vec::new() })
+}

@@ -1,0 +1,207 @@
+//! `regsize.audit/1`: targets over a time.
+//!
+//! `change` of a point is against the point before it; `opened` of a finding is `null` if the
+//! first image had it, `closed` if the last one has.
+
+use std::io::{self, Write};
+
+use serde::Serialize;
+
+use crate::audit::overview::{
+    Change, Exceeded, FindingLife, Measure, Moment, Overview, Series, Shared, Subject,
+};
+use crate::report::encode::write_json;
+
+const SCHEMA: &str = "regsize.audit/1";
+
+#[derive(Serialize)]
+struct OverviewJson<'a> {
+    schema: &'static str,
+    since: Option<String>,
+    until: String,
+    head: Option<&'a str>,
+    targets: Vec<SeriesJson<'a>>,
+    breaches: Vec<BreachJson<'a>>,
+    shared: Vec<SharedJson<'a>>,
+}
+
+#[derive(Serialize)]
+struct SubjectJson<'a> {
+    repository: &'a str,
+    tag: &'a str,
+    platform: &'a str,
+}
+
+#[derive(Serialize)]
+struct SeriesJson<'a> {
+    #[serde(flatten)]
+    subject: SubjectJson<'a>,
+    points: Vec<PointJson<'a>>,
+    total: Option<ChangeJson>,
+    limits: Vec<LimitJson<'a>>,
+    gone: Option<String>,
+    failed: Option<FailedJson<'a>>,
+    findings: Vec<FindingJson<'a>>,
+}
+
+#[derive(Serialize)]
+struct PointJson<'a> {
+    seen: String,
+    image: String,
+    compressed: u64,
+    content: Option<u64>,
+    change: Option<ChangeJson>,
+    causes: &'a [String],
+}
+
+#[derive(Serialize)]
+struct ChangeJson {
+    compressed: i128,
+    content: Option<i128>,
+}
+
+#[derive(Serialize)]
+struct LimitJson<'a> {
+    name: &'a str,
+    measure: &'static str,
+    bytes: u64,
+}
+
+#[derive(Serialize)]
+struct FailedJson<'a> {
+    at: String,
+    message: &'a str,
+}
+
+#[derive(Serialize)]
+struct FindingJson<'a> {
+    id: &'a str,
+    rule: &'a str,
+    message: &'a str,
+    content: u64,
+    opened: Option<String>,
+    closed: Option<String>,
+}
+
+#[derive(Serialize)]
+struct BreachJson<'a> {
+    #[serde(flatten)]
+    subject: SubjectJson<'a>,
+    rule: &'a str,
+    message: &'a str,
+    since: String,
+}
+
+#[derive(Serialize)]
+struct SharedJson<'a> {
+    repository: &'a str,
+    platform: &'a str,
+    once: u128,
+    tags: Vec<SharedTagJson<'a>>,
+}
+
+#[derive(Serialize)]
+struct SharedTagJson<'a> {
+    tag: &'a str,
+    compressed: u128,
+    unique: u128,
+}
+
+/// Writes the report of an audit.
+pub(in crate::report) fn write_overview_json(
+    overview: &Overview,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    let json = OverviewJson {
+        schema: SCHEMA,
+        since: overview.since.map(|time| time.to_string()),
+        until: overview.until.to_string(),
+        head: overview.head.as_deref(),
+        targets: overview.series.iter().map(series).collect(),
+        breaches: overview.breaches.iter().map(breach).collect(),
+        shared: overview.shared.iter().map(shared).collect(),
+    };
+    write_json(&json, out)
+}
+
+fn subject(subject: &Subject) -> SubjectJson<'_> {
+    SubjectJson {
+        repository: &subject.repository,
+        tag: &subject.tag,
+        platform: &subject.platform,
+    }
+}
+
+fn series(series: &Series) -> SeriesJson<'_> {
+    let first = series.moments.first().map(|moment| point(moment, None));
+    let later = series.changes().map(|(_, moment, change)| point(moment, Some(change)));
+    let limits = series.limits.iter().map(|limit| LimitJson {
+        name: &limit.name,
+        measure: match limit.measure {
+            Measure::Compressed => "compressed",
+            Measure::Content => "content",
+        },
+        bytes: limit.bytes,
+    });
+    SeriesJson {
+        subject: subject(&series.subject),
+        points: first.into_iter().chain(later).collect(),
+        total: series.total().map(change),
+        limits: limits.collect(),
+        gone: series.gone.map(|time| time.to_string()),
+        failed: series
+            .failed
+            .as_ref()
+            .map(|(at, message)| FailedJson { at: at.to_string(), message }),
+        findings: series.findings.iter().map(finding).collect(),
+    }
+}
+
+fn point(moment: &Moment, since: Option<Change>) -> PointJson<'_> {
+    PointJson {
+        seen: moment.seen.to_string(),
+        image: moment.image.to_string(),
+        compressed: moment.compressed,
+        content: moment.content,
+        change: since.map(change),
+        causes: &moment.causes,
+    }
+}
+
+fn change(change: Change) -> ChangeJson {
+    ChangeJson { compressed: change.compressed, content: change.content }
+}
+
+fn finding(life: &FindingLife) -> FindingJson<'_> {
+    FindingJson {
+        id: &life.id,
+        rule: &life.rule,
+        message: &life.message,
+        content: life.content,
+        opened: life.opened.map(|time| time.to_string()),
+        closed: life.closed.map(|time| time.to_string()),
+    }
+}
+
+fn breach(breach: &Exceeded) -> BreachJson<'_> {
+    BreachJson {
+        subject: subject(&breach.subject),
+        rule: &breach.rule,
+        message: &breach.message,
+        since: breach.since.to_string(),
+    }
+}
+
+fn shared(shared: &Shared) -> SharedJson<'_> {
+    let tags = shared.tags.iter().map(|tag| SharedTagJson {
+        tag: &tag.tag,
+        compressed: tag.compressed,
+        unique: tag.unique,
+    });
+    SharedJson {
+        repository: &shared.repository,
+        platform: &shared.platform,
+        once: shared.once,
+        tags: tags.collect(),
+    }
+}
