@@ -29,8 +29,8 @@
 //! | [`rule`] | what could go: rules as data, what they find, and who claims which bytes |
 //! | [`analysis`] | usage by layer and path, waste by step pair, efficiency, and the study of packages, owners and findings |
 //! | [`snapshot`] | an image in figures, kept in reports: what comparisons, budgets and histories need |
-//! | [`audit`] | published tags watched on a schedule: when they are due, what a pass finds, whom to tell |
-//! | [`report`] | documents for terminal, Markdown and CSV, and the JSON schema |
+//! | [`audit`] | published tags watched on a schedule: when they are due, what a history says of them ([`audit::overview`]), whom to tell ([`audit::notify`]) |
+//! | [`report`] | documents for terminal, Markdown, HTML and CSV, and the JSON schema |
 //! | [`cli`] | arguments in, report and exit code out |
 //!
 //! # What always holds

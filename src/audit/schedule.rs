@@ -65,8 +65,8 @@ impl Schedule {
             text: text.to_owned(),
             reason: error.to_string(),
         })?;
-        let zone = TimeZone::get(zone)
-            .map_err(|_| ScheduleError::Zone { text: zone.to_owned() })?;
+        let zone =
+            TimeZone::get(zone).map_err(|_| ScheduleError::Zone { text: zone.to_owned() })?;
         if spread > LONGEST_SPREAD {
             return Err(ScheduleError::Spread);
         }

@@ -33,8 +33,6 @@ pub struct Registries {
 impl Registries {
     /// Prepares clients with the same options for any registry.
     pub fn new(options: Options) -> Self {
-        // Installing a second time fails and changes nothing.
-        let _ = rustls::crypto::ring::default_provider().install_default();
         let permits = Arc::new(Semaphore::new(options.concurrency.max(1)));
         let pool = Arc::new(Pool::new(options.streams, options.buffer, options.range));
         Self { options, permits, pool, known: Mutex::default() }
@@ -128,7 +126,7 @@ fn base_url(host: &str, options: &Options) -> Result<Url, Error> {
     if plain { parse("http") } else { Ok(https) }
 }
 
-fn is_loopback(url: &Url) -> bool {
+pub(super) fn is_loopback(url: &Url) -> bool {
     match url.host() {
         Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
         Some(Host::Ipv4(address)) => address.is_loopback(),
@@ -137,7 +135,7 @@ fn is_loopback(url: &Url) -> bool {
     }
 }
 
-fn proxies(settings: &Proxies, registry: &Url) -> Result<Vec<Proxy>, Error> {
+pub(super) fn proxies(settings: &Proxies, registry: &Url) -> Result<Vec<Proxy>, Error> {
     let Some(exceptions) = exceptions(settings.exceptions.as_deref(), registry) else {
         return Ok(Vec::new());
     };
@@ -179,7 +177,7 @@ fn exceptions(given: Option<&str>, registry: &Url) -> Option<String> {
     Some(known.join(","))
 }
 
-fn proxy_hosts(settings: &Proxies) -> Vec<String> {
+pub(super) fn proxy_hosts(settings: &Proxies) -> Vec<String> {
     let urls = [&settings.http, &settings.https, &settings.all];
     let hosts =
         urls.into_iter().flatten().filter_map(|url| Some(proxy_url(url)?.host_str()?.to_owned()));

@@ -36,6 +36,8 @@ impl Clients {
         proxies: Vec<Proxy>,
         ca_certificates: Vec<Vec<u8>>,
     ) -> Result<Self, Error> {
+        // Installing a second time fails and changes nothing.
+        let _ = rustls::crypto::ring::default_provider().install_default();
         let settings = Settings { guard, proxies, ca_certificates };
         let documents = build(&settings, false)?;
         Ok(Self { settings, documents, blobs: OnceLock::new() })

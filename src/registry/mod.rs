@@ -2,7 +2,7 @@
 //!
 //! A [`Registry`] hands out documents that were checked against their digests and ceilings, blobs
 //! as verified streams ([`Blob`]), and parts of blobs by closed ranges. [`Registries`] keeps one per host, with shared limits on requests in
-//! flight. What it refuses: to send a credential anywhere but to the registry's own origin and
+//! flight. [`post_json`] tells somebody else: a webhook that the user chose. What it refuses: to send a credential anywhere but to the registry's own origin and
 //! the token servers that [`policy`] allows, to fall back from https to http, to go to addresses
 //! less public than the registry's own, and to read more than a ceiling allows. It reads no
 //! environment and no terminal; all settings come as [`Options`]. See the OCI distribution
@@ -18,6 +18,7 @@ mod secret;
 pub mod address;
 mod guard;
 mod origin;
+mod outgoing;
 pub mod policy;
 // Whose credentials.
 pub mod credentials;
@@ -49,6 +50,7 @@ pub use error::{Effort, Error, ErrorKind};
 pub use headers::RateLimit;
 pub use listing::TagList;
 pub use options::{Limits, Options, Proxies};
+pub use outgoing::post_json;
 pub use retry::{RetryPolicy, SystemTimer, Timer};
 pub use secret::{SafeUrl, Secret};
 pub use transport::{Event, Observer, Traffic};

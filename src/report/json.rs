@@ -36,8 +36,8 @@ use crate::oci::Digest;
 use crate::rule::{Finding, Selection, index_findings};
 
 pub use self::analyze::write_analyze_json;
-pub(super) use self::audit::write_overview_json;
 use self::analyze::{PathJson, text_and_bytes};
+pub(super) use self::audit::write_overview_json;
 pub(super) use self::files::write_files_failure;
 pub use self::files::write_files_json;
 use self::inspected::{IndexFindings, InspectedJson};

@@ -1,6 +1,6 @@
 use super::*;
-use crate::analysis::testing;
 use crate::analysis::AnalysisOptions;
+use crate::analysis::testing;
 use crate::snapshot::Snapshot;
 
 fn time(day: u8) -> Timestamp {

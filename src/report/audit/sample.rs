@@ -43,21 +43,37 @@ pub(crate) fn month() -> Overview {
         subject: subject("nightly"),
         moments: vec![
             moment(1, 412_000_000, 1_130_000_000, ""),
-            moment(4, 413_100_000, 1_133_000_000, "step 5 `RUN pip install -r requirements.txt`: +1.1 MB, numpy 2.1 to 2.2"),
-            moment(9, 455_800_000, 1_241_000_000, "step 4 `RUN apt-get install -y build-essential`: +42.7 MB, new package gcc-12"),
+            moment(
+                4,
+                413_100_000,
+                1_133_000_000,
+                "step 5 `RUN pip install -r requirements.txt`: +1.1 MB, numpy 2.1 to 2.2",
+            ),
+            moment(
+                9,
+                455_800_000,
+                1_241_000_000,
+                "step 4 `RUN apt-get install -y build-essential`: +42.7 MB, new package gcc-12",
+            ),
             moment(12, 455_900_000, 1_241_200_000, ""),
-            moment(17, 521_000_000, 0, "step 6 `COPY models /models`: +65.1 MB, new /models/large.bin"),
+            moment(
+                17,
+                521_000_000,
+                0,
+                "step 6 `COPY models /models`: +65.1 MB, new /models/large.bin",
+            ),
             moment(18, 522_400_000, 1_430_000_000, "step 6 `COPY models /models`: +1.4 MB"),
             moment(25, 498_000_000, 1_380_000_000, "base image 12.7 to 12.8: -24.4 MB"),
         ],
         limits: vec![
             Limit { measure: Measure::Compressed, bytes: 500_000_000, name: "max".to_owned() },
-            Limit { measure: Measure::Content, bytes: 9_000_000_000, name: "max-content".to_owned() },
+            Limit {
+                measure: Measure::Content,
+                bytes: 9_000_000_000,
+                name: "max-content".to_owned(),
+            },
         ],
-        findings: vec![
-            life("a", 44_000_000, Some(9), None),
-            life("b", 12_000_000, None, Some(25)),
-        ],
+        findings: vec![life("a", 44_000_000, Some(9), None), life("b", 12_000_000, None, Some(25))],
         layers: vec![(Digest::of(b"base"), 30_000_000), (Digest::of(b"own"), 468_000_000)],
         ..Series::default()
     };
@@ -98,7 +114,9 @@ pub(crate) fn month() -> Overview {
 /// The month with names that have broken somebody's report.
 pub(crate) fn hostile() -> Overview {
     let mut overview = month();
-    for (series, hostile) in overview.series.iter_mut().zip(crate::report::encode::HOSTILE.iter().cycle().skip(4)) {
+    for (series, hostile) in
+        overview.series.iter_mut().zip(crate::report::encode::HOSTILE.iter().cycle().skip(4))
+    {
         series.subject.tag = (*hostile).to_owned();
     }
     let everything = crate::report::encode::HOSTILE.join(" ");

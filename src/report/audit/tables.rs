@@ -35,7 +35,7 @@ pub(in crate::report) fn subject(subject: &Subject) -> Text {
 }
 
 /// Bytes with a sign.
-pub(in crate::report) fn signed(bytes: i128) -> Text {
+fn signed(bytes: i128) -> Text {
     let (sign, style) = match bytes {
         0 => return Text::bytes(0_u32),
         1.. => ("+", Style::Warn),
@@ -45,16 +45,16 @@ pub(in crate::report) fn signed(bytes: i128) -> Text {
 }
 
 /// A difference in percent of what was before.
-pub(in crate::report) fn growth(change: &Change) -> Text {
+fn growth(change: &Change) -> Text {
     let (part, whole) = (change.compressed.unsigned_abs(), u128::from(change.before));
     let sign = if change.compressed < 0 { "-" } else { "+" };
     // Shares end at 100 %, growth does not.
     let percent = match part.saturating_mul(100).checked_div(whole) {
         None => return unknown(),
-        Some(percent) if percent >= 100 => format!("{percent} %"),
-        Some(_) => Share { part, whole }.percent(),
+        Some(percent) if percent >= 100 => Text::from(Piece::Number(percent)).with(" %"),
+        Some(_) => Piece::Share(Share { part, whole }).into(),
     };
-    Text::from(sign).with(Piece::Sentence(Untrusted::new(percent)))
+    Text::from(sign).with(percent)
 }
 
 /// Limits that are exceeded.
@@ -148,7 +148,8 @@ pub(in crate::report) fn shared(shared: &Shared) -> Vec<Block> {
     let mut blocks = vec![Block::Heading(heading), Block::Paragraph(all), Block::Table(table)];
     let left = shared.tags.len().saturating_sub(MOST_TAGS);
     if left > 0 {
-        blocks.push(Block::Notes(vec![super::left_out(left, "tags with fewer bytes of their own")]));
+        blocks
+            .push(Block::Notes(vec![super::left_out(left, "tags with fewer bytes of their own")]));
     }
     blocks
 }

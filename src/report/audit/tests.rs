@@ -37,7 +37,7 @@ fn a_month_reads_as_json() {
 fn rows_of_csv_are_moments() {
     let text = rendered(&month(), Format::Csv);
     assert_eq!(text.lines().count(), 1 + 2 + 1 + 7 + 2);
-    assert!(text.lines().next().is_some_and(|line| line.starts_with("repository,tag,platform")));
+    assert!(text.lines().next().is_some_and(|line| line.starts_with("\"repository\",\"tag\"")));
 }
 
 #[test]

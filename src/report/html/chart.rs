@@ -116,7 +116,8 @@ impl Chart<'_> {
         let limits = || self.limits().map(|limit| limit.bytes).filter(near);
         let high = limits().fold(high, u64::max);
         let low = limits().fold(low, u64::min);
-        let margin = (high - low).max(high / 100) / 10;
+        // Labels have three digits: what never moves gets a margin that they can tell.
+        let margin = ((high - low) / 10).max(high / 50);
         let rows = ticks(low.saturating_sub(margin), high.saturating_add(margin));
         let (bottom, top) = (*rows.first()?, *rows.last()?);
         let until = self.until.max(points.last()?.0);
@@ -228,10 +229,12 @@ impl Chart<'_> {
             let sign = if change.compressed < 0 { "-" } else { "+" };
             let bytes = html_own(&self.units.format(change.compressed.unsigned_abs()));
             let anchor = if x.0 > (RIGHT - 50) * 10 { "end" } else { "middle" };
-            let above = if y.0 < (TOP + 14) * 10 { 20 } else { -11 };
+            let is_low = y.0 > (BOTTOM - 24) * 10;
+            let below = y.0 < (TOP + 14) * 10 || (change.compressed < 0 && !is_low);
+            let aside = if below { 20 } else { -11 };
             let _ = writeln!(
                 svg,
-                "<text class=\"jump-name\" x=\"{x}\" y=\"{y}\" dy=\"{above}\" \
+                "<text class=\"jump-name\" x=\"{x}\" y=\"{y}\" dy=\"{aside}\" \
                  text-anchor=\"{anchor}\">{sign}{bytes}</text>"
             );
         }

@@ -47,3 +47,33 @@ fn names_of_others_add_no_element() {
 fn nothing_is_a_page_too() {
     assert!(html_overview(&Overview::default(), Units::Binary).ends_with("</html>\n"));
 }
+
+/// The page as a browser has it, and what the browser complains about. A machine without a browser
+/// has nothing to say; `scripts/prepare` installs one.
+fn browse(html: &str) -> Option<(String, String)> {
+    let directory = tempfile::tempdir().expect("a directory");
+    let page = directory.path().join("page.html");
+    std::fs::write(&page, html).expect("a file");
+    let output = std::process::Command::new("chromium")
+        .args(["--headless", "--no-sandbox", "--disable-gpu", "--enable-logging=stderr"])
+        .arg(format!("--user-data-dir={}", directory.path().join("profile").display()))
+        .arg("--dump-dom")
+        .arg(format!("file://{}", page.display()))
+        .output()
+        .ok()?;
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    Some((text(&output.stdout), text(&output.stderr)))
+}
+
+#[test]
+fn a_browser_draws_the_page_without_a_complaint() {
+    for overview in [month(), hostile()] {
+        let html = html_overview(&overview, Units::Decimal);
+        let Some((drawn, said)) = browse(&html) else { return };
+        // A style or request that the page's policy refuses is a complaint, too.
+        assert!(!said.contains("CONSOLE"), "{said}");
+        assert_eq!(drawn.matches("<svg class=\"chart\"").count(), 5, "{drawn}");
+        let count = |text: &str| elements(text).iter().filter(|name| **name == "td").count();
+        assert_eq!(count(&drawn), count(&html));
+    }
+}

@@ -125,11 +125,7 @@ pub(in crate::report) fn write_overview_json(
 }
 
 fn subject(subject: &Subject) -> SubjectJson<'_> {
-    SubjectJson {
-        repository: &subject.repository,
-        tag: &subject.tag,
-        platform: &subject.platform,
-    }
+    SubjectJson { repository: &subject.repository, tag: &subject.tag, platform: &subject.platform }
 }
 
 fn series(series: &Series) -> SeriesJson<'_> {

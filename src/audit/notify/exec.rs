@@ -1,0 +1,115 @@
+//! A command that is told of breaches: the message as JSON on its standard input.
+//!
+//! It is started without a shell, in a process group of its own, and the group is killed when the
+//! time is up. What it prints on standard output is dropped; the first line of standard error goes
+//! into the error if it fails.
+
+use std::process::{ExitStatus, Stdio};
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process_group};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::process::{Child, Command};
+
+/// Bytes of standard error that are looked at.
+const MAX_SAID: u64 = 4096;
+
+/// Why a command did not take a message.
+#[derive(Debug, thiserror::Error)]
+pub enum ExecError {
+    /// There is no command.
+    #[error("the command to tell is empty")]
+    Empty,
+    /// It cannot be run.
+    #[error("the command {0} cannot be run: {1}")]
+    Run(String, std::io::Error),
+    /// It took too long.
+    #[error("the command {0} was not done after {1:?}")]
+    TimedOut(String, Duration),
+    /// It failed.
+    #[error("the command {0} failed with {1}{2}")]
+    Failed(String, ExitStatus, String),
+}
+
+/// The processes of a command; killed when dropped.
+struct Group(Option<Pid>);
+
+/// Runs a program with its arguments and gives it `body`.
+pub async fn exec(command: &[String], body: &str, limit: Duration) -> Result<(), ExecError> {
+    let (program, arguments) = command.split_first().ok_or(ExecError::Empty)?;
+    let unable = |error| ExecError::Run(program.clone(), error);
+    let mut child = Command::new(program)
+        .args(arguments)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .process_group(0)
+        .kill_on_drop(true)
+        .spawn()
+        .map_err(unable)?;
+    let _group = Group(child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw));
+    let ended = tokio::time::timeout(limit, converse(&mut child, body)).await;
+    let (status, said) =
+        ended.map_err(|_| ExecError::TimedOut(program.clone(), limit))?.map_err(unable)?;
+    if status.success() {
+        return Ok(());
+    }
+    let first = String::from_utf8_lossy(&said).lines().next().unwrap_or_default().trim().to_owned();
+    let said = if first.is_empty() { first } else { format!(": {first}") };
+    Err(ExecError::Failed(program.clone(), status, said))
+}
+
+async fn converse(child: &mut Child, body: &str) -> std::io::Result<(ExitStatus, Vec<u8>)> {
+    let (stdin, stderr) = (child.stdin.take(), child.stderr.take());
+    let send = async {
+        if let Some(mut stdin) = stdin {
+            // A command may do without the message.
+            let _ = stdin.write_all(body.as_bytes()).await;
+        }
+    };
+    let listen = async {
+        let mut said = Vec::new();
+        if let Some(mut stderr) = stderr {
+            let _ = (&mut stderr).take(MAX_SAID).read_to_end(&mut said).await;
+            // The rest is read so that the command can go on.
+            let _ = tokio::io::copy(&mut stderr, &mut tokio::io::sink()).await;
+        }
+        said
+    };
+    let ((), said, status) = tokio::join!(send, listen, child.wait());
+    Ok((status?, said))
+}
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        if let Some(leader) = self.0 {
+            // It fails only if nobody is left.
+            let _ = kill_process_group(leader, Signal::KILL);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn run(script: &str, limit: Duration) -> Result<(), String> {
+        let command = ["sh", "-c", script].map(str::to_owned);
+        exec(&command, "{\"text\":\"x\"}", limit).await.map_err(|error| error.to_string())
+    }
+
+    #[tokio::test]
+    async fn commands_get_the_message_and_tell_why_they_fail() {
+        let long = Duration::from_secs(20);
+        assert_eq!(run("grep -q '\"text\":\"x\"'", long).await, Ok(()));
+        assert_eq!(run("exit 0", long).await, Ok(()));
+        let error = run("echo no room >&2; echo more >&2; exit 3", long).await.unwrap_err();
+        assert!(error.ends_with("exit status: 3: no room"), "{error}");
+        assert_eq!(run("head -c 300000 /dev/zero >&2", long).await, Ok(()));
+        let error = run("sleep 60", Duration::from_millis(50)).await.unwrap_err();
+        assert!(error.contains("was not done"), "{error}");
+        let error = exec(&["/nonexistent/x".to_owned()], "", long).await.unwrap_err();
+        assert!(error.to_string().contains("cannot be run"), "{error}");
+        assert!(matches!(exec(&[], "", long).await, Err(ExecError::Empty)));
+    }
+}

@@ -1,0 +1,112 @@
+//! Whom to tell of limits that are exceeded, once.
+//!
+//! [`plan`] compares the breaches that are known with what a pass found: a breach is told of when
+//! it opens, again only if telling failed, and once more when it is over. What the pass could not
+//! look at stays as it was. Sending is apart from it, and a message that was not delivered is
+//! due again in the next pass.
+
+mod exec;
+mod message;
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::overview::Subject;
+
+pub use exec::{ExecError, exec};
+pub use message::Message;
+
+/// A limit of a target, by a name that stays.
+pub type Key = (Subject, String);
+
+/// A breach that was opened and not cleared.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Known {
+    /// The target.
+    pub subject: Subject,
+    /// The limit's name.
+    pub rule: String,
+    /// The breach in words.
+    pub message: String,
+    /// Whether it was told of.
+    pub notified: bool,
+}
+
+/// What a pass found of one target.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Standing {
+    /// The target.
+    pub subject: Subject,
+    /// The limits that it exceeds: names, and the breaches in words.
+    pub exceeded: BTreeMap<String, String>,
+    /// The limits that could not be measured; what is known of them stays.
+    pub unknown: BTreeSet<String>,
+}
+
+/// What becomes of a breach.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// It is new.
+    Open,
+    /// It is known and was not told of.
+    Remind,
+    /// It is over and was told of.
+    Clear,
+    /// It is over, and nobody was told of it.
+    Forget,
+}
+
+/// A breach and what becomes of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Planned {
+    /// The target.
+    pub subject: Subject,
+    /// The limit's name.
+    pub rule: String,
+    /// The breach in words.
+    pub message: String,
+    /// What becomes of it.
+    pub step: Step,
+}
+
+impl Planned {
+    /// Whether somebody is told.
+    pub fn is_told(&self) -> bool {
+        self.step != Step::Forget
+    }
+}
+
+/// What is to be done, by target and limit.
+pub fn plan(known: &[Known], found: &[Standing]) -> Vec<Planned> {
+    let mut open: BTreeMap<Key, &Known> = BTreeMap::new();
+    for breach in known {
+        open.insert((breach.subject.clone(), breach.rule.clone()), breach);
+    }
+    let mut planned = Vec::new();
+    for standing in found {
+        let subject = &standing.subject;
+        for (rule, message) in &standing.exceeded {
+            let step = match open.get(&(subject.clone(), rule.clone())) {
+                None => Step::Open,
+                Some(breach) if !breach.notified => Step::Remind,
+                Some(_) => continue,
+            };
+            let (subject, rule, message) = (subject.clone(), rule.clone(), message.clone());
+            planned.push(Planned { subject, rule, message, step });
+        }
+        let over = open.values().filter(|breach| {
+            breach.subject == *subject
+                && !standing.exceeded.contains_key(&breach.rule)
+                && !standing.unknown.contains(&breach.rule)
+        });
+        planned.extend(over.map(|breach| Planned {
+            subject: subject.clone(),
+            rule: breach.rule.clone(),
+            message: breach.message.clone(),
+            step: if breach.notified { Step::Clear } else { Step::Forget },
+        }));
+    }
+    planned.sort_by(|a, b| a.subject.cmp(&b.subject).then_with(|| a.rule.cmp(&b.rule)));
+    planned
+}

@@ -1,0 +1,134 @@
+use super::*;
+
+fn subject(tag: &str) -> Subject {
+    Subject { repository: "r.example/app".into(), tag: tag.into(), platform: "linux/amd64".into() }
+}
+
+fn standing(tag: &str, exceeded: &[&str], unknown: &[&str]) -> Standing {
+    Standing {
+        subject: subject(tag),
+        exceeded: exceeded.iter().map(|rule| ((*rule).into(), format!("{rule} is over"))).collect(),
+        unknown: unknown.iter().map(|rule| (*rule).into()).collect(),
+    }
+}
+
+/// What a history holds after a pass, whose messages were delivered or not.
+fn apply(known: &mut Vec<Known>, planned: &[Planned], delivered: bool) {
+    for step in planned {
+        let is_it = |breach: &Known| breach.subject == step.subject && breach.rule == step.rule;
+        match step.step {
+            Step::Open => known.push(Known {
+                subject: step.subject.clone(),
+                rule: step.rule.clone(),
+                message: step.message.clone(),
+                notified: delivered,
+            }),
+            Step::Remind => {
+                known.iter_mut().filter(|k| is_it(k)).for_each(|k| k.notified |= delivered);
+            }
+            // That it is over is told of again until it is delivered.
+            Step::Clear if !delivered => {}
+            Step::Clear | Step::Forget => known.retain(|breach| !is_it(breach)),
+        }
+    }
+}
+
+/// Passes one after another: what is found, whether messages are delivered, and the steps.
+fn check(passes: &[(&[Standing], bool, &[(&str, Step)])]) {
+    let mut known = Vec::new();
+    for (number, (found, delivered, expected)) in passes.iter().enumerate() {
+        let planned = plan(&known, found);
+        let steps: Vec<(&str, Step)> =
+            planned.iter().map(|step| (step.rule.as_str(), step.step)).collect();
+        assert_eq!(steps, *expected, "pass {number}");
+        apply(&mut known, &planned, *delivered);
+    }
+}
+
+#[test]
+fn a_breach_is_told_of_once_until_it_is_over() {
+    let over = [standing("1", &["max"], &[])];
+    let fine = [standing("1", &[], &[])];
+    check(&[
+        (&over, true, &[("max", Step::Open)]),
+        (&over, true, &[]),
+        (&over, true, &[]),
+        (&fine, true, &[("max", Step::Clear)]),
+        (&fine, true, &[]),
+        (&over, true, &[("max", Step::Open)]),
+    ]);
+}
+
+#[test]
+fn what_was_not_delivered_is_told_again() {
+    let over = [standing("1", &["max"], &[])];
+    let fine = [standing("1", &[], &[])];
+    check(&[
+        (&over, false, &[("max", Step::Open)]),
+        (&over, false, &[("max", Step::Remind)]),
+        (&over, true, &[("max", Step::Remind)]),
+        (&over, true, &[]),
+        (&fine, false, &[("max", Step::Clear)]),
+        (&fine, true, &[("max", Step::Clear)]),
+    ]);
+    check(&[
+        (&over, false, &[("max", Step::Open)]),
+        (&fine, true, &[("max", Step::Forget)]),
+        (&fine, true, &[]),
+    ]);
+}
+
+#[test]
+fn what_was_not_looked_at_stays() {
+    let over = [standing("1", &["a", "b"], &[]), standing("2", &["a"], &[])];
+    let only_two = [standing("2", &[], &[])];
+    let unknown = [standing("1", &["b"], &["a"])];
+    let fine = [standing("1", &["b"], &[])];
+    check(&[
+        (&over, true, &[("a", Step::Open), ("b", Step::Open), ("a", Step::Open)]),
+        (&only_two, true, &[("a", Step::Clear)]),
+        (&unknown, true, &[]),
+        (&[], true, &[]),
+        (&fine, true, &[("a", Step::Clear)]),
+    ]);
+}
+
+#[test]
+fn messages_name_what_happened() {
+    let known = [Known {
+        subject: subject("1"),
+        rule: "max".into(),
+        message: "was over".into(),
+        notified: true,
+    }];
+    let found = [standing("1", &["growth"], &[])];
+    let message = Message::new(&plan(&known, &found)).expect("a message");
+    assert_eq!(
+        message.text(),
+        "regsize: 1 budget exceeded, 1 budget kept again\n\
+         - r.example/app:1 linux/amd64: growth is over\n\
+         - r.example/app:1 linux/amd64: kept again: max"
+    );
+    let json: serde_json::Value = serde_json::from_str(&message.json()).expect("a document");
+    assert_eq!(json["text"], message.text());
+    assert_eq!(json["breaches"][0]["state"], "exceeded");
+    assert_eq!(json["breaches"][1]["state"], "cleared");
+    assert_eq!(Message::new(&[]), None);
+}
+
+#[test]
+fn messages_have_no_commands_of_others() {
+    let hostile = "<!channel> @here <http://evil|x>\n- faked\u{202e}\u{1b}[31m &amp;";
+    let planned = Planned {
+        subject: subject(hostile),
+        rule: hostile.into(),
+        message: hostile.into(),
+        step: Step::Open,
+    };
+    let many = vec![planned; 25];
+    let message = Message::new(&many).expect("a message");
+    let text = message.text();
+    assert_eq!(text.lines().count(), 22);
+    assert!(text.ends_with("and 5 more"));
+    assert!(!text.contains(['<', '>', '\u{202e}', '\u{1b}']) && !text.contains("@here"), "{text}");
+}
