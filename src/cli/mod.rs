@@ -17,6 +17,7 @@ mod progress;
 mod rules;
 mod run;
 mod selection;
+mod tags;
 
 use std::ffi::OsString;
 use std::io::{self, BufWriter, Write};
@@ -64,6 +65,7 @@ fn run(cli: &Cli) -> Exit {
         Command::Analyze(analyze) => until_interrupted(analyze::run(cli, analyze)),
         Command::Files(files) => until_interrupted(files::run(cli, files)),
         Command::Packages(packages) => until_interrupted(packages::run(cli, packages)),
+        Command::Tags(tags) => until_interrupted(tags::run(cli, tags)),
         Command::Rules(rules) => rules::run(cli, rules),
     }
 }

@@ -1,7 +1,7 @@
 //! The published schemas: types of their own, in a fixed order of keys.
 //!
 //! `regsize.inspect/1` is here; `regsize.analyze/1`, which adds to it, `regsize.files/1`,
-//! `regsize.packages/1` and `regsize.rules/1` are in modules of their own.
+//! `regsize.packages/1`, `regsize.rules/1` and `regsize.tags/1` are in modules of their own.
 //!
 //! `snapshot` of an image is `regsize.snapshot/1`, see [`crate::snapshot`]: what `compare` and
 //! `check` read back from a report of an earlier run.
@@ -17,6 +17,7 @@ mod inspected;
 mod packages;
 mod rules;
 mod study;
+mod tags;
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -41,6 +42,7 @@ pub use self::files::write_files_json;
 use self::inspected::{IndexFindings, InspectedJson};
 pub(super) use self::packages::write_packages_json;
 pub(super) use self::rules::write_rules_json;
+pub(super) use self::tags::write_tags_json;
 
 const SCHEMA: &str = "regsize.inspect/1";
 

@@ -2,10 +2,12 @@
 
 mod analysis;
 mod study;
+mod tags;
 
 use std::collections::BTreeMap;
 
 pub(super) use self::analysis::*;
+pub(super) use self::tags::*;
 use super::inspect::{Failure, Outcome};
 use crate::image::{
     Attachment, AttachmentKind, Base, Evidence, Image, Inspection, Layer, Origin, RateLimit,
