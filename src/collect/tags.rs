@@ -66,7 +66,7 @@ impl Session {
         let Selected { tags, fitting, attached } = selected;
         let beyond = fitting.saturating_sub(tags.len());
         let (asked, mut unread) = resolve(&documents, tags).await;
-        let images = self.read(&documents, asked, request, &mut unread).await;
+        let images = self.read_tags(&documents, asked, request, &mut unread).await;
         let traffic = documents.registry.traffic();
         Ok(Repository {
             name: format!("{}/{}", reference.registry(), reference.repository()),
@@ -85,7 +85,7 @@ impl Session {
     }
 
     /// Reads the images that tags stand for.
-    async fn read(
+    async fn read_tags(
         &self,
         documents: &Documents<'_>,
         asked: Vec<Asked>,

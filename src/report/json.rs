@@ -119,7 +119,7 @@ struct InspectionJson<'a, I> {
     attestations: Vec<AttachmentJson<'a>>,
     shared: SharedJson,
     rate_limit: Option<RateLimitJson<'a>>,
-    warnings: &'a [String],
+    warnings: Cow<'a, [String]>,
 }
 
 #[derive(Serialize)]
@@ -265,8 +265,19 @@ impl<'a, I> InspectionJson<'a, I> {
                 compressed_unique: inspection.shared.unique,
             },
             rate_limit: inspection.rate_limit.as_ref().map(RateLimitJson::new),
-            warnings: &inspection.warnings,
+            warnings: Cow::Borrowed(&inspection.warnings),
         }
+    }
+}
+
+impl<I> InspectionJson<'_, I> {
+    /// The same with more warnings.
+    fn warning(mut self, more: impl IntoIterator<Item = String>) -> Self {
+        let mut more = more.into_iter().peekable();
+        if more.peek().is_some() {
+            self.warnings.to_mut().extend(more);
+        }
+        self
     }
 }
 

@@ -249,6 +249,7 @@ mod tests {
             base: None,
             runtime: crate::image::Runtime::default(),
             labels: std::collections::BTreeMap::new(),
+            label_secrets: Vec::new(),
             annotations: std::collections::BTreeMap::new(),
         }
     }
