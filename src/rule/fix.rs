@@ -1,5 +1,7 @@
 //! Snippets, filled with the image's own steps and paths.
 
+use std::fmt::Write as _;
+
 use super::Rule;
 use super::candidate::Candidate;
 use super::quote::{all_quoted, quoted};
@@ -83,7 +85,9 @@ fn remark_at_end(filled: &mut String, more: u64) {
     match more {
         0 => {}
         1 => filled.push_str("\n# and 1 more path like these"),
-        _ => filled.push_str(&format!("\n# and {more} more paths like these")),
+        _ => {
+            let _ = write!(filled, "\n# and {more} more paths like these");
+        }
     }
 }
 

@@ -266,13 +266,14 @@ fn a_table_that_no_format_writes_is_refused() {
 
 #[test]
 fn a_terminal_gets_the_largest_packages() {
-    let packages: String = (0..60)
+    let packages = (0..60)
         .map(|at| {
             format!(
-                "Package: p{at}\nStatus: install ok installed\nArchitecture: amd64\nVersion: 1\n\n"
+                "Package: p{at}\nStatus: install ok installed\nArchitecture: amd64\nVersion: 1\n"
             )
         })
-        .collect();
+        .collect::<Vec<_>>()
+        .join("\n");
     let layer = Layer::gzip(&format!("var/lib/dpkg/status {}", json!(packages)));
     let registry = registry_of(&[layer]);
     let sandbox = Sandbox::new();

@@ -248,11 +248,11 @@ mod tests {
         let check = |name: &str, content: &str| {
             let mut captures = Captures::new(64 << 20);
             keep(&mut captures, name, content.as_bytes(), 7);
-            let (captured, _) = captures.finish();
-            let text = String::from_utf8_lossy(&captured[0].head).into_owned();
+            let (kept, _) = captures.finish();
+            let text = String::from_utf8_lossy(&kept[0].head).into_owned();
             assert!(text.contains("***") && !text.contains("hunter2"), "{name}: {text}");
             let whole = content.as_bytes().to_vec();
-            assert_eq!(Keep::of(name.as_bytes()).of_content(whole), captured[0].head);
+            assert_eq!(Keep::of(name.as_bytes()).of_content(whole), kept[0].head);
         };
         let url = r#"{"url": "https://me:hunter2@git.example/x.git", "vcs_info": {"vcs": "git"}}"#;
         check("a/x.dist-info/direct_url.json", url);
@@ -274,9 +274,9 @@ mod tests {
         let mut captures = Captures::new(64 << 20);
         let text = format!("DB_PASSWORD=hunter2\n{}", "-- a row\n".repeat(100_000));
         keep(&mut captures, "srv/dump.sql", text.as_bytes(), 1000);
-        let (captured, _) = captures.finish();
-        assert_eq!(captured[0].head.len(), 4096);
-        assert!(captured[0].head.starts_with(b"DB_PASSWORD=***\n"));
+        let (kept, _) = captures.finish();
+        assert_eq!(kept[0].head.len(), 4096);
+        assert!(kept[0].head.starts_with(b"DB_PASSWORD=***\n"));
     }
 
     #[test]

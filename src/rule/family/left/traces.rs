@@ -285,9 +285,10 @@ RUN a
         let snippet = |image: &str| found(image, &["left-backup-files"])[0].snippet.clone();
         let two = image.replace("  data/db.bak 900_000\n", "");
         assert_eq!(snippet(&two), "RUN a \\\n && rm -f /etc/x.dpkg-old '/app/main.py~'");
-        let many: String = (0..20).map(|at| format!("  app/{at}/a.py~ 30_000\n")).collect();
+        let many =
+            (0..20).map(|at| format!("  app/{at}/a.py~ 30_000")).collect::<Vec<_>>().join("\n");
         assert_eq!(
-            snippet(&format!("RUN a\n  app/main.py 1\n  etc/.DS_Store 1_000\n{many}")),
+            snippet(&format!("RUN a\n  app/main.py 1\n  etc/.DS_Store 1_000\n{many}\n")),
             "RUN a \\\n && find /app /etc -xdev -type f \\( -name '*~' -o -name .DS_Store \\) \
              ! -path '*/tests/*' ! -path '*/test/*' ! -path '*/testdata/*' \
              ! -path '*/fixtures/*' ! -path '*/conda-meta/*' -delete"
