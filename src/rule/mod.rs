@@ -20,6 +20,7 @@ mod fix;
 mod needed;
 mod packages;
 mod paths;
+mod platforms;
 mod purpose;
 #[cfg(test)]
 mod properties;
@@ -28,6 +29,10 @@ mod shares;
 mod successors;
 #[cfg(test)]
 pub(crate) mod testing;
+
+use std::sync::Arc;
+
+use crate::layer::Toc;
 
 pub use candidate::{Candidate, Claim, Phrase, Piece, Table, Value};
 pub use catalogue::{rule, rules};
@@ -38,6 +43,7 @@ pub use facts::Facts;
 pub use family::repro::{VersionKind, VersionRow, version_inventory};
 pub use finding::{Confidence, Finding, OriginSplit, PathShare, Saving, StepShare};
 pub use paths::Paths;
+pub use platforms::{Stacks, platform_findings};
 pub use severity::{Bands, Severity};
 
 /// One rule of the catalogue.
@@ -138,8 +144,12 @@ pub enum Detect {
     Layers(fn(&Facts<'_>) -> Vec<Candidate>),
     /// By a function over the manifest and config alone.
     Manifest(fn(&crate::image::Image) -> Vec<Candidate>),
+    /// By a function over the manifest and config, and where the layers were read by another.
+    Both(fn(&crate::image::Image) -> Vec<Candidate>, fn(&Facts<'_>) -> Vec<Candidate>),
     /// By a function over all images of a reference.
     Index(fn(&crate::image::Inspection) -> Vec<Candidate>),
+    /// By a function over the layers of all images of a reference.
+    Platforms(fn(&crate::image::Inspection, &[&[Arc<Toc>]]) -> Vec<Candidate>),
 }
 
 impl Rule {
