@@ -11,7 +11,7 @@ use crate::filesystem::{Amount, Filesystem, NodeId};
 use crate::image::Image;
 use crate::layer::Kind;
 use crate::ledger::Ledger;
-use crate::rule::{Selection, index_findings};
+use crate::rule::{Selection, Stacks, index_findings, platform_findings};
 
 /// A directory of which one child holds more than so many per cent says nothing that the child
 /// does not.
@@ -42,9 +42,23 @@ pub fn analyze(read: ReadLayers, options: &AnalysisOptions) -> Analysis {
         let image = &inspection.images[layers.image];
         analyze_image(image, &layers, options)
     };
+    let stacks = stacks(&read.images, inspection.images.len());
     let images = read.images.into_iter().map(found).collect();
-    let findings = index_findings(&inspection, &options.selection);
+    let mut findings = index_findings(&inspection, &options.selection);
+    findings.extend(platform_findings(&inspection, &stacks, &options.selection));
     Analysis { inspection, images, findings }
+}
+
+/// The layers by image, where all of an image's were read.
+fn stacks(images: &[ImageLayers], count: usize) -> Stacks {
+    let mut stacks = vec![None; count];
+    for read in images {
+        let all = read.layers.iter().map(|layer| layer.as_ref().map(|read| read.toc.clone()));
+        if let Some(stack) = stacks.get_mut(read.image) {
+            *stack = all.collect();
+        }
+    }
+    stacks
 }
 
 pub(super) fn analyze_image(

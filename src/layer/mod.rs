@@ -26,6 +26,7 @@ pub mod tail;
 mod tar;
 mod toc;
 pub mod toc_reader;
+mod trial;
 
 use bytes::Bytes;
 
@@ -43,6 +44,7 @@ pub use toc::{
     Attributes, Capture, ContentHash, Elf, ElfSection, Entry, Hashing, Kind, Link, Source, TextId,
     Toc,
 };
+pub use trial::{Trial, Trials};
 
 /// Parts of one blob, by closed ranges.
 ///
