@@ -313,7 +313,7 @@ impl Typed<'_> {
 pub fn without_password(typed: &str) -> Cow<'_, str> {
     let Some((name, digest)) = typed.split_once('@') else { return typed.into() };
     let is_digest = names_algorithm(digest) && !digest.contains('@');
-    let is_position = digest.bytes().all(|byte| byte.is_ascii_digit());
+    let is_position = !digest.is_empty() && digest.bytes().all(|byte| byte.is_ascii_digit());
     if !holds_password(name) || is_digest || (is_position && source::names_files(typed)) {
         return typed.into();
     }
@@ -484,7 +484,12 @@ mod tests {
         }
         let error = "user:s3cret@host:5000".parse::<Reference>().unwrap_err();
         assert!(!format!("{error:?} {error}").contains("s3cret"), "{error}");
-        for typed in ["debian:12", "host:5000/x:1@sha256:abc", "debian@md5:00"] {
+        for typed in [
+            "debian:12",
+            "host:5000/x:1@sha256:abc",
+            "debian@md5:00",
+            "docker-archive:/tmp/x.tar:@0",
+        ] {
             assert_eq!(without_password(typed), typed);
         }
     }
@@ -500,6 +505,7 @@ mod tests {
         #[test]
         fn any_text_is_a_reference_or_an_error(typed in "\\PC{0,60}") {
             let _ = typed.parse::<Reference>();
+            let _ = typed.parse::<Source>();
         }
     }
 }

@@ -148,7 +148,7 @@ fn is_url(kind: LocalKind, rest: &str) -> bool {
 
 /// Whether a text names files, so that no password can be in it.
 pub(super) fn names_files(typed: &str) -> bool {
-    typed.parse::<Source>().is_ok_and(|source| matches!(source, Source::Local(_)))
+    LocalKind::PREFIXED.into_iter().any(|kind| typed.starts_with(kind.prefix()))
 }
 
 fn files(typed: &str, kind: LocalKind, rest: &str) -> Result<Source, ReferenceError> {
@@ -218,6 +218,7 @@ mod tests {
         check("docker-daemon:x:1", "docker save NAME | regsize analyze -");
         check("containers-storage:x", "podman save");
         check("dir:/x", "skopeo copy dir:");
+        check("host:1/a@", "is not an image reference");
         check("oci://ghcr.io/x", "leave out \"oci://\"");
         for path in ["./out", "../out", "/out", "~/out", "."] {
             check(path, "is a path");
