@@ -98,6 +98,12 @@ pub(super) fn cache_limit(network: &NetworkArgs) -> Option<u64> {
     Some(network.cache_size.unwrap_or(DEFAULT_LIMIT)).filter(|limit| *limit > 0)
 }
 
+/// The prefix for what a path leads to, if it leads to anything.
+pub(super) fn form_of(path: &str) -> Option<&'static str> {
+    let metadata = std::fs::metadata(path).ok()?;
+    Some(if metadata.is_dir() { "oci:" } else { "docker-archive:" })
+}
+
 /// The width of the report: as asked for, or the terminal's.
 pub(super) fn width(asked: Option<usize>) -> usize {
     let columns = || env::var("COLUMNS").ok()?.parse().ok();
@@ -164,6 +170,9 @@ fn explicit<'a>(
     let Some(username) = network.username.clone() else { return Ok(None) };
     let usage = |text: &str| Error::new(ErrorKind::Usage, text);
     let registries: BTreeSet<&str> = references.map(Reference::registry).collect();
+    if registries.is_empty() {
+        return Err(usage("--username is for a registry, but no image is in one"));
+    }
     let [registry] = registries.into_iter().collect::<Vec<_>>()[..] else {
         return Err(usage("--username is for one registry, but the images are in several"));
     };

@@ -28,7 +28,7 @@ use clap::Parser as _;
 use clap::error::{ContextKind, ContextValue, ErrorKind as ClapKind};
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::reference::Reference;
+use crate::reference::Source;
 use crate::registry::{Error, ErrorKind};
 use crate::report::usage_json;
 use args::{Cli, Command, OutputFormat};
@@ -138,7 +138,7 @@ fn forgotten_command(error: &clap::Error) -> Option<String> {
         return None;
     };
     let is_misspelt = error.get(ContextKind::SuggestedSubcommand).is_some();
-    let is_image = !is_misspelt && typed.parse::<Reference>().is_ok();
+    let is_image = !is_misspelt && typed.parse::<Source>().is_ok();
     is_image.then(|| {
         format!(
             "for an image, say what to do with it: `regsize inspect {typed}` for its sizes, or \

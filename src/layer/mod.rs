@@ -3,6 +3,7 @@
 //! Synchronous, and knows no network: a stream is a [`std::io::BufRead`], and parts of a blob come
 //! through [`Ranges`]. Nothing here writes to a disk or extracts a file.
 
+pub mod archive;
 mod builder;
 mod capture;
 pub mod codec;

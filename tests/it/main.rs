@@ -27,6 +27,7 @@ mod indexes;
 mod inspect;
 mod layer_faults;
 mod listings;
+mod local;
 mod manifests;
 mod memory;
 mod origins;

@@ -15,6 +15,7 @@
 
 pub mod agreement;
 pub mod analysis;
+pub mod archive;
 pub mod blob;
 pub mod canary;
 pub mod client;
