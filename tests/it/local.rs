@@ -52,6 +52,9 @@ fn bare(mut report: Value) -> Value {
     for place in ["reference", "warnings", "rate_limit"] {
         fields.remove(place);
     }
+    for image in fields["images"].as_array_mut().unwrap() {
+        image["snapshot"]["reference"].take();
+    }
     report
 }
 
