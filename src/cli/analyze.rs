@@ -56,7 +56,7 @@ async fn outcomes(cli: &Cli, args: &AnalyzeArgs) -> Result<Vec<Outcome<Analysis>
         selection: selection(&args.rules)?,
         knowledge: knowledge(&args.rules)?,
         paths: cli.output.format == OutputFormat::Json,
-        partial: false,
+        ..AnalysisOptions::default()
     };
     let dockerfile = dockerfile(args)?;
     let prepared = prepare(cli, typed)?;
