@@ -74,6 +74,8 @@ pub struct Need {
 pub struct Budgets {
     /// In this order; a later one replaces limits of those before it, and adds to their lists.
     pub parts: Vec<(Option<Platform>, Budget)>,
+    /// What replaces limits of all of those, level by level: the command line's.
+    pub flags: Budget,
 }
 
 impl Budget {
@@ -118,6 +120,39 @@ impl Budget {
     }
 }
 
+impl Budget {
+    /// The budget with levels that another gives. A soft limit that is looser than the hard one
+    /// that comes with another is of no use and goes.
+    fn under(self, other: &Self) -> Self {
+        let mut limits = self.limits.clone();
+        let mut all = self.with(other);
+        for (measure, given) in &other.limits {
+            let before = limits.remove(measure).unwrap_or_default();
+            let mut levels =
+                Levels { warn: given.warn.or(before.warn), fail: given.fail.or(before.fail) };
+            if measure.contradicts(&levels) {
+                levels.warn = None;
+            }
+            all.limits.insert(*measure, levels);
+        }
+        all
+    }
+
+    /// The patterns of paths that are forbidden.
+    pub fn path_patterns(&self) -> Vec<String> {
+        self.paths.iter().map(|forbidden| forbidden.pattern.clone()).collect()
+    }
+
+    /// The patterns of paths that do not count.
+    pub fn ignored_paths(&self) -> Vec<String> {
+        let pattern = |ignore: &Ignore| match &ignore.what {
+            Ignored::Path(pattern) => Some(pattern.clone()),
+            _ => None,
+        };
+        self.ignores.iter().filter_map(pattern).collect()
+    }
+}
+
 impl Budgets {
     /// The budget for a platform.
     pub fn of(&self, platform: &Platform) -> Budget {
@@ -125,12 +160,13 @@ impl Budgets {
             wanted.as_ref().is_none_or(|wanted| platform.satisfies(wanted))
         };
         let parts = self.parts.iter().filter(|(wanted, _)| fits(wanted));
-        parts.fold(Budget::default(), |budget, (_, part)| budget.with(part))
+        parts.fold(Budget::default(), |budget, (_, part)| budget.with(part)).under(&self.flags)
     }
 
     /// Everything that any of them limits.
     pub fn all(&self) -> Budget {
-        self.parts.iter().fold(Budget::default(), |budget, (_, part)| budget.with(part))
+        let parts = self.parts.iter().map(|(_, part)| part);
+        parts.fold(Budget::default(), Budget::with).under(&self.flags)
     }
 }
 

@@ -1,6 +1,7 @@
 //! The command line: types that clap fills in, and the help texts.
 
 mod analysis;
+mod check;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -15,6 +16,7 @@ use crate::size;
 pub(super) use self::analysis::{
     AnalyzeArgs, PackagesArgs, ReadArgs, RulesArgs, SelectionArgs, TableKind,
 };
+pub(super) use self::check::{CheckArgs, LimitArgs};
 use super::help::{CACHE_EXAMPLES, EXAMPLES, FILES_EXAMPLES, INSPECT_EXAMPLES};
 
 /// Where the bytes of a container image are, read from its registry alone.
@@ -42,6 +44,8 @@ pub(super) enum Command {
     Files(FilesArgs),
     /// What is installed in an image, with versions and sizes; reads the layers
     Packages(PackagesArgs),
+    /// Hold an image against limits: a verdict for CI; reads no more than they need
+    Check(CheckArgs),
     /// The rules that `analyze` looks with; no registry is asked
     Rules(RulesArgs),
     /// Print a completion script for a shell
@@ -195,6 +199,12 @@ pub(super) enum OutputFormat {
     Csv,
     /// Names and versions, one a line; of `packages` alone
     Manifest,
+    /// Text and annotations for a job of GitHub, and its summary; of `check` alone
+    Github,
+    /// Test cases as JUnit writes them; of `check` alone
+    Junit,
+    /// SARIF 2.1.0; of `check` alone
+    Sarif,
 }
 
 #[derive(Debug, Args)]
