@@ -78,7 +78,8 @@ pub(super) fn findings(snapshot: &Snapshot, budget: &Budget, tally: &mut Tally<'
         return Some(unknown(id, limit, "not all layers were read".to_owned()));
     }
     let count = found.len() as u64;
-    let first = found.first().map_or_else(String::new, |finding| format!(": {}", finding.message));
+    let first =
+        found.first().map_or_else(String::new, |finding| format!(", first: {}", finding.message));
     let reason =
         format!("{} of severity {} or more{first}", of(count, "finding"), decided.as_str());
     Some(Row {
@@ -154,7 +155,8 @@ fn path_row(
     }
     let found = matches.into_iter().flat_map(|found| &found.paths);
     let offences: Vec<Offence> = found.map(offence_of_path).collect();
-    let first = offences.first().map_or_else(String::new, |first| format!(": {}", first.text));
+    let first =
+        offences.first().map_or_else(String::new, |first| format!(", first {}", first.text));
     let reason = format!("{}{first}", of(count, "path"));
     let verdict = of_forbidden(forbidden, count);
     Row { id, limit, actual: Some(Figure::Count(count)), verdict, reason, offences }
@@ -196,7 +198,8 @@ fn package_row(subject: &Subject, forbidden: &Forbidden, tally: &mut Tally<'_>) 
     }
     let count = found.len() as u64;
     let offences: Vec<Offence> = found.into_iter().map(offence_of_package).collect();
-    let first = offences.first().map_or_else(String::new, |first| format!(": {}", first.text));
+    let first =
+        offences.first().map_or_else(String::new, |first| format!(", first {}", first.text));
     let reason = format!("{}{first}", of(count, "package"));
     let verdict = of_forbidden(forbidden, count);
     Row { id, limit, actual: Some(Figure::Count(count)), verdict, reason, offences }

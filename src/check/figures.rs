@@ -186,10 +186,11 @@ fn figure(bound: Bound) -> Figure {
 }
 
 fn reason(measure: Measure, actual: &Figure, limit: &Figure, verdict: Verdict) -> String {
-    let bound = match verdict {
-        Verdict::Warn => "the soft limit is",
-        _ if measure == Measure::Efficiency => "at least this is wanted:",
-        _ => "the limit is",
+    let relation = match (verdict, measure) {
+        (Verdict::Pass, Measure::Efficiency) => "is at least",
+        (Verdict::Pass, _) => "is within",
+        (_, Measure::Efficiency) => "is less than",
+        _ => "is more than",
     };
     let size = |bytes: u64| Units::Decimal.format(bytes.into());
     match (actual, limit) {
@@ -197,7 +198,7 @@ fn reason(measure: Measure, actual: &Figure, limit: &Figure, verdict: Verdict) -
             let over = size(actual - limit);
             format!("{} is {over} more than {}", size(*actual), size(*limit))
         }
-        (actual, limit) => format!("{actual}; {bound} {limit}"),
+        (actual, limit) => format!("{actual} {relation} {limit}"),
     }
 }
 

@@ -9,6 +9,8 @@ mod budget;
 mod contents;
 mod dive;
 mod figures;
+#[cfg(test)]
+mod tests;
 
 use std::fmt;
 

@@ -8,6 +8,8 @@ mod budget;
 mod dive_ci;
 mod ignore;
 mod table;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 use std::ops::Range;

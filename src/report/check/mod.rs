@@ -53,13 +53,18 @@ pub fn render_check(
         Ok(checked) => compose_check(checked),
         Err(failure) => compose_no_check(outcome, failure),
     };
+    // An error stands on stderr already.
+    let is_told = outcome.result.is_err();
     match format {
+        CheckFormat::Terminal if is_told => return writeln!(out, "{}", verdict_line(outcome)),
         CheckFormat::Terminal => out.write_all(terminal(&document(), options).as_bytes())?,
         CheckFormat::Markdown => out.write_all(markdown(&document(), options.units).as_bytes())?,
         CheckFormat::Json => write_check_json(outcome, out)?,
         CheckFormat::Csv => write_csv(&table(outcome.result.as_ref().ok()), out)?,
         CheckFormat::Github => {
-            out.write_all(terminal(&document(), options).as_bytes())?;
+            if !is_told {
+                out.write_all(terminal(&document(), options).as_bytes())?;
+            }
             out.write_all(github::annotations(outcome).as_bytes())?;
         }
         CheckFormat::Junit => out.write_all(junit::document(outcome).as_bytes())?,
