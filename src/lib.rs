@@ -31,6 +31,8 @@
 //! | [`rule`] | what could go: rules as data, what they find, and who claims which bytes |
 //! | [`analysis`] | usage by layer and path, waste by step pair, efficiency, and the study of packages, owners and findings |
 //! | [`snapshot`] | an image in figures, kept in reports: what comparisons, budgets and histories need |
+//! | [`check`] | budgets for images, and verdicts on them |
+//! | [`config`] | the file of settings and budgets, and dive's, each error with its line and column |
 //! | [`report`] | documents for terminal, Markdown and CSV, and the JSON schema |
 //! | [`cli`] | arguments in, report and exit code out |
 //!
@@ -68,5 +70,7 @@ pub mod owner;
 pub mod rule;
 pub mod analysis;
 pub mod snapshot;
+pub mod check;
+pub mod config;
 pub mod report;
 pub mod cli;

@@ -3,7 +3,8 @@
 use std::collections::HashSet;
 
 use super::{
-    Analysis, ImageAnalysis, LayerPaths, LayerUsage, PathUsage, Remark, dive, largest, study, waste,
+    Analysis, ImageAnalysis, LayerPaths, LayerUsage, PathSearch, PathUsage, Remark, dive, largest,
+    search, study, waste,
 };
 use crate::collect::{ImageLayers, LayerRead, ReadLayers};
 use crate::component::Knowledge;
@@ -30,6 +31,8 @@ pub struct AnalysisOptions {
     pub knowledge: Knowledge,
     /// Add up what each layer stores by path.
     pub paths: bool,
+    /// Paths to look for.
+    pub search: PathSearch,
     /// Study images of which layers were left out, too: what is told then holds for the layers that
     /// were read, by themselves.
     pub partial: bool,
@@ -90,6 +93,7 @@ pub(super) fn analyze_image(
         notes,
         remarks_dropped,
         paths: layer_paths(filesystem, options),
+        matches: search::search(filesystem, &options.search),
         study: (all || options.partial).then(|| study::study(described, &ledger, options)),
     }
 }

@@ -1,6 +1,7 @@
 //! The command line: types that clap fills in, and the help texts.
 
 mod analysis;
+mod check;
 mod tags;
 
 use std::ffi::OsString;
@@ -16,6 +17,7 @@ use crate::size;
 pub(super) use self::analysis::{
     AnalyzeArgs, PackagesArgs, ReadArgs, RulesArgs, SelectionArgs, TableKind,
 };
+pub(super) use self::check::{CheckArgs, LimitArgs};
 pub(super) use self::tags::TagsArgs;
 use super::help::{CACHE_EXAMPLES, EXAMPLES, FILES_EXAMPLES, INSPECT_EXAMPLES, with_sources};
 
@@ -46,6 +48,8 @@ pub(super) enum Command {
     Packages(PackagesArgs),
     /// The tags of a repository with sizes and what they share; no layer is read
     Tags(TagsArgs),
+    /// Hold an image against limits: a verdict for CI; reads no more than they need
+    Check(Box<CheckArgs>),
     /// The rules that `analyze` looks with; no registry is asked
     Rules(RulesArgs),
     /// Print a completion script for a shell
@@ -202,6 +206,12 @@ pub(super) enum OutputFormat {
     Csv,
     /// Names and versions, one a line; of `packages` alone
     Manifest,
+    /// Text and annotations for a job of GitHub, and its summary; of `check` alone
+    Github,
+    /// Test cases as JUnit writes them; of `check` alone
+    Junit,
+    /// SARIF 2.1.0; of `check` alone
+    Sarif,
 }
 
 #[derive(Debug, Args)]

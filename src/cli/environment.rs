@@ -10,6 +10,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::Timestamp;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
 use rustix::process::{Resource, getrlimit};
 
 use super::args::NetworkArgs;
@@ -124,6 +127,25 @@ pub(super) fn unicode() -> bool {
         None => set("TERM").as_deref() != Some("dumb"),
         Some(locale) => locale.to_ascii_lowercase().replace('-', "").contains("utf8"),
     }
+}
+
+/// The day that it is, in UTC: as given, or by `SOURCE_DATE_EPOCH`, or by the clock.
+pub(super) fn today(given: Option<Date>) -> Result<Date, Error> {
+    let now = match set("SOURCE_DATE_EPOCH") {
+        None => Timestamp::now(),
+        Some(seconds) => {
+            let seconds = seconds.to_str().and_then(|text| text.parse().ok());
+            seconds.and_then(|seconds| Timestamp::from_second(seconds).ok()).ok_or_else(|| {
+                Error::new(ErrorKind::Usage, "SOURCE_DATE_EPOCH is no number of seconds")
+            })?
+        }
+    };
+    Ok(given.unwrap_or_else(|| now.to_zoned(TimeZone::UTC).date()))
+}
+
+/// The file that a job of GitHub shows when it is done.
+pub(super) fn job_summary() -> Option<PathBuf> {
+    set("GITHUB_STEP_SUMMARY").map(PathBuf::from)
 }
 
 /// Whether somebody watches the progress.

@@ -16,9 +16,10 @@ Examples:
   regsize packages rocker/ml:4.4 --top 20         what is installed, the largest first
   regsize tags rocker/ml --match '4.*'            sizes of its tags, and what they share
   docker save my/image:dev | regsize analyze -    before a push: an archive on stdin
+  regsize check rocker/ml:4.4 --max-compressed 2GB a verdict for CI
   regsize rules cache-pip                         what a rule finds, and what to do about it
 
-Exit codes: 0 fine, 2 could not tell (usage, network, bad data), 130 interrupted, 143 terminated.";
+Exit codes: 0 fine, 1 a limit of `check` is not kept, 2 could not tell (usage, network, bad data), 130 interrupted, 143 terminated.";
 
 /// How images are named.
 const SOURCES: &str = "\
@@ -97,6 +98,25 @@ Examples:
   regsize packages rocker/ml:4.4 --format csv > packages.csv
   regsize packages docker-archive:image.tar        of what docker save wrote
   regsize packages rocker/ml:4.4 --format manifest > VERSION_MANIFEST.txt";
+
+pub(super) const CHECK_EXAMPLES: &str = "\
+Limits come from the command line, from section [budget] of regsize.toml, or from dive's .dive-ci.
+The last line is for programs: regsize-verdict: pass|warn|fail|unknown …; it is on stderr where
+stdout is a document. What could not be measured is never a pass.
+
+Examples:
+  regsize check my/image:dev --max-compressed 2GB --max-layers 40
+                                                   two documents are read, and no layer
+  regsize check my/image:dev --baseline my/image:latest --max-growth '5% and 50MB'
+  regsize check my/image:dev --min-efficiency 95% --forbid-findings high
+  regsize check my/image:dev --forbid-path '**/*.pem' --forbid-package 'gcc*'
+  regsize check my/image:dev --warn max-compressed=1.5GB --max-compressed 2GB
+  regsize check my/image:dev --format github       annotations, and a summary of the job
+  regsize check my/image:dev --format sarif > regsize.sarif
+  regsize check my/image:dev                       limits of regsize.toml, or else of .dive-ci
+  regsize check my/image:dev --all-platforms       the verdict is the worst
+
+Exit codes: 0 pass or warn, 1 fail, 2 could not tell.";
 
 pub(super) const RULES_EXAMPLES: &str = "\
 Examples:

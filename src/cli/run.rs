@@ -145,8 +145,12 @@ pub(super) fn render_options<T>(cli: &Cli, show: T) -> RenderOptions<T> {
 /// The form of the report.
 pub(super) fn format(output: &OutputArgs) -> Format {
     match output.format {
-        // A manifest has no form of its own here: its command writes it.
-        OutputFormat::Terminal | OutputFormat::Manifest => Format::Terminal,
+        // Those of one command alone have no form here: it writes them.
+        OutputFormat::Terminal
+        | OutputFormat::Manifest
+        | OutputFormat::Github
+        | OutputFormat::Junit
+        | OutputFormat::Sarif => Format::Terminal,
         OutputFormat::Markdown => Format::Markdown,
         OutputFormat::Json => Format::Json,
         OutputFormat::Csv => Format::Csv,

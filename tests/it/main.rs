@@ -13,6 +13,8 @@ mod blob_faults;
 mod blob_scripts;
 mod blobs;
 mod cache;
+mod check;
+mod check_formats;
 mod configs;
 mod connections;
 mod credentials;

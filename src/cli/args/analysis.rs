@@ -74,6 +74,10 @@ pub(in crate::cli) struct SelectionArgs {
     /// Know the components in this JSON file, too
     #[arg(long, value_name = "FILE")]
     pub(in crate::cli) components: Vec<PathBuf>,
+    /// Read settings from this file: `check` all of them, and regsize.toml by itself; `analyze` its
+    /// section [severity]
+    #[arg(long, value_name = "FILE")]
+    pub(in crate::cli) config: Option<PathBuf>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

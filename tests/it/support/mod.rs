@@ -23,6 +23,7 @@ pub mod distribution;
 pub mod http;
 pub mod image;
 pub mod index;
+pub mod json_schema;
 pub mod layer;
 pub mod library;
 pub mod listing;
