@@ -113,12 +113,17 @@ impl Sandbox {
 
     /// Puts `docker-credential-NAME` on the path: a shell script of these lines.
     pub fn helper(&self, name: &str, script: &str) {
+        self.program(&format!("docker-credential-{name}"), script);
+    }
+
+    /// Puts a program on the path: a shell script of these lines.
+    pub fn program(&self, name: &str, script: &str) {
         let source = self.write("helper.sh", format!("#!/bin/sh\n{script}\n"));
         // Another process copies it: a fork of this one, made by another test, could hold the
         // file open for writing at the time it is run, and then it does not run.
         let status = Command::new("install")
             .args(["-m", "755"])
-            .args([&source, &self.path(&format!("bin/docker-credential-{name}"))])
+            .args([&source, &self.path(&format!("bin/{name}"))])
             .status();
         assert!(status.expect("the program `install`").success());
     }
