@@ -1,6 +1,7 @@
 //! The command line: types that clap fills in, and the help texts.
 
 mod analysis;
+mod compare;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -15,6 +16,7 @@ use crate::size;
 pub(super) use self::analysis::{
     AnalyzeArgs, PackagesArgs, ReadArgs, RulesArgs, SelectionArgs, TableKind,
 };
+pub(super) use self::compare::{CompareArgs, CompareTableKind};
 use super::help::{CACHE_EXAMPLES, EXAMPLES, FILES_EXAMPLES, INSPECT_EXAMPLES};
 
 /// Where the bytes of a container image are, read from its registry alone.
@@ -42,6 +44,8 @@ pub(super) enum Command {
     Files(FilesArgs),
     /// What is installed in an image, with versions and sizes; reads the layers
     Packages(PackagesArgs),
+    /// What differs between two images, and what made the difference; reads the layers that differ
+    Compare(CompareArgs),
     /// The rules that `analyze` looks with; no registry is asked
     Rules(RulesArgs),
     /// Print a completion script for a shell

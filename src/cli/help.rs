@@ -9,6 +9,7 @@ Examples:
   regsize analyze rocker/ml:4.4                   what is in the layers, and what of it in vain
   regsize files rocker/ml:4.4 /opt --depth 2      where the bytes under a directory are
   regsize packages rocker/ml:4.4 --top 20         what is installed, the largest first
+  regsize compare my/app:1.2 my/app:1.3           what differs, and what made the difference
   regsize rules cache-pip                         what a rule finds, and what to do about it
 
 Exit codes: 0 fine, 2 could not tell (usage, network, bad data), 130 interrupted, 143 terminated.";
@@ -70,6 +71,21 @@ Examples:
   regsize packages rocker/ml:4.4 --ecosystem python,conda --top 20
   regsize packages rocker/ml:4.4 --format csv > packages.csv
   regsize packages rocker/ml:4.4 --format manifest > VERSION_MANIFEST.txt";
+
+pub(super) const COMPARE_EXAMPLES: &str = "\
+Only the layers that differ are read: what both images have cancels out. A report that was written
+earlier stands for an image, and needs no registry. It is named by @FILE, by a path that starts
+with / or ./ or ../, or by the name of a file that ends in .json.
+
+Examples:
+  regsize compare my/app:1.2 my/app:1.3            version to version
+  regsize compare my/app:1.2 my/app:1.3 --platform linux/arm64
+  regsize compare my/app:1.2 my/app:1.3 --manifest-only
+                                                   sizes and layers; no layer is read
+  regsize analyze my/app:1.2 --format json > old.json
+  regsize compare old.json my/app:1.3              against a report of an earlier run
+  regsize compare my/app:1.2 my/app:1.3 --format csv --table packages > packages.csv
+  regsize compare my/app:1.2 my/app:1.3 --format json | jq '.causes[:5]'";
 
 pub(super) const RULES_EXAMPLES: &str = "\
 Examples:

@@ -6,6 +6,7 @@
 mod analyze;
 mod args;
 mod cache;
+mod compare;
 mod environment;
 mod exit;
 mod files;
@@ -64,6 +65,7 @@ fn run(cli: &Cli) -> Exit {
         Command::Analyze(analyze) => until_interrupted(analyze::run(cli, analyze)),
         Command::Files(files) => until_interrupted(files::run(cli, files)),
         Command::Packages(packages) => until_interrupted(packages::run(cli, packages)),
+        Command::Compare(compare) => until_interrupted(compare::run(cli, compare)),
         Command::Rules(rules) => rules::run(cli, rules),
     }
 }

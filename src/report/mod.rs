@@ -7,6 +7,7 @@
 
 mod analyze;
 mod cache;
+mod compare;
 mod csv;
 pub mod document;
 mod encode;
@@ -32,6 +33,7 @@ pub use self::analyze::{
     AnalysisTable, AnalyzeOptions, analysis_table, compose_analysis, how_hidden,
 };
 pub use self::cache::{render_cache, write_cache_failure};
+pub use self::compare::{CompareOptions, CompareTable, render_comparison};
 pub use self::csv::write_csv;
 pub use self::document::Document;
 pub use self::encode::Untrusted;
