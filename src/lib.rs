@@ -22,6 +22,7 @@
 //! | [`layer`] | a layer's bytes to a table of contents ([`layer::Toc`]): decoding, walking the tar, tables of contents inside and beside layers; the uncompressed size from a blob's end (`tail`) |
 //! | [`filesystem`] | layers merged, and what they store in vain |
 //! | [`ledger`] | every stored file once, with what it costs, whether it is visible and what it holds; documents kept while layers passed |
+//! | [`tags`] | the tags of a repository: which are meant, which is newer, what their images share |
 //! | [`collect`] | from a reference to an [`image::Inspection`] and its layers: the one place where fetching meets parsing |
 //! | [`package`] | what is installed, by the records of package managers, and what needs what |
 //! | [`component`] | large tools, known by their files, with versions and parts |
@@ -58,6 +59,7 @@ pub mod image;
 pub mod layer;
 pub mod filesystem;
 pub mod ledger;
+pub mod tags;
 pub mod collect;
 pub mod package;
 pub mod component;

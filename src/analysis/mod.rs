@@ -5,6 +5,7 @@
 
 mod analyze;
 mod dive;
+mod gaps;
 mod paths;
 mod study;
 #[cfg(test)]
@@ -18,6 +19,7 @@ use std::cmp::Reverse;
 use std::collections::BTreeSet;
 
 pub use analyze::{AnalysisOptions, analyze};
+pub use gaps::Gaps;
 pub use paths::{LayerPaths, PathSum, text_of_path};
 pub use study::{
     Attribution, Balance, Brought, Declared, Group, GroupShare, Identity, Milestone, Optimized,

@@ -2,6 +2,7 @@
 
 mod analysis;
 mod compare;
+mod tags;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -17,6 +18,7 @@ pub(super) use self::analysis::{
     AnalyzeArgs, PackagesArgs, ReadArgs, RulesArgs, SelectionArgs, TableKind,
 };
 pub(super) use self::compare::{CompareArgs, CompareTableKind};
+pub(super) use self::tags::TagsArgs;
 use super::help::{CACHE_EXAMPLES, EXAMPLES, FILES_EXAMPLES, INSPECT_EXAMPLES};
 
 /// Where the bytes of a container image are, read from its registry alone.
@@ -46,6 +48,8 @@ pub(super) enum Command {
     Packages(PackagesArgs),
     /// What differs between two images, and what made the difference; reads the layers that differ
     Compare(CompareArgs),
+    /// The tags of a repository with sizes and what they share; no layer is read
+    Tags(TagsArgs),
     /// The rules that `analyze` looks with; no registry is asked
     Rules(RulesArgs),
     /// Print a completion script for a shell

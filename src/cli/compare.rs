@@ -10,7 +10,7 @@ use self::baseline::{chosen, file_of};
 use super::args::{Cli, CompareArgs, CompareTableKind};
 use super::complain;
 use super::exit::Exit;
-use super::run::{Observers, failure, finish, prepare, render_options};
+use super::run::{Observers, finish, prepare, render_options};
 use crate::analysis::{AnalysisOptions, analyze};
 use crate::collect::{BaseSource, LayerRequest, Request, Session};
 use crate::compare::{Comparison, compare, shared};
@@ -18,7 +18,7 @@ use crate::image::{Image, Inspection};
 use crate::oci::Platform;
 use crate::reference::{Reference, without_password};
 use crate::registry::{Error, ErrorKind};
-use crate::report::{CompareOptions, CompareTable, Outcome, render_comparison};
+use crate::report::{CompareOptions, CompareTable, Failure, Outcome, render_comparison};
 use crate::snapshot::Snapshot;
 
 pub(super) async fn run(cli: &Cli, args: &CompareArgs) -> Exit {
@@ -26,7 +26,7 @@ pub(super) async fn run(cli: &Cli, args: &CompareArgs) -> Exit {
     let reference = typed.collect::<Vec<_>>().join(" ");
     let result = comparison(cli, args).await.map_err(|error| {
         complain(&error);
-        failure(&error)
+        Failure::from(&error)
     });
     let outcome = Outcome { reference, result };
     let show = CompareOptions { top: args.top, table: table(args.table) };

@@ -48,5 +48,6 @@ mod sizes;
 mod statuses;
 mod support;
 mod tables;
+mod tags;
 mod throttling;
 mod tls;
