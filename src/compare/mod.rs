@@ -14,6 +14,8 @@ mod packages;
 mod paths;
 mod side;
 #[cfg(test)]
+pub(crate) mod testing;
+#[cfg(test)]
 mod tests;
 mod version;
 

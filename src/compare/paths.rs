@@ -69,8 +69,8 @@ impl PathChange {
 /// A directory of which one thing in it makes so many per cent of the difference says nothing that
 /// that does not.
 const DOMINATED: u128 = 90;
-/// Paths that are kept at most.
-const MOST: usize = 2_000;
+/// Paths that are kept at most of those with another size, and of those with the same one.
+const MOST: usize = 1_000;
 
 /// What the layers of one image store at a path.
 #[derive(Default)]
@@ -101,8 +101,12 @@ pub(super) fn changes(old: &Side<'_>, new: &Side<'_>) -> Vec<PathChange> {
     }
     let mut found = telling(&changes);
     found.sort_by(|a, b| b.weight().cmp(&a.weight()).then_with(|| a.path.cmp(&b.path)));
-    found.truncate(MOST);
-    found
+    let (mut sized, mut same): (Vec<_>, Vec<_>) =
+        found.into_iter().partition(|change| change.status != PathStatus::Changed);
+    sized.truncate(MOST);
+    same.truncate(MOST);
+    sized.extend(same);
+    sized
 }
 
 fn paths<'a>(side: &Side<'a>) -> Paths<'a> {

@@ -3,6 +3,7 @@
 mod analyze;
 mod analyze_schema;
 mod catalogue;
+mod compare;
 mod files;
 mod packages;
 mod schema;

@@ -13,6 +13,7 @@ mod blob_faults;
 mod blob_scripts;
 mod blobs;
 mod cache;
+mod compare;
 mod configs;
 mod connections;
 mod credentials;

@@ -11,7 +11,8 @@ use crate::snapshot::{Snapshot, read};
 const LARGEST: u64 = 512 << 20;
 
 /// The file that an argument names: behind an `@`, by a path that starts with `/`, `./` or `../`,
-/// or by the name of a JSON file that is there. Anything else is a reference.
+/// or by a name that ends in `.json`. Anything else is a reference: a repository with such a name
+/// is one with a tag or a digest.
 pub(super) fn file_of(typed: &str) -> Option<PathBuf> {
     if let Some(path) = typed.strip_prefix('@') {
         return Some(path.into());
@@ -19,7 +20,7 @@ pub(super) fn file_of(typed: &str) -> Option<PathBuf> {
     let is_path = ["/", "./", "../"].iter().any(|start| typed.starts_with(start));
     let path = Path::new(typed);
     let is_json = path.extension().is_some_and(|extension| extension == "json");
-    (is_path || (is_json && path.is_file())).then(|| path.to_owned())
+    (is_path || is_json).then(|| path.to_owned())
 }
 
 /// The image of a report: that of the platform, if one is wanted, or else the only one.
@@ -73,6 +74,7 @@ mod tests {
         check("../old", Some("../old"));
         check("/tmp/old", Some("/tmp/old"));
         check("team/app:1", None);
-        check("absent.json", None);
+        check("absent.json", Some("absent.json"));
+        check("team/app.json:1", None);
     }
 }

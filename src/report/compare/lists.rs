@@ -123,16 +123,30 @@ pub(super) fn paths(comparison: &Comparison, top: usize) -> Vec<Block> {
     if all.is_empty() {
         return Vec::new();
     }
-    let shown = &all[..all.len().min(top)];
-    let rows: Vec<Row> = shown.iter().map(path_row).collect();
-    let rest = more(all.len(), rows.len(), "more path", "more paths");
-    let doubtful = shown.iter().any(is_doubtful);
-    let note = doubtful.then(|| {
-        let text = "~ may be off by the smaller files of large layers, which are not listed";
-        Block::Paragraph(Text::from(text).styled(Style::Dim))
-    });
+    let (sized, same): (Vec<_>, Vec<_>) =
+        all.iter().partition(|change| change.status != PathStatus::Changed);
+    let shown = &sized[..sized.len().min(top)];
+    let rows: Vec<Row> = shown.iter().map(|change| path_row(change)).collect();
+    let left = (sized.len() > shown.len()).then(|| "Smaller differences are left out.".into());
+    let doubtful = shown.iter().any(|change| is_doubtful(change));
+    let doubtful = doubtful
+        .then(|| "~ may be off by the smaller files of large layers, which are not listed".into());
     let table = Block::Table(Table { columns: PATHS.to_vec(), rows, totals: Vec::new() });
-    [table].into_iter().chain(rest).chain(note).collect()
+    let table = (!shown.is_empty()).then_some(table);
+    let note = |text: Text| Block::Paragraph(text.styled(Style::Dim));
+    let notes = [left, doubtful].into_iter().flatten().map(note);
+    table.into_iter().chain(notes).chain(of_same_size(&same)).collect()
+}
+
+/// Files that changed at the same size, as a sentence.
+fn of_same_size(same: &[&PathChange]) -> Option<Block> {
+    let largest = same.first()?;
+    let text = match same.len() {
+        1 => Text::from("One file has another content of the same size: "),
+        count => Text::number(count).with(" files have another content of the same size, as "),
+    };
+    let text = text.with(Text::name(format!("/{}", largest.path)));
+    Some(Block::Paragraph(text.with(" of ").with(Text::bytes(largest.new))))
 }
 
 /// Whether the difference may be off by more than its last digit.

@@ -43,9 +43,6 @@ pub enum CompareTable {
     Paths,
 }
 
-/// Rows of each list where nothing scrolls away.
-const MANY: usize = 100;
-
 /// Writes the report of two images.
 pub fn render_comparison(
     outcome: &Outcome<Comparison>,
@@ -67,7 +64,7 @@ pub fn render_comparison(
             out.write_all(terminal(&document, &options.terminal).as_bytes())
         }
         Format::Markdown => {
-            let document = compose(comparison, options.show.top.max(MANY));
+            let document = compose(comparison, options.show.top);
             out.write_all(markdown(&document, options.terminal.units).as_bytes())
         }
     }

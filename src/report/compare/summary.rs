@@ -1,6 +1,6 @@
 //! The figures, the causes and the layers.
 
-use super::{difference, more};
+use super::difference;
 use crate::compare::{ComparedLayer, Comparison, Difference, LayerRow, Status};
 use crate::report::document::{
     Block, Column, Fact, Overflow, Piece, Row, Share, Style, Table, Text,
@@ -114,7 +114,8 @@ pub(super) fn causes(comparison: &Comparison, top: usize) -> Vec<Block> {
     }
     let rest = comparison.rest;
     if rest.compressed != 0 || rest.content.is_some_and(|content| content != 0) {
-        let text = Text::from("rest: what archives take beside their files").styled(Style::Dim);
+        let text = "rest: what archives take beside the contents of files";
+        let text = Text::from(text).styled(Style::Dim);
         rows.push(row(rest.content, rest.compressed, text));
     }
     let delta = comparison.delta.bytes;
@@ -131,17 +132,47 @@ const LAYERS: [Column; 6] = [
     Column::rest("instruction", Overflow::Cut),
 ];
 
-/// The layers that are not the same.
+/// Layers that are the same of which the instructions are told.
+const TOLD: usize = 3;
+
+/// The layers that are not the same, and what most of the others is.
 pub(super) fn layers(comparison: &Comparison) -> Vec<Block> {
     let rows = comparison.layers.iter().filter(|row| row.status != Status::Same);
     let rows: Vec<Row> = rows.map(|row| layer_row(comparison, row)).collect();
-    if rows.is_empty() {
-        return Vec::new();
-    }
-    let listed = rows.len();
+    let is_empty = rows.is_empty();
     let table = Block::Table(Table { columns: LAYERS.to_vec(), rows, totals: Vec::new() });
-    let same = more(comparison.layers.len(), listed, "layer is the same", "layers are the same");
-    [table].into_iter().chain(same).collect()
+    (!is_empty).then_some(table).into_iter().chain(same(comparison)).collect()
+}
+
+/// How much is the same, and the largest of it by their instructions.
+fn same(comparison: &Comparison) -> Option<Block> {
+    let layers = comparison.with(Status::Same).filter_map(|row| comparison.layer(row));
+    let mut layers: Vec<&ComparedLayer> = layers.collect();
+    let bytes = layers.iter().fold(0_u64, |sum, layer| sum.saturating_add(layer.compressed));
+    if layers.is_empty() {
+        return Some(Block::Paragraph("no layer is the same".into()));
+    }
+    let text = Text::count(layers.len(), "layer is the same: ", "layers are the same: ");
+    let text = text.with(Text::bytes(bytes)).with(" compressed");
+    // Of equal sizes the later one.
+    layers.reverse();
+    layers.sort_by_key(|layer| std::cmp::Reverse(layer.compressed));
+    let told = layers.iter().take(TOLD).filter(|layer| layer.compressed > 0);
+    let told = told.map(|layer| Text::bytes(layer.compressed).with(" by ").with(shortened(layer)));
+    let told = Text::joined(told, "; ");
+    Some(Block::Paragraph(if told.is_empty() { text } else { text.with(", of it ").with(told) }))
+}
+
+/// Characters that are shown of the instructions of layers that are the same.
+const SHORT: usize = 60;
+
+fn shortened(layer: &ComparedLayer) -> Text {
+    let Some(step) = &layer.step else { return instruction(layer) };
+    let mut start: String = step.instruction.chars().take(SHORT).collect();
+    if start.len() < step.instruction.len() {
+        start.push('…');
+    }
+    Piece::Name(Untrusted::folded(&start)).into()
 }
 
 fn layer_row(comparison: &Comparison, row: &LayerRow) -> Row {
