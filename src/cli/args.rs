@@ -17,7 +17,7 @@ use crate::size;
 pub(super) use self::analysis::{
     AnalyzeArgs, PackagesArgs, ReadArgs, RulesArgs, SelectionArgs, TableKind,
 };
-pub(super) use self::compare::{CompareArgs, CompareTableKind};
+pub(super) use self::compare::{ALL, CompareArgs, CompareTableKind};
 pub(super) use self::tags::TagsArgs;
 use super::help::{CACHE_EXAMPLES, EXAMPLES, FILES_EXAMPLES, INSPECT_EXAMPLES};
 
@@ -46,7 +46,8 @@ pub(super) enum Command {
     Files(FilesArgs),
     /// What is installed in an image, with versions and sizes; reads the layers
     Packages(PackagesArgs),
-    /// What differs between two images, and what made the difference; reads the layers that differ
+    /// What differs between images or platforms, and what made the difference; reads the layers that
+    /// differ
     Compare(CompareArgs),
     /// The tags of a repository with sizes and what they share; no layer is read
     Tags(TagsArgs),

@@ -1,30 +1,38 @@
 //! `regsize compare`: what differs between images, and what made the difference.
 
 mod baseline;
+mod platforms;
+mod subject;
 
 use std::collections::BTreeSet;
 
 use futures::future::{try_join, try_join_all};
 
 use self::baseline::{chosen, file_of};
+use self::subject::{Subject, inspect, read, request};
 use super::args::{Cli, CompareArgs, CompareTableKind};
 use super::complain;
 use super::exit::Exit;
 use super::run::{Observers, finish, prepare, render_options};
-use crate::analysis::{AnalysisOptions, analyze};
-use crate::collect::{BaseSource, LayerRequest, Request, Session};
-use crate::compare::{Comparison, compare, shared};
-use crate::image::{Image, Inspection};
-use crate::oci::Platform;
+use crate::collect::{LayerRequest, Session};
+use crate::compare::{Comparison, Matrix, common, compare, matrix, shared};
+use crate::image::Image;
+use crate::oci::{Digest, Platform};
 use crate::reference::{Reference, without_password};
 use crate::registry::{Error, ErrorKind};
-use crate::report::{CompareOptions, CompareTable, Failure, Outcome, render_comparison};
+use crate::report::{
+    CompareOptions, CompareTable, Comparisons, Failure, Outcome, render_comparison,
+};
 use crate::snapshot::Snapshot;
 
 pub(super) async fn run(cli: &Cli, args: &CompareArgs) -> Exit {
     let typed = args.images.iter().map(|typed| without_password(typed));
     let reference = typed.collect::<Vec<_>>().join(" ");
-    let result = comparison(cli, args).await.map_err(|error| {
+    let result = match &args.platforms {
+        Some(wanted) => platforms::compared(cli, args, wanted).await,
+        None => compared(cli, args).await,
+    };
+    let result = result.map_err(|error| {
         complain(&error);
         Failure::from(&error)
     });
@@ -45,47 +53,8 @@ fn table(kind: CompareTableKind) -> CompareTable {
     }
 }
 
-/// One of the images.
-enum Subject {
-    /// In a registry, as its documents tell.
-    Published { typed: String, reference: Reference, inspection: Box<Inspection> },
-    /// In a report that was written before.
-    Kept(Box<Snapshot>),
-}
-
-impl Subject {
-    fn image(&self) -> Option<&Image> {
-        match self {
-            Self::Published { inspection, .. } => inspection.images.get(inspection.shown),
-            Self::Kept(_) => None,
-        }
-    }
-
-    /// What is known of it before layers are read.
-    fn described(&self) -> Result<Snapshot, Error> {
-        match self {
-            Self::Kept(snapshot) => Ok((**snapshot).clone()),
-            Self::Published { typed, inspection, .. } => {
-                let image = self.image().ok_or_else(|| no_image(typed))?;
-                Ok(Snapshot::of_inspection(inspection, image))
-            }
-        }
-    }
-
-    /// Whether it can be told what is in the layers.
-    fn has_layers(&self) -> bool {
-        match self {
-            Self::Published { .. } => true,
-            Self::Kept(snapshot) => snapshot.layers.iter().any(|layer| layer.contents.is_some()),
-        }
-    }
-}
-
-fn no_image(typed: &str) -> Error {
-    Error::new(ErrorKind::NotFound, "there is no image in it").about(&without_password(typed))
-}
-
-async fn comparison(cli: &Cli, args: &CompareArgs) -> Result<Comparison, Error> {
+async fn compared(cli: &Cli, args: &CompareArgs) -> Result<Comparisons, Error> {
+    check_count(args)?;
     let wanted = args.platform.platform.as_ref();
     let kept = |typed: &String| file_of(typed).map(|file| chosen(&file, wanted)).transpose();
     let kept: Vec<Option<Snapshot>> = args.images.iter().map(kept).collect::<Result<_, _>>()?;
@@ -104,27 +73,15 @@ async fn comparison(cli: &Cli, args: &CompareArgs) -> Result<Comparison, Error> 
             Some(snapshot) => Some(Subject::Kept(Box::new(snapshot))),
             None => inspected.next(),
         });
-        let mut subjects = subjects;
-        let (Some(old), Some(new)) = (subjects.next(), subjects.next()) else {
-            return Err(Error::new(ErrorKind::Usage, "two images are compared"));
-        };
-        of_two(session, args, old, new, observers).await
+        match <[Subject; 2]>::try_from(subjects.collect::<Vec<Subject>>()) {
+            Ok([old, new]) => {
+                let comparison = of_two(session, args, old, new, observers).await?;
+                Ok(Comparisons::Two(Box::new(comparison)))
+            }
+            Err(many) => of_many(session, args, many, observers).await.map(Comparisons::Many),
+        }
     };
     prepared.together(&typed, ask).await
-}
-
-async fn inspect(
-    session: &Session,
-    typed: String,
-    reference: Reference,
-    request: &Request,
-) -> Result<Subject, Error> {
-    match session.inspect(&reference, request).await {
-        Ok(inspection) => {
-            Ok(Subject::Published { typed, reference, inspection: Box::new(inspection) })
-        }
-        Err(error) => Err(error.about(&without_password(&typed))),
-    }
 }
 
 /// Reads the layers that differ, and compares.
@@ -141,9 +98,7 @@ async fn of_two(
     let is_read =
         !args.manifest_only && before.image != after.image && old.has_layers() && new.has_layers();
     let mut comparison = if is_read {
-        let except = if args.all_layers { BTreeSet::new() } else { shared(&before, &after) };
-        let wanted =
-            LayerRequest { except, no_toc: args.no_toc, captures: true, ..LayerRequest::default() };
+        let wanted = wanted(args, || shared(&before, &after));
         let read = |subject| read(session, subject, &wanted, observers);
         let (old, new) = try_join(read(old), read(new)).await?;
         compare(&old, &new)
@@ -154,37 +109,48 @@ async fn of_two(
     Ok(comparison)
 }
 
+/// Reads the layers that not all have, one image after the other: what they share is in the cache
+/// after the first.
+async fn of_many(
+    session: &Session,
+    args: &CompareArgs,
+    subjects: Vec<Subject>,
+    observers: Observers<'_>,
+) -> Result<Matrix, Error> {
+    let described: Vec<Snapshot> =
+        subjects.iter().map(Subject::described).collect::<Result<_, _>>()?;
+    for pair in described.windows(2) {
+        check_platforms(&pair[0], &pair[1])?;
+    }
+    if args.manifest_only || !subjects.iter().all(Subject::has_layers) {
+        return Ok(matrix(&described));
+    }
+    let wanted = wanted(args, || common(&described));
+    let mut images = Vec::with_capacity(subjects.len());
+    for subject in subjects {
+        images.push(read(session, subject, &wanted, observers).await?);
+    }
+    Ok(matrix(&images))
+}
+
+/// Which layers to read: not those that say nothing, unless all are wanted.
+fn wanted(args: &CompareArgs, except: impl FnOnce() -> BTreeSet<Digest>) -> LayerRequest {
+    let except = if args.all_layers { BTreeSet::new() } else { except() };
+    LayerRequest { except, no_toc: args.no_toc, captures: true, ..LayerRequest::default() }
+}
+
+fn check_count(args: &CompareArgs) -> Result<(), Error> {
+    if args.images.len() > 1 {
+        return Ok(());
+    }
+    Err(Error::new(ErrorKind::Usage, "there is nothing to compare the image with")
+        .hint("name two images or more, or compare its platforms: --platforms"))
+}
+
 /// Bytes of the manifest and the config that come with another image.
 fn documents(old: &Snapshot, new: &Snapshot, image: Option<&Image>) -> Option<u64> {
     let image = image.filter(|_| old.image != new.image)?;
     Some(image.manifest_size.saturating_add(image.config_size))
-}
-
-async fn read(
-    session: &Session,
-    subject: Subject,
-    wanted: &LayerRequest,
-    observers: Observers<'_>,
-) -> Result<Snapshot, Error> {
-    let Subject::Published { typed, reference, inspection } = subject else {
-        return subject.described();
-    };
-    let about = |error: Error| error.about(&without_password(&typed));
-    let read = session.read(&reference, *inspection, wanted, &observers()).await.map_err(about)?;
-    let options = AnalysisOptions { paths: true, partial: true, ..AnalysisOptions::default() };
-    let analysis = analyze(read, &options);
-    Snapshot::all_of(&analysis).into_iter().next().ok_or_else(|| no_image(&typed))
-}
-
-fn request(platform: Option<Platform>) -> Request {
-    Request {
-        platform,
-        preferred: Platform::host(),
-        detail_all: false,
-        tails: false,
-        base: BaseSource::Evidence,
-        referrers: false,
-    }
 }
 
 fn check_platforms(old: &Snapshot, new: &Snapshot) -> Result<(), Error> {
@@ -196,7 +162,7 @@ fn check_platforms(old: &Snapshot, new: &Snapshot) -> Result<(), Error> {
     if is_one {
         return Ok(());
     }
-    let text = format!("the old image is for {}, the new one for {}", old.platform, new.platform);
+    let text = format!("one image is for {}, another one for {}", old.platform, new.platform);
     Err(Error::new(ErrorKind::Usage, text)
         .hint("compare images of one platform: --platform OS/ARCH"))
 }

@@ -85,6 +85,8 @@ Examples:
                                                    sizes and layers; no layer is read
   regsize analyze my/app:1.2 --format json > old.json
   regsize compare old.json my/app:1.3              against a report of an earlier run
+  regsize compare my/app:1.1 my/app:1.2 my/app:1.3 each with each, in one matrix
+  regsize compare my/app:1.3 --platforms           the platforms of one image; --platforms amd64,arm64
   regsize compare my/app:1.2 my/app:1.3 --format csv --table packages > packages.csv
   regsize compare my/app:1.2 my/app:1.3 --format json | jq '.causes[:5]'";
 

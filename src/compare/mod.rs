@@ -10,13 +10,16 @@ mod align;
 mod causes;
 mod components;
 mod findings;
+mod matrix;
 mod packages;
 mod paths;
+mod platforms;
 mod side;
 #[cfg(test)]
 pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
+mod variants;
 mod version;
 
 use std::collections::BTreeSet;
@@ -25,8 +28,12 @@ pub use align::{LayerRow, Status, rows};
 pub use causes::{Cause, CauseKind};
 pub use components::ComponentChange;
 pub use findings::{FindingChanges, Scope};
+pub use matrix::{Matrix, MatrixImage, Pair, common, matrix};
 pub use packages::{PackageChange, PackageStatus};
 pub use paths::{PathChange, PathStatus};
+pub use platforms::{Identical, Platforms, Skew, StepRow, platforms};
+
+pub use variants::{ComponentVariant, PackageVariant, Variant};
 
 use self::side::Side;
 use crate::image::Origin;

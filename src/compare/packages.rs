@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use super::side::Side;
 use super::{Change, Difference, version};
-use crate::snapshot::{Owner, Package};
+use crate::snapshot::{Layer, Owner, Package};
 
 /// What became of a package.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -124,19 +124,25 @@ fn unsure<'a>(old: &Side<'_>, new: &Side<'_>) -> BTreeSet<&'a str> {
     unknown.map(|(kind, _)| *kind).collect()
 }
 
+/// Whether there is a list in a layer that differs, or in one above all that were not read.
 fn knows(side: &Side<'_>, kind: &str, lists: &[&str]) -> bool {
-    if side.differing.len() == side.snapshot.layers.len() {
+    let layers = &side.snapshot.layers;
+    if side.differing.len() == layers.len() {
         return true;
     }
+    let unread = layers.iter().rposition(|layer| layer.contents.is_none());
+    let is_told =
+        |at: usize| side.differing.contains(&at) || unread.is_none_or(|unread| at > unread);
     let is_listed = |owner: &Owner| {
         let package = owner.package.as_ref().filter(|_| owner.kind == kind);
-        package.is_some_and(|package| side.differing.contains(&package.layer))
+        package.is_some_and(|package| is_told(package.layer))
     };
     let is_list = |path: &str| lists.iter().any(|list| path.starts_with(list));
-    side.snapshot.owners.iter().any(is_listed)
-        || side
-            .layers()
-            .any(|(_, contents)| contents.paths.rows.iter().any(|row| is_list(&row.path)))
+    let has_list = |(at, layer): (usize, &Layer)| {
+        let contents = layer.contents.as_ref().filter(|_| is_told(at));
+        contents.is_some_and(|contents| contents.paths.rows.iter().any(|row| is_list(&row.path)))
+    };
+    side.snapshot.owners.iter().any(is_listed) || layers.iter().enumerate().any(has_list)
 }
 
 fn found<'a>(side: &Side<'a>, unsure: &BTreeSet<&str>) -> BTreeMap<Name<'a>, Found<'a>> {

@@ -34,7 +34,9 @@ pub use self::analyze::{
     AnalysisTable, AnalyzeOptions, analysis_table, compose_analysis, how_hidden,
 };
 pub use self::cache::{render_cache, write_cache_failure};
-pub use self::compare::{CompareOptions, CompareTable, render_comparison};
+pub use self::compare::{
+    CompareOptions, CompareTable, Comparisons, MOST_IMAGES, render_comparison,
+};
 pub use self::csv::write_csv;
 pub use self::document::Document;
 pub use self::encode::Untrusted;

@@ -4,6 +4,7 @@ mod analyze;
 mod analyze_schema;
 mod catalogue;
 mod compare;
+mod compare_many;
 mod files;
 mod packages;
 mod schema;

@@ -11,7 +11,7 @@ use crate::support::{Image, Index, Layer, Registry, Sandbox, accepted, check_tex
 const NAME: &str = "org.opencontainers.image.base.name";
 const DIGEST: &str = "org.opencontainers.image.base.digest";
 
-fn rootfs() -> Layer {
+pub(crate) fn rootfs() -> Layer {
     Layer::gzip("etc/os-release 300\n usr/lib/libc.so 40000")
 }
 
@@ -19,20 +19,20 @@ fn tools() -> Layer {
     Layer::gzip("usr/bin/tool 30000\n usr/bin/other 2000")
 }
 
-fn app(size: usize) -> Layer {
+pub(crate) fn app(size: usize) -> Layer {
     Layer::gzip(&format!("srv/app/main {size}\n srv/app/logo 700"))
 }
 
 /// A base layer, tools and an application; `change` adds or replaces what follows the first.
-fn image(layers: &[(&Layer, &str)]) -> Image {
+pub(crate) fn image(layers: &[(&Layer, &str)]) -> Image {
     let start = Image::new("linux/amd64").layer(rootfs(), "ADD rootfs.tar / # buildkit");
     layers.iter().fold(start, |image, (layer, step)| image.layer((*layer).clone(), step))
 }
 
 const INSTALL: &str = "RUN install tools # buildkit";
-const COPY: &str = "COPY app /srv/app # buildkit";
+pub(crate) const COPY: &str = "COPY app /srv/app # buildkit";
 
-fn first() -> Image {
+pub(crate) fn first() -> Image {
     image(&[(&tools(), INSTALL), (&app(9000), COPY)])
 }
 
@@ -75,12 +75,12 @@ fn statuses(report: &Value) -> Vec<&str> {
     layers.iter().map(|layer| layer["status"].as_str().unwrap()).collect()
 }
 
-fn texts<'a>(report: &'a Value, list: &str, field: &str) -> Vec<&'a str> {
+pub(crate) fn texts<'a>(report: &'a Value, list: &str, field: &str) -> Vec<&'a str> {
     let list = report[list].as_array().unwrap();
     list.iter().map(|item| item[field].as_str().unwrap_or("?")).collect()
 }
 
-fn size(layer: &Layer) -> i64 {
+pub(crate) fn size(layer: &Layer) -> i64 {
     i64::try_from(layer.blob.len()).unwrap()
 }
 
@@ -227,7 +227,7 @@ fn images_with_nothing_in_common_are_compared() {
 }
 
 /// What dpkg has of packages, as `name version` pairs, in a layer with a file for each.
-fn dpkg(packages: &[(&str, &str, usize)]) -> Layer {
+pub(crate) fn dpkg(packages: &[(&str, &str, usize)]) -> Layer {
     let mut text = String::from("var/lib/dpkg/status ");
     let stanza = |(name, version, _): &(&str, &str, usize)| {
         format!(
@@ -243,7 +243,7 @@ fn dpkg(packages: &[(&str, &str, usize)]) -> Layer {
     Layer::gzip(&text)
 }
 
-const APT: &str = "RUN apt-get install -y packages # buildkit";
+pub(crate) const APT: &str = "RUN apt-get install -y packages # buildkit";
 
 #[test]
 fn packages_are_told_with_versions_and_bytes() {

@@ -14,6 +14,7 @@ mod blob_scripts;
 mod blobs;
 mod cache;
 mod compare;
+mod compare_many;
 mod configs;
 mod connections;
 mod credentials;

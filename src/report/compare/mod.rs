@@ -3,7 +3,10 @@
 //! Composes documents and tables, formats nothing. Content and compressed bytes stand side by
 //! side; what the causes do not explain is told as the rest, so that each column adds up.
 
+mod columns;
 mod lists;
+mod matrix;
+mod platforms;
 mod rows;
 mod summary;
 
@@ -11,12 +14,14 @@ use std::io::{self, Write};
 
 use self::lists::{components, findings, packages, paths};
 use self::rows::table;
-use self::summary::{causes, facts, layers, notes};
-use super::document::{Block, Document, Section, Style, Text};
-use super::json::{write_compare_json, write_no_report};
+use self::summary::{causes, facts, instruction, layers, notes};
+use super::document::{Block, Document, Section, Style, Table, Text};
+use super::json::{write_compare_json, write_matrix_json, write_no_report, write_platforms_json};
 use super::words::unknown;
 use super::{Format, Outcome, RenderOptions, markdown, terminal, write_csv};
-use crate::compare::{Comparison, Difference};
+use crate::compare::{Comparison, Difference, Matrix, Platforms};
+
+pub use self::columns::MOST_IMAGES;
 
 /// What the report of `compare` shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,30 +48,57 @@ pub enum CompareTable {
     Paths,
 }
 
-/// Writes the report of two images.
+/// What was compared.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Comparisons {
+    /// Two images.
+    Two(Box<Comparison>),
+    /// Many images, each with each.
+    Many(Matrix),
+    /// The platforms of one reference.
+    Platforms(Platforms),
+}
+
+/// Writes the report of images that were compared.
 pub fn render_comparison(
-    outcome: &Outcome<Comparison>,
+    outcome: &Outcome<Comparisons>,
     options: &RenderOptions<CompareOptions>,
     out: &mut dyn Write,
 ) -> io::Result<()> {
-    let comparison = match &outcome.result {
-        Ok(comparison) => comparison,
+    let found = match &outcome.result {
+        Ok(found) => found,
         Err(failure) if options.format == Format::Json => {
             return write_no_report("regsize.compare/1", Some(&outcome.reference), failure, out);
         }
         Err(_) => return Ok(()),
     };
+    let CompareOptions { top, table } = options.show;
+    let document = || match found {
+        Comparisons::Two(comparison) => compose(comparison, top),
+        Comparisons::Many(matrix) => matrix::compose(matrix, top),
+        Comparisons::Platforms(found) => platforms::compose(&outcome.reference, found, top),
+    };
     match options.format {
-        Format::Json => write_compare_json(comparison, out),
-        Format::Csv => write_csv(&table(comparison, options.show.table), out),
-        Format::Terminal => {
-            let document = compose(comparison, options.show.top);
-            out.write_all(terminal(&document, &options.terminal).as_bytes())
-        }
-        Format::Markdown => {
-            let document = compose(comparison, options.show.top);
-            out.write_all(markdown(&document, options.terminal.units).as_bytes())
-        }
+        Format::Json => json(found, out),
+        Format::Csv => write_csv(&csv(found, table), out),
+        Format::Terminal => out.write_all(terminal(&document(), &options.terminal).as_bytes()),
+        Format::Markdown => out.write_all(markdown(&document(), options.terminal.units).as_bytes()),
+    }
+}
+
+fn json(found: &Comparisons, out: &mut dyn Write) -> io::Result<()> {
+    match found {
+        Comparisons::Two(comparison) => write_compare_json(comparison, out),
+        Comparisons::Many(matrix) => write_matrix_json(matrix, out),
+        Comparisons::Platforms(found) => write_platforms_json(found, out),
+    }
+}
+
+fn csv(found: &Comparisons, kind: CompareTable) -> Table {
+    match found {
+        Comparisons::Two(comparison) => table(comparison, kind),
+        Comparisons::Many(found) => matrix::table(found, kind),
+        Comparisons::Platforms(found) => platforms::table(found, kind),
     }
 }
 

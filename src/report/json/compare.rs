@@ -2,6 +2,8 @@
 //!
 //! Differences are new less old, in bytes. The causes and the rest add up to `delta`.
 
+mod many;
+
 use std::io::{self, Write};
 
 use serde::Serialize;
@@ -12,6 +14,8 @@ use crate::compare::{
 };
 use crate::report::encode::write_json;
 use crate::snapshot::{Finding, Sizes};
+
+pub(in crate::report) use many::{write_matrix_json, write_platforms_json};
 
 const SCHEMA: &str = "regsize.compare/1";
 

@@ -8,12 +8,12 @@ use crate::compare::testing::{narrow, partly, whole};
 use crate::compare::{Comparison, compare};
 use crate::image::Origin;
 use crate::report::{
-    CompareOptions, CompareTable, Format, Outcome, RenderOptions, TerminalOptions,
+    CompareOptions, CompareTable, Comparisons, Format, Outcome, RenderOptions, TerminalOptions,
     render_comparison, sample,
 };
 use crate::snapshot::{Base, Snapshot};
 
-const OLD: &str = "
+pub(super) const OLD: &str = "
 base: ADD rootfs.tar /
   bin/sh 1_000_000
 RUN apt-get install -y jq gtk
@@ -34,8 +34,11 @@ RUN npm run build
   srv/www/bundle.js 700_000
 ";
 
+/// A step more.
+pub(super) const NEW_STEP: &str = "RUN fetch-more\n  opt/more/weights.bin 30_000_000\n";
+
 /// The same with a version, a package, a step and a size more, and a step less.
-fn new() -> String {
+pub(super) fn new() -> String {
     let wx =
         "Package: wx\\nStatus: install ok installed\\nArchitecture: amd64\\nVersion: 4.2\\n\\n";
     OLD.replace("Package: jq", &format!("{wx}Package: jq"))
@@ -49,7 +52,7 @@ fn new() -> String {
         .replace("RUN npm run build\n  srv/www/bundle.js 700_000\n", "")
 }
 
-fn named(mut image: Snapshot, reference: &str) -> Snapshot {
+pub(super) fn named(mut image: Snapshot, reference: &str) -> Snapshot {
     reference.clone_into(&mut image.reference);
     image
 }
@@ -67,9 +70,13 @@ fn sampled() -> Comparison {
 fn text(comparison: Comparison, format: Format, table: CompareTable, width: usize) -> String {
     let terminal = TerminalOptions { width, ..TerminalOptions::default() };
     let options = RenderOptions { format, show: CompareOptions { top: 10, table }, terminal };
-    let outcome = Outcome { reference: "team/app:1.2 team/app:1.3".into(), result: Ok(comparison) };
+    rendered(Comparisons::Two(Box::new(comparison)), &options)
+}
+
+pub(super) fn rendered(found: Comparisons, options: &RenderOptions<CompareOptions>) -> String {
+    let outcome = Outcome { reference: "team/app:1.2 team/app:1.3".into(), result: Ok(found) };
     let mut out = Vec::new();
-    render_comparison(&outcome, &options, &mut out).unwrap();
+    render_comparison(&outcome, options, &mut out).unwrap();
     String::from_utf8(out).unwrap()
 }
 
