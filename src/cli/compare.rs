@@ -29,8 +29,8 @@ pub(super) async fn run(cli: &Cli, args: &CompareArgs) -> Exit {
     let typed = args.images.iter().map(|typed| without_password(typed));
     let reference = typed.collect::<Vec<_>>().join(" ");
     let result = match &args.platforms {
-        Some(wanted) => platforms::compared(cli, args, wanted).await,
-        None => compared(cli, args).await,
+        Some(wanted) => Box::pin(platforms::compared(cli, args, wanted)).await,
+        None => Box::pin(compared(cli, args)).await,
     };
     let result = result.map_err(|error| {
         complain(&error);
@@ -75,13 +75,13 @@ async fn compared(cli: &Cli, args: &CompareArgs) -> Result<Comparisons, Error> {
         });
         match <[Subject; 2]>::try_from(subjects.collect::<Vec<Subject>>()) {
             Ok([old, new]) => {
-                let comparison = of_two(session, args, old, new, observers).await?;
+                let comparison = Box::pin(of_two(session, args, old, new, observers)).await?;
                 Ok(Comparisons::Two(Box::new(comparison)))
             }
             Err(many) => of_many(session, args, many, observers).await.map(Comparisons::Many),
         }
     };
-    prepared.together(&typed, ask).await
+    Box::pin(prepared.together(&typed, ask)).await
 }
 
 /// Reads the layers that differ, and compares.
@@ -100,7 +100,7 @@ async fn of_two(
     let mut comparison = if is_read {
         let wanted = wanted(args, || shared(&before, &after));
         let read = |subject| read(session, subject, &wanted, observers);
-        let (old, new) = try_join(read(old), read(new)).await?;
+        let (old, new) = try_join(Box::pin(read(old)), Box::pin(read(new))).await?;
         compare(&old, &new)
     } else {
         compare(&before, &after)

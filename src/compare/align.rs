@@ -185,9 +185,9 @@ fn best(old: &[Layer], new: &[Layer]) -> Vec<Option<usize>> {
     for (at, layer) in new.iter().enumerate() {
         for (place, other) in old.iter().enumerate() {
             let pair = score(other, layer, &old_words[place], &new_words[at]);
-            let with = if pair > 0 { scores[at * width + place] + pair } else { 0 };
+            let paired = if pair > 0 { scores[at * width + place] + pair } else { 0 };
             let without = scores[at * width + place + 1].max(scores[(at + 1) * width + place]);
-            scores[(at + 1) * width + place + 1] = with.max(without);
+            scores[(at + 1) * width + place + 1] = paired.max(without);
         }
     }
     let (mut at, mut place) = (new.len(), old.len());
@@ -222,7 +222,7 @@ fn score(old: &Layer, new: &Layer, old_words: &[&str], new_words: &[&str]) -> u6
 /// How alike two steps are: from half of their words on.
 fn alike(old: &[&str], new: &[&str]) -> u64 {
     let all = old.len() + new.len();
-    let (mut left, mut right, mut both) = (0, 0, 0);
+    let (mut left, mut right, mut both) = (0, 0, 0_u64);
     while let (Some(a), Some(b)) = (old.get(left), new.get(right)) {
         match a.cmp(b) {
             std::cmp::Ordering::Less => left += 1,
@@ -232,7 +232,7 @@ fn alike(old: &[&str], new: &[&str]) -> u64 {
             }
         }
     }
-    let share = (2 * both as u64 * ALIKE).checked_div(all as u64).unwrap_or(0);
+    let share = (2 * both * ALIKE).checked_div(all as u64).unwrap_or(0);
     if share >= ALIKE / 2 { share } else { 0 }
 }
 

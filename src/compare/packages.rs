@@ -102,8 +102,8 @@ pub(super) fn changes(old: &Side<'_>, new: &Side<'_>) -> (Vec<PackageChange>, BT
             (&a.ecosystem, &a.name, &a.location).cmp(&(&b.ecosystem, &b.name, &b.location))
         })
     });
-    let named: HashSet<&str> = changes.iter().map(|change| change.ecosystem.as_str()).collect();
-    let unsure = unsure.into_iter().filter(|kind| named.contains(kind)).map(str::to_owned);
+    let found: HashSet<&str> = changes.iter().map(|change| change.ecosystem.as_str()).collect();
+    let unsure = unsure.into_iter().filter(|kind| found.contains(kind)).map(str::to_owned);
     let unsure = unsure.collect();
     (changes, unsure)
 }

@@ -98,20 +98,14 @@ fn steps(images: &[Snapshot]) -> Vec<StepRow> {
         let mut behind = 0;
         for row in rows(first, other) {
             let of_first = |merged: &StepRow| row.old.is_some() && merged.layers[0] == row.old;
-            match merged.iter().position(of_first) {
-                Some(place) => {
-                    merged[place].layers[image] = row.new;
-                    behind = place + 1;
-                }
-                None => {
-                    let place = alike(&merged, images, (image, row.new)).unwrap_or_else(|| {
-                        merged.insert(behind, fresh());
-                        behind
-                    });
-                    merged[place].layers[image] = row.new;
-                    behind = place + 1;
-                }
-            }
+            let place = merged.iter().position(of_first);
+            let place = place.or_else(|| alike(&merged, images, (image, row.new)));
+            let place = place.unwrap_or_else(|| {
+                merged.insert(behind, fresh());
+                behind
+            });
+            merged[place].layers[image] = row.new;
+            behind = place + 1;
         }
     }
     merged

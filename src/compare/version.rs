@@ -143,6 +143,8 @@ fn named(word: &str) -> Part {
 
 #[cfg(test)]
 mod tests {
+    use std::cmp::Ordering::{Equal, Less};
+
     use super::*;
 
     #[test]
@@ -151,7 +153,6 @@ mod tests {
             assert_eq!(order(ecosystem, old, new), Some(expected), "{ecosystem} {old} {new}");
             assert_eq!(order(ecosystem, new, old), Some(expected.reverse()), "{new} {old}");
         };
-        use Ordering::{Equal, Less};
         check("dpkg", "1.6-2.1", "1.6-2.1+deb12u3", Less);
         check("dpkg", "1.0~rc1-1", "1.0-1", Less);
         check("dpkg", "2.9-1", "2.10-1", Less);

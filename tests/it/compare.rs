@@ -228,18 +228,19 @@ fn images_with_nothing_in_common_are_compared() {
 
 /// What dpkg has of packages, as `name version` pairs, in a layer with a file for each.
 pub(crate) fn dpkg(packages: &[(&str, &str, usize)]) -> Layer {
-    let mut text = String::from("var/lib/dpkg/status ");
     let stanza = |(name, version, _): &(&str, &str, usize)| {
         format!(
             "Package: {name}\nStatus: install ok installed\nArchitecture: amd64\nVersion: {version}\n"
         )
     };
-    let status: Vec<String> = packages.iter().map(stanza).collect();
-    text.push_str(&json!(status.join("\n")).to_string());
-    for (name, _, size) in packages {
+    let file = |(name, _, size): &(&str, &str, usize)| {
         let list = json!(format!("/usr/lib/{name}\n"));
-        text.push_str(&format!("\n var/lib/dpkg/info/{name}.list {list}\n usr/lib/{name} {size}"));
-    }
+        format!("var/lib/dpkg/info/{name}.list {list}\n usr/lib/{name} {size}")
+    };
+    let status: Vec<String> = packages.iter().map(stanza).collect();
+    let status = format!("var/lib/dpkg/status {}", json!(status.join("\n")));
+    let files = packages.iter().map(file);
+    let text = [status].into_iter().chain(files).collect::<Vec<_>>().join("\n");
     Layer::gzip(&text)
 }
 

@@ -118,8 +118,8 @@ impl<'a> Scene<'a> {
         names.sort_by_key(|(name, bytes, asked)| {
             (Reverse(*asked), Reverse(bytes.unsigned_abs()), *name)
         });
-        let named = if names.len() == NAMED + 1 { names.len() } else { names.len().min(NAMED) };
-        let (shown, others) = names.split_at(named);
+        let most = if names.len() == NAMED + 1 { names.len() } else { names.len().min(NAMED) };
+        let (shown, others) = names.split_at(most);
         let mut phrase = self.step(place, group).and(verb);
         for (at, (name, ..)) in shown.iter().enumerate() {
             let is_last = at + 1 == shown.len() && others.is_empty();

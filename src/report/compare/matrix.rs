@@ -21,8 +21,7 @@ pub(super) fn compose(matrix: &Matrix, top: usize) -> Document {
     let growth = |pair: &Pair, is_mirrored: bool| {
         difference(Some(if is_mirrored { -pair.compressed } else { pair.compressed }))
     };
-    let differing =
-        |pair: &Pair, _: bool| pair.packages.map_or_else(unknown, |count| Text::number(count));
+    let differing = |pair: &Pair, _: bool| pair.packages.map_or_else(unknown, Text::number);
     let mut sections = vec![
         section("", images(matrix)),
         section("Layers that both have", vec![grid(matrix, titles, shared)]),

@@ -141,8 +141,8 @@ fn step(platforms: &Platforms, row: &StepRow) -> Row {
         }
         Some(bytes) => Text::bytes(*bytes),
     };
-    let layers = platforms.images.iter().zip(&row.layers);
-    let named = layers.filter_map(|(image, layer)| image.layers.get((*layer)?)).next();
+    let mut layers = platforms.images.iter().zip(&row.layers);
+    let named = layers.find_map(|(image, layer)| image.layers.get((*layer)?));
     let identical = match platforms.identical {
         None => unknown(),
         Some(_) if row.identical == 0 => Text::default(),

@@ -1,7 +1,9 @@
 //! The figures, the causes and the layers.
 
 use super::difference;
-use crate::compare::{ComparedLayer, Comparison, Difference, LayerRow, Status};
+use crate::compare::{
+    ComparedLayer, Comparison, Difference, LayerRow, PackageChange, PackageStatus, Status,
+};
 use crate::report::document::{
     Block, Column, Fact, Overflow, Piece, Row, Share, Style, Table, Text,
 };
@@ -141,16 +143,16 @@ pub(super) fn layers(comparison: &Comparison) -> Vec<Block> {
     let rows: Vec<Row> = rows.map(|row| layer_row(comparison, row)).collect();
     let is_empty = rows.is_empty();
     let table = Block::Table(Table { columns: LAYERS.to_vec(), rows, totals: Vec::new() });
-    (!is_empty).then_some(table).into_iter().chain(same(comparison)).collect()
+    (!is_empty).then_some(table).into_iter().chain([same(comparison)]).collect()
 }
 
 /// How much is the same, and the largest of it by their instructions.
-fn same(comparison: &Comparison) -> Option<Block> {
+fn same(comparison: &Comparison) -> Block {
     let layers = comparison.with(Status::Same).filter_map(|row| comparison.layer(row));
     let mut layers: Vec<&ComparedLayer> = layers.collect();
     let bytes = layers.iter().fold(0_u64, |sum, layer| sum.saturating_add(layer.compressed));
     if layers.is_empty() {
-        return Some(Block::Paragraph("no layer is the same".into()));
+        return Block::Paragraph("No layer is the same.".into());
     }
     let text = Text::count(layers.len(), "layer is the same: ", "layers are the same: ");
     let text = text.with(Text::bytes(bytes)).with(" compressed");
@@ -160,7 +162,7 @@ fn same(comparison: &Comparison) -> Option<Block> {
     let told = layers.iter().take(TOLD).filter(|layer| layer.compressed > 0);
     let told = told.map(|layer| Text::bytes(layer.compressed).with(" by ").with(shortened(layer)));
     let told = Text::joined(told, "; ");
-    Some(Block::Paragraph(if told.is_empty() { text } else { text.with(", of it ").with(told) }))
+    Block::Paragraph(if told.is_empty() { text } else { text.with(", of it ").with(told) })
 }
 
 /// Characters that are shown of the instructions of layers that are the same.
@@ -200,6 +202,15 @@ pub(super) fn instruction(layer: &ComparedLayer) -> Text {
     }
 }
 
+/// Whether there are packages of which the layers that differ do not tell what was before.
+fn has_new_packages(comparison: &Comparison) -> bool {
+    let is_open = |change: &PackageChange| {
+        change.status == PackageStatus::Added
+            && !["dpkg", "apk", "rpm"].contains(&change.ecosystem.as_str())
+    };
+    comparison.packages.iter().any(is_open)
+}
+
 /// What a reader has to know.
 pub(super) fn notes(comparison: &Comparison) -> Vec<Block> {
     let mut notes = Vec::new();
@@ -219,7 +230,7 @@ pub(super) fn notes(comparison: &Comparison) -> Vec<Block> {
     if unread > 0 {
         notes.push(
             Text::count(unread, "layer that differs was", "layers that differ were")
-                .with(" not read, so contents are not compared."),
+                .with(" not read, so contents are not compared. Of reports, those of `analyze` hold contents, and those of `inspect` do not."),
         );
     }
     for kind in &comparison.unsure {
@@ -228,6 +239,9 @@ pub(super) fn notes(comparison: &Comparison) -> Vec<Block> {
                 .with(Text::name(&**kind))
                 .with(" packages in the layers that differ, so packages that are only stored in the other may have been there before: --all-layers tells."),
         );
+    }
+    if unread == 0 && comparison.delta.visible.is_none() && has_new_packages(comparison) {
+        notes.push("Packages are those of the layers that differ: one that is new there may replace one of a layer that both have. --all-layers tells.".into());
     }
     if comparison.findings.is_none() && unread == 0 {
         notes.push("Findings are not compared, as one image was read as a whole and the other one was not: --all-layers compares them.".into());
