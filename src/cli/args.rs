@@ -1,6 +1,7 @@
 //! The command line: types that clap fills in, and the help texts.
 
 mod analysis;
+mod check;
 mod compare;
 mod tags;
 
@@ -17,9 +18,10 @@ use crate::size;
 pub(super) use self::analysis::{
     AnalyzeArgs, PackagesArgs, ReadArgs, RulesArgs, SelectionArgs, TableKind,
 };
+pub(super) use self::check::{CheckArgs, LimitArgs};
 pub(super) use self::compare::{ALL, CompareArgs, CompareTableKind};
 pub(super) use self::tags::TagsArgs;
-use super::help::{CACHE_EXAMPLES, EXAMPLES, FILES_EXAMPLES, INSPECT_EXAMPLES};
+use super::help::{CACHE_EXAMPLES, EXAMPLES, FILES_EXAMPLES, INSPECT_EXAMPLES, with_sources};
 
 /// Where the bytes of a container image are, read from its registry alone.
 #[derive(Debug, Parser)]
@@ -51,6 +53,8 @@ pub(super) enum Command {
     Compare(CompareArgs),
     /// The tags of a repository with sizes and what they share; no layer is read
     Tags(TagsArgs),
+    /// Hold an image against limits: a verdict for CI; reads no more than they need
+    Check(Box<CheckArgs>),
     /// The rules that `analyze` looks with; no registry is asked
     Rules(RulesArgs),
     /// Print a completion script for a shell
@@ -95,7 +99,7 @@ pub(super) struct ImagesArgs {
     #[arg(
         required = true,
         value_name = "IMAGE",
-        help = "Images: [host[:port]/]repository[:tag][@digest]; several are told one after another, by inspect in one table"
+        help = "Images: [host[:port]/]repository[:tag][@digest], oci:DIRECTORY, oci-archive:FILE, docker-archive:FILE or -; several are told one after another, by inspect in one table"
     )]
     pub(super) references: Vec<String>,
     #[command(flatten)]
@@ -109,7 +113,7 @@ pub(super) struct ImagesArgs {
     /// The base image; its layers are compared with the image's
     #[arg(long, value_name = "IMAGE", conflicts_with = "no_base")]
     pub(super) base: Option<String>,
-    /// Do not ask other repositories to confirm the base image
+    /// Do not ask other repositories to confirm the base image; nobody is for an image in files
     #[arg(long)]
     pub(super) no_base: bool,
     /// Exit with 2 if there is anything to warn about, such as an ambiguous document or layer
@@ -126,7 +130,7 @@ pub(super) struct PlatformArgs {
 }
 
 #[derive(Debug, Args)]
-#[command(after_help = INSPECT_EXAMPLES)]
+#[command(after_help = with_sources(INSPECT_EXAMPLES))]
 pub(super) struct InspectArgs {
     #[command(flatten)]
     pub(super) images: ImagesArgs,
@@ -142,10 +146,13 @@ pub(super) struct InspectArgs {
 }
 
 #[derive(Debug, Args)]
-#[command(after_help = FILES_EXAMPLES)]
+#[command(after_help = with_sources(FILES_EXAMPLES))]
 pub(super) struct FilesArgs {
     /// The image
-    #[arg(value_name = "IMAGE", help = "The image: [host[:port]/]repository[:tag][@digest]")]
+    #[arg(
+        value_name = "IMAGE",
+        help = "The image: [host[:port]/]repository[:tag][@digest], oci:DIRECTORY, oci-archive:FILE, docker-archive:FILE or -"
+    )]
     pub(super) reference: String,
     /// List only what is below this path
     #[arg(value_name = "PATH", default_value = "/", hide_default_value = true)]
@@ -204,6 +211,12 @@ pub(super) enum OutputFormat {
     Csv,
     /// Names and versions, one a line; of `packages` alone
     Manifest,
+    /// Text and annotations for a job of GitHub, and its summary; of `check` alone
+    Github,
+    /// Test cases as JUnit writes them; of `check` alone
+    Junit,
+    /// SARIF 2.1.0; of `check` alone
+    Sarif,
 }
 
 #[derive(Debug, Args)]

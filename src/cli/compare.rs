@@ -18,7 +18,7 @@ use crate::collect::{LayerRequest, Session};
 use crate::compare::{Comparison, Matrix, common, compare, matrix, shared};
 use crate::image::Image;
 use crate::oci::{Digest, Platform};
-use crate::reference::{Reference, without_password};
+use crate::reference::{Source, without_password};
 use crate::registry::{Error, ErrorKind};
 use crate::report::{
     CompareOptions, CompareTable, Comparisons, Failure, Outcome, render_comparison,
@@ -63,11 +63,10 @@ async fn compared(cli: &Cli, args: &CompareArgs) -> Result<Comparisons, Error> {
     let published = args.images.iter().zip(&kept).filter(|(_, kept)| kept.is_none());
     let typed: Vec<String> = published.map(|(typed, _)| typed.clone()).collect();
     let prepared = prepare(cli, &typed)?;
-    let ask = async |session: &Session, references: Vec<Reference>, observers: Observers<'_>| {
-        let references = typed.iter().cloned().zip(references);
-        let inspected = try_join_all(
-            references.map(|(typed, reference)| inspect(session, typed, reference, &request)),
-        );
+    let ask = async |session: &Session, sources: Vec<Source>, observers: Observers<'_>| {
+        let named = typed.iter().cloned().zip(sources);
+        let inspected =
+            try_join_all(named.map(|(typed, source)| inspect(session, typed, source, &request)));
         let mut inspected = inspected.await?.into_iter();
         let subjects = kept.into_iter().filter_map(|kept| match kept {
             Some(snapshot) => Some(Subject::Kept(Box::new(snapshot))),

@@ -11,7 +11,7 @@ use crate::snapshot::{Snapshot, read};
 const LARGEST: u64 = 512 << 20;
 
 /// The file that an argument names: behind an `@`, by a path that starts with `/`, `./` or `../`,
-/// or by a name that ends in `.json`. Anything else is a reference: a repository with such a name
+/// or by a name without a colon that ends in `.json`. Anything else is a reference: a repository with such a name
 /// is one with a tag or a digest.
 pub(super) fn file_of(typed: &str) -> Option<PathBuf> {
     if let Some(path) = typed.strip_prefix('@') {
@@ -20,6 +20,7 @@ pub(super) fn file_of(typed: &str) -> Option<PathBuf> {
     let is_path = ["/", "./", "../"].iter().any(|start| typed.starts_with(start));
     let path = Path::new(typed);
     let is_json = path.extension().is_some_and(|extension| extension == "json");
+    let is_json = is_json && !typed.contains(':');
     (is_path || is_json).then(|| path.to_owned())
 }
 
@@ -76,5 +77,6 @@ mod tests {
         check("team/app:1", None);
         check("absent.json", Some("absent.json"));
         check("team/app.json:1", None);
+        check("oci:layout.json", None);
     }
 }

@@ -9,7 +9,7 @@ use crate::collect::{LayerRequest, Session};
 use crate::compare::{Platforms, Skew, platforms};
 use crate::image::{Image, Inspection};
 use crate::oci::Platform;
-use crate::reference::Reference;
+use crate::reference::{Source, without_password};
 use crate::registry::{Error, ErrorKind};
 use crate::report::{Comparisons, MOST_IMAGES};
 use crate::rule::{Finding, Selection, index_findings};
@@ -35,15 +35,15 @@ pub(super) async fn compared(
         return Err(Error::new(ErrorKind::Usage, text).hint("name the reference"));
     }
     let typed = std::slice::from_ref(typed);
-    let ask = async |session: &Session, references: Vec<Reference>, observers: Observers<'_>| {
-        let Some(reference) = references.first() else {
+    let ask = async |session: &Session, sources: Vec<Source>, observers: Observers<'_>| {
+        let Some(source) = sources.first() else {
             return Err(Error::new(ErrorKind::Usage, "no image is named"));
         };
-        let found = session.inspect(reference, &request(None)).await;
-        let about = |error: Error| error.about(&typed[0]);
+        let found = session.inspect(source, &request(None)).await;
+        let about = |error: Error| error.about(&without_password(&typed[0]));
         let inspection = found.map_err(about)?;
         let inspection = narrowed(inspection, wanted.as_deref()).map_err(about)?;
-        of(session, args, reference, inspection, observers).await.map_err(about)
+        of(session, args, source, inspection, observers).await.map_err(about)
     };
     let found = prepare(cli, typed)?.together(typed, ask).await?;
     Ok(Comparisons::Platforms(found))
@@ -94,7 +94,7 @@ fn narrowed(mut inspection: Inspection, wanted: Option<&[Platform]>) -> Result<I
 async fn of(
     session: &Session,
     args: &CompareArgs,
-    reference: &Reference,
+    source: &Source,
     inspection: Inspection,
     observers: Observers<'_>,
 ) -> Result<Platforms, Error> {
@@ -111,7 +111,7 @@ async fn of(
         all_platforms: true,
         ..LayerRequest::default()
     };
-    let read = session.read(reference, inspection, &wanted, &observers()).await?;
+    let read = session.read(source, inspection, &wanted, &observers()).await?;
     let analysis: Analysis = analyze(read, &options());
     Ok(platforms(&Snapshot::all_of(&analysis), skew(&analysis.findings)))
 }

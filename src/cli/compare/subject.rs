@@ -5,14 +5,14 @@ use crate::analysis::{AnalysisOptions, analyze};
 use crate::collect::{BaseSource, LayerRequest, Request, Session};
 use crate::image::{Image, Inspection};
 use crate::oci::Platform;
-use crate::reference::{Reference, without_password};
+use crate::reference::{Source, without_password};
 use crate::registry::{Error, ErrorKind};
 use crate::snapshot::Snapshot;
 
 /// One of the images.
 pub(super) enum Subject {
     /// In a registry, as its documents tell.
-    Published { typed: String, reference: Reference, inspection: Box<Inspection> },
+    Published { typed: String, source: Source, inspection: Box<Inspection> },
     /// In a report that was written before.
     Kept(Box<Snapshot>),
 }
@@ -53,12 +53,12 @@ fn no_image(typed: &str) -> Error {
 pub(super) async fn inspect(
     session: &Session,
     typed: String,
-    reference: Reference,
+    source: Source,
     request: &Request,
 ) -> Result<Subject, Error> {
-    match session.inspect(&reference, request).await {
+    match session.inspect(&source, request).await {
         Ok(inspection) => {
-            Ok(Subject::Published { typed, reference, inspection: Box::new(inspection) })
+            Ok(Subject::Published { typed, source, inspection: Box::new(inspection) })
         }
         Err(error) => Err(error.about(&without_password(&typed))),
     }
@@ -71,11 +71,11 @@ pub(super) async fn read(
     wanted: &LayerRequest,
     observers: Observers<'_>,
 ) -> Result<Snapshot, Error> {
-    let Subject::Published { typed, reference, inspection } = subject else {
+    let Subject::Published { typed, source, inspection } = subject else {
         return subject.described();
     };
     let about = |error: Error| error.about(&without_password(&typed));
-    let read = session.read(&reference, *inspection, wanted, &observers()).await.map_err(about)?;
+    let read = session.read(&source, *inspection, wanted, &observers()).await.map_err(about)?;
     let analysis = analyze(read, &options());
     Snapshot::all_of(&analysis).into_iter().next().ok_or_else(|| no_image(&typed))
 }
