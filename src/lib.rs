@@ -31,6 +31,7 @@
 //! | [`rule`] | what could go: rules as data, what they find, and who claims which bytes |
 //! | [`analysis`] | usage by layer and path, waste by step pair, efficiency, and the study of packages, owners and findings |
 //! | [`snapshot`] | an image in figures, kept in reports: what comparisons, budgets and histories need |
+//! | [`compare`] | images by their snapshots: layers aligned, what differs, and what made the difference |
 //! | [`check`] | budgets for images, and verdicts on them |
 //! | [`config`] | the file of settings and budgets, and dive's, each error with its line and column |
 //! | [`report`] | documents for terminal, Markdown and CSV, and the JSON schema |
@@ -70,6 +71,7 @@ pub mod owner;
 pub mod rule;
 pub mod analysis;
 pub mod snapshot;
+pub mod compare;
 pub mod check;
 pub mod config;
 pub mod report;

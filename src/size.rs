@@ -41,6 +41,16 @@ impl Units {
         };
         format!("{value:.digits$} {}", names[unit])
     }
+
+    /// Formats a difference with its sign, as in `+1.24 GB`; none without one.
+    pub fn format_difference(self, bytes: i128) -> String {
+        let sign = match bytes {
+            0 => "",
+            1.. => "+",
+            _ => "-",
+        };
+        format!("{sign}{}", self.format(bytes.unsigned_abs()))
+    }
 }
 
 /// A part of a whole in parts of `scale`, rounded and at most `scale`; `None` of an empty whole.

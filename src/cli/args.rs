@@ -2,6 +2,7 @@
 
 mod analysis;
 mod check;
+mod compare;
 mod tags;
 
 use std::ffi::OsString;
@@ -18,6 +19,7 @@ pub(super) use self::analysis::{
     AnalyzeArgs, PackagesArgs, ReadArgs, RulesArgs, SelectionArgs, TableKind,
 };
 pub(super) use self::check::{CheckArgs, LimitArgs};
+pub(super) use self::compare::{ALL, CompareArgs, CompareTableKind};
 pub(super) use self::tags::TagsArgs;
 use super::help::{CACHE_EXAMPLES, EXAMPLES, FILES_EXAMPLES, INSPECT_EXAMPLES, with_sources};
 
@@ -46,6 +48,9 @@ pub(super) enum Command {
     Files(FilesArgs),
     /// What is installed in an image, with versions and sizes; reads the layers
     Packages(PackagesArgs),
+    /// What differs between images or platforms, and what made the difference; reads the layers that
+    /// differ
+    Compare(CompareArgs),
     /// The tags of a repository with sizes and what they share; no layer is read
     Tags(TagsArgs),
     /// Hold an image against limits: a verdict for CI; reads no more than they need

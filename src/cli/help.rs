@@ -14,6 +14,7 @@ Examples:
   regsize analyze rocker/ml:4.4                   what is in the layers, and what of it in vain
   regsize files rocker/ml:4.4 /opt --depth 2      where the bytes under a directory are
   regsize packages rocker/ml:4.4 --top 20         what is installed, the largest first
+  regsize compare my/app:1.2 my/app:1.3           what differs, and what made the difference
   regsize tags rocker/ml --match '4.*'            sizes of its tags, and what they share
   docker save my/image:dev | regsize analyze -    before a push: an archive on stdin
   regsize check rocker/ml:4.4 --max-compressed 2GB a verdict for CI
@@ -98,6 +99,23 @@ Examples:
   regsize packages rocker/ml:4.4 --format csv > packages.csv
   regsize packages docker-archive:image.tar        of what docker save wrote
   regsize packages rocker/ml:4.4 --format manifest > VERSION_MANIFEST.txt";
+
+pub(super) const COMPARE_EXAMPLES: &str = "\
+Only the layers that differ are read: what both images have cancels out. A report that was written
+earlier stands for an image, and needs no registry. It is named by @FILE, by a path that starts
+with / or ./ or ../, or by the name of a file that ends in .json.
+
+Examples:
+  regsize compare my/app:1.2 my/app:1.3            version to version
+  regsize compare my/app:1.2 my/app:1.3 --platform linux/arm64
+  regsize compare my/app:1.2 my/app:1.3 --manifest-only
+                                                   sizes and layers; no layer is read
+  regsize analyze my/app:1.2 --format json > old.json
+  regsize compare old.json my/app:1.3              against a report of an earlier run
+  regsize compare my/app:1.1 my/app:1.2 my/app:1.3 each with each, in one matrix
+  regsize compare my/app:1.3 --platforms           the platforms of one image; --platforms amd64,arm64
+  regsize compare my/app:1.2 my/app:1.3 --format csv --table packages > packages.csv
+  regsize compare my/app:1.2 my/app:1.3 --format json | jq '.causes[:5]'";
 
 pub(super) const CHECK_EXAMPLES: &str = "\
 Limits come from the command line, from section [budget] of regsize.toml, or from dive's .dive-ci.

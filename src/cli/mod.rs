@@ -7,6 +7,7 @@ mod analyze;
 mod args;
 mod cache;
 mod check;
+mod compare;
 mod environment;
 mod exit;
 mod files;
@@ -66,6 +67,7 @@ fn run(cli: &Cli) -> Exit {
         Command::Files(files) => until_interrupted(files::run(cli, files)),
         Command::Check(check) => until_interrupted(check::run(cli, check)),
         Command::Packages(packages) => until_interrupted(packages::run(cli, packages)),
+        Command::Compare(compare) => until_interrupted(compare::run(cli, compare)),
         Command::Tags(tags) => until_interrupted(tags::run(cli, tags)),
         Command::Rules(rules) => rules::run(cli, rules),
     }

@@ -80,6 +80,27 @@ impl Prepared {
     }
 }
 
+/// Makes what is told of the layers of one more image.
+pub(super) type Observers<'a> = &'a dyn Fn() -> LayerObserver;
+
+impl Prepared {
+    /// Asks for all references together, for one answer.
+    pub(super) async fn together<T>(
+        self,
+        typed: &[String],
+        ask: impl AsyncFnOnce(&Session, Vec<Source>, Observers<'_>) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let Self { session, cache: kept, sources, progress, verbose } = self;
+        let parsed = sources.into_iter().zip(typed);
+        let parsed: Result<Vec<Source>, Error> =
+            parsed.map(|(found, typed)| found.map_err(|error| error.about(typed))).collect();
+        let result = ask(&session, parsed?, &|| progress.layers()).await;
+        drop(progress);
+        cache::remark(&kept, verbose);
+        result
+    }
+}
+
 /// The outcomes of a run that could not start.
 pub(super) fn not_started<T>(typed: &[String], error: &Error) -> Vec<Outcome<T>> {
     complain(error);

@@ -158,6 +158,8 @@ pub enum Piece {
     Number(u128),
     /// An amount of bytes.
     Bytes(u128),
+    /// A difference in bytes, with its sign.
+    Difference(i128),
     /// A part of a whole, in percent.
     Share(Share),
     /// A part of a whole, as a bar.
@@ -314,6 +316,11 @@ impl Text {
     /// An amount of bytes.
     pub fn bytes(bytes: impl Into<u128>) -> Self {
         Piece::Bytes(bytes.into()).into()
+    }
+
+    /// A difference in bytes, with its sign.
+    pub fn difference(bytes: i128) -> Self {
+        Piece::Difference(bytes).into()
     }
 
     /// Words that somebody else wrote.

@@ -1,8 +1,9 @@
 //! The published schemas: types of their own, in a fixed order of keys.
 //!
 //! `regsize.inspect/1` is here; `regsize.analyze/1`, which adds to it, `regsize.files/1`,
-//! `regsize.packages/1`, `regsize.rules/1`, `regsize.tags/1` and `regsize.check/1` are in modules of
-//! their own.
+//! `regsize.packages/1`, `regsize.compare/1` (with `regsize.compare-many/1` and
+//! `regsize.compare-platforms/1`), `regsize.rules/1`, `regsize.tags/1` and `regsize.check/1` are in
+//! modules of their own.
 //!
 //! `snapshot` of an image is `regsize.snapshot/1`, see [`crate::snapshot`]: what `compare` and
 //! `check` read back from a report of an earlier run.
@@ -13,6 +14,7 @@
 
 mod analyze;
 mod check;
+mod compare;
 mod files;
 mod finding;
 mod inspected;
@@ -40,6 +42,7 @@ use crate::rule::{Finding, Selection, index_findings};
 pub use self::analyze::write_analyze_json;
 use self::analyze::{PathJson, text_and_bytes};
 pub(super) use self::check::write_check_json;
+pub(super) use self::compare::{write_compare_json, write_matrix_json, write_platforms_json};
 pub(super) use self::files::write_files_failure;
 pub use self::files::write_files_json;
 use self::inspected::{IndexFindings, InspectedJson};

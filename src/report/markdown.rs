@@ -122,6 +122,7 @@ impl Page {
             Piece::Words(words) => markdown_own(words),
             Piece::Number(number) => number.to_string(),
             Piece::Bytes(bytes) => self.units.format(*bytes),
+            Piece::Difference(bytes) => self.units.format_difference(*bytes),
             Piece::Share(share) => markdown_own(&share.percent()),
             Piece::Bar(_) => String::new(),
             Piece::Digest(digest) => format!("`{digest}`"),

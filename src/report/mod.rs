@@ -8,6 +8,7 @@
 mod analyze;
 mod cache;
 mod check;
+mod compare;
 mod csv;
 pub mod document;
 mod encode;
@@ -35,6 +36,9 @@ pub use self::analyze::{
 };
 pub use self::cache::{render_cache, write_cache_failure};
 pub use self::check::{CheckFormat, check_summary, compose_check, render_check, verdict_line};
+pub use self::compare::{
+    CompareOptions, CompareTable, Comparisons, MOST_IMAGES, render_comparison,
+};
 pub use self::csv::write_csv;
 pub use self::document::Document;
 pub use self::encode::Untrusted;

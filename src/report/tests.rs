@@ -3,6 +3,8 @@
 mod analyze;
 mod analyze_schema;
 mod catalogue;
+mod compare;
+mod compare_many;
 mod files;
 mod packages;
 mod schema;

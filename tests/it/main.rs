@@ -16,6 +16,8 @@ mod blobs;
 mod cache;
 mod check;
 mod check_formats;
+mod compare;
+mod compare_many;
 mod configs;
 mod connections;
 mod credentials;

@@ -38,6 +38,7 @@ pub(super) fn glyphs(text: &Text, sheet: Sheet) -> Line {
             Piece::Words(words) | Piece::Link(words) => (*words).to_owned(),
             Piece::Number(number) => number.to_string(),
             Piece::Bytes(bytes) => sheet.units.format(*bytes),
+            Piece::Difference(bytes) => sheet.units.format_difference(*bytes),
             Piece::Share(share) => share.percent(),
             Piece::Bar(_) => String::new(),
             Piece::Digest(digest) => digest.to_string(),
