@@ -56,7 +56,7 @@ fn the_verdict_and_the_comparison_are_told() {
         assert_eq!(home(&sandbox, "output"), format!("verdict={verdict}\n"));
         assert_eq!(output.stdout.contains("::error "), code != 0, "{output}");
         let (summary, body) = (home(&sandbox, "summary"), home(&sandbox, "gh.body"));
-        assert!(summary.contains("regsize-verdict: ") && summary.ends_with(&body), "{summary}");
+        assert!(summary.starts_with("# ") && summary.ends_with(&body), "{summary}");
         assert!(body.contains("300 kB"), "{body}");
         assert!(home(&sandbox, "gh.arguments").starts_with("pr comment 7 --repo team/app"));
     };

@@ -47,12 +47,8 @@ impl Checker<'_> {
             "enum" => expect(rule.as_array().unwrap().contains(value)),
             "minimum" => expect(value.as_f64().is_none_or(|v| v >= rule.as_f64().unwrap())),
             "maximum" => expect(value.as_f64().is_none_or(|v| v <= rule.as_f64().unwrap())),
-            "minItems" => {
-                expect(value.as_array().is_none_or(|v| v.len() as u64 >= rule.as_u64().unwrap()));
-            }
-            "uniqueItems" => expect(value.as_array().is_none_or(|all| {
-                all.iter().enumerate().all(|(at, each)| !all[..at].contains(each))
-            })),
+            "minItems" => expect(length(value) >= rule.as_u64().unwrap()),
+            "uniqueItems" => expect(is_unique(value)),
             "required" => {
                 for name in rule.as_array().unwrap() {
                     expect(
@@ -107,6 +103,16 @@ impl Checker<'_> {
             }
         }
     }
+}
+
+/// How many items there are; what is no list has as many as are wanted.
+fn length(value: &Value) -> u64 {
+    value.as_array().map_or(u64::MAX, |all| all.len() as u64)
+}
+
+fn is_unique(value: &Value) -> bool {
+    let all = value.as_array().map_or(&[][..], Vec::as_slice);
+    all.iter().enumerate().all(|(at, each)| !all[..at].contains(each))
 }
 
 fn is_of(value: &Value, kind: &str) -> bool {
