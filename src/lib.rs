@@ -28,6 +28,7 @@
 //! | [`owner`] | whose each stored file is |
 //! | [`rule`] | what could go: rules as data, what they find, and who claims which bytes |
 //! | [`analysis`] | usage by layer and path, waste by step pair, efficiency, and the study of packages, owners and findings |
+//! | [`history`] | what published tags were, recorded in SQLite or PostgreSQL: points, events, the chain of hashes over them |
 //! | [`report`] | documents for terminal, Markdown and CSV, and the JSON schema |
 //! | [`cli`] | arguments in, report and exit code out |
 //!
@@ -42,7 +43,8 @@
 //!   [`registry::policy`] allows, and cannot be formatted.
 //! - Text from images and registries reaches a sink only through that sink's encoder.
 //! - Only `cli` prints, ends the program or reads the environment; only `registry` uses the
-//!   network; only `cache` and `registry::credentials` touch the disk.
+//!   network; only `cache`, `history` and `registry::credentials` touch the disk; only `history`
+//!   speaks to a database.
 //! - The same digests make the same report.
 
 pub mod size;
@@ -62,5 +64,6 @@ pub mod component;
 pub mod owner;
 pub mod rule;
 pub mod analysis;
+pub mod history;
 pub mod report;
 pub mod cli;

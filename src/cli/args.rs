@@ -1,6 +1,7 @@
 //! The command line: types that clap fills in, and the help texts.
 
 mod analysis;
+mod audit;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -15,7 +16,8 @@ use crate::size;
 pub(super) use self::analysis::{
     AnalyzeArgs, PackagesArgs, ReadArgs, RulesArgs, SelectionArgs, TableKind,
 };
-use super::help::{CACHE_EXAMPLES, EXAMPLES, FILES_EXAMPLES, INSPECT_EXAMPLES};
+pub(super) use self::audit::{AuditCommand, ExportArgs, HistoryArgs, StoreArgs};
+use super::help::{AUDIT_EXAMPLES, CACHE_EXAMPLES, EXAMPLES, FILES_EXAMPLES, INSPECT_EXAMPLES};
 
 /// Where the bytes of a container image are, read from its registry alone.
 #[derive(Debug, Parser)]
@@ -42,6 +44,9 @@ pub(super) enum Command {
     Files(FilesArgs),
     /// What is installed in an image, with versions and sizes; reads the layers
     Packages(PackagesArgs),
+    /// The history of published tags: look at it, check it, move it
+    #[command(subcommand, after_help = AUDIT_EXAMPLES)]
+    Audit(AuditCommand),
     /// The rules that `analyze` looks with; no registry is asked
     Rules(RulesArgs),
     /// Print a completion script for a shell
@@ -195,6 +200,10 @@ pub(super) enum OutputFormat {
     Csv,
     /// Names and versions, one a line; of `packages` alone
     Manifest,
+    /// One JSON object a line; of `audit export` alone
+    Jsonl,
+    /// Columns for DuckDB and friends; of `audit export` alone
+    Parquet,
 }
 
 #[derive(Debug, Args)]

@@ -5,6 +5,7 @@
 
 mod analyze;
 mod args;
+mod audit;
 mod cache;
 mod environment;
 mod exit;
@@ -30,7 +31,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use crate::reference::Reference;
 use crate::registry::{Error, ErrorKind};
 use crate::report::usage_json;
-use args::{Cli, Command, OutputFormat};
+use args::{AuditCommand, Cli, Command, OutputFormat};
 use exit::Exit;
 use progress::line;
 
@@ -53,6 +54,11 @@ fn run(cli: &Cli) -> Exit {
         let error = Error::new(ErrorKind::Usage, "a manifest is a format of `packages` alone");
         return failed(&error.hint("regsize packages IMAGE --format manifest"));
     }
+    let export = matches!(cli.output.format, OutputFormat::Jsonl | OutputFormat::Parquet);
+    if export && !matches!(cli.command, Command::Audit(AuditCommand::Export(_))) {
+        let error = Error::new(ErrorKind::Usage, "this is a format of `audit export` alone");
+        return failed(&error.hint("regsize audit export FILE --format parquet"));
+    }
     match &cli.command {
         Command::Completions { shell } => write_out(&pages::completions(*shell)),
         Command::Man { command } => match pages::manual(command.as_deref()) {
@@ -64,6 +70,7 @@ fn run(cli: &Cli) -> Exit {
         Command::Analyze(analyze) => until_interrupted(analyze::run(cli, analyze)),
         Command::Files(files) => until_interrupted(files::run(cli, files)),
         Command::Packages(packages) => until_interrupted(packages::run(cli, packages)),
+        Command::Audit(command) => until_interrupted(audit::run(cli, command)),
         Command::Rules(rules) => rules::run(cli, rules),
     }
 }

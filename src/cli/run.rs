@@ -130,7 +130,10 @@ pub(super) fn render_options<T>(cli: &Cli, show: T) -> RenderOptions<T> {
 pub(super) fn format(output: &OutputArgs) -> Format {
     match output.format {
         // A manifest has no form of its own here: its command writes it.
-        OutputFormat::Terminal | OutputFormat::Manifest => Format::Terminal,
+        OutputFormat::Terminal
+        | OutputFormat::Manifest
+        | OutputFormat::Jsonl
+        | OutputFormat::Parquet => Format::Terminal,
         OutputFormat::Markdown => Format::Markdown,
         OutputFormat::Json => Format::Json,
         OutputFormat::Csv => Format::Csv,

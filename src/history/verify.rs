@@ -1,0 +1,253 @@
+//! Verification: every row is what was written, none is missing, and so are the snapshots.
+
+use std::collections::HashMap;
+
+use sha2::{Digest as _, Sha256};
+use sqlx::Row as _;
+
+use super::read::{WINDOW, Window, is_damage};
+use super::record::{Body, Target, digest_of};
+use super::sql::Linked;
+use super::write::unpack;
+use super::{Error, Head, Store, chain};
+use crate::oci::Digest;
+
+/// Snapshots in memory at once.
+const SNAPSHOTS: i64 = 32;
+
+/// What a verification found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Verified {
+    /// Rows that were read.
+    pub rows: u64,
+    /// Snapshots that were read.
+    pub snapshots: u64,
+    /// The first row that is kept; what was before it was pruned.
+    pub first: i64,
+    /// The last row; 0 for an empty history.
+    pub last: i64,
+    /// The hash of the last row, in hexadecimal digits. Kept elsewhere, it shows whether rows were
+    /// taken from the end.
+    pub head: String,
+    /// What is broken first; `None` for a sound history.
+    pub broken: Option<Broken>,
+}
+
+/// Something that is not what was written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Broken {
+    /// The row's number; 0 for what is not a row.
+    pub seq: i64,
+    /// What it is about, if that can be told.
+    pub target: Option<Target>,
+    /// What is wrong.
+    pub fault: Fault,
+}
+
+/// What can be wrong with a history.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Fault {
+    /// The row's content or hash was changed, or the row before it was exchanged.
+    Changed,
+    /// The row is missing.
+    Missing,
+    /// The row cannot be read.
+    Unreadable(String),
+    /// There is a row beyond the end of the chain.
+    Extra,
+    /// The chain does not end where its head says.
+    Head,
+    /// The snapshot of this image is not what was written, or missing.
+    Snapshot(Digest),
+    /// The database says of itself that it is damaged.
+    Database(String),
+}
+
+/// The position of a walk over the chain.
+pub(super) struct Walk {
+    seq: i64,
+    hash: Vec<u8>,
+    targets: HashMap<i64, Target>,
+    /// Checksums by image, as points have them; empty if nobody asks.
+    checksums: HashMap<Vec<u8>, (i64, Vec<u8>)>,
+    pub(super) rows: u64,
+}
+
+impl Walk {
+    pub(super) fn new(head: &Head, targets: HashMap<i64, Target>) -> Self {
+        let (seq, hash) = (head.pruned_seq, head.pruned_hash.clone());
+        Self { seq, hash, targets, checksums: HashMap::new(), rows: 0 }
+    }
+
+    /// Whether a row is what was written after the one with hash `before`.
+    pub(super) fn is_link(before: &[u8], target: Option<&Target>, linked: &Linked) -> bool {
+        let named = target.is_some() == linked.row.target.is_some();
+        named && chain::link(before, linked.seq, target, &linked.row).as_slice() == linked.hash
+    }
+
+    /// Takes the rows up to `last`; gives the first that is broken.
+    pub(super) fn take(&mut self, window: &Window, last: i64) -> Option<Broken> {
+        for linked in &window.rows {
+            let expected = self.seq.saturating_add(1);
+            let target = linked.row.target.and_then(|id| self.targets.get(&id));
+            if linked.seq != expected {
+                return Some(missing(expected, window));
+            }
+            if !Self::is_link(&self.hash, target, linked) {
+                let target = target.cloned();
+                return Some(Broken { seq: expected, target, fault: Fault::Changed });
+            }
+            if let Body::Point(point) = &linked.row.body
+                && let Some(checksum) = &point.snapshot
+            {
+                let entry = (linked.seq, checksum.clone());
+                self.checksums.entry(point.image.clone()).or_insert(entry);
+            }
+            self.seq = linked.seq;
+            self.hash.clone_from(&linked.hash);
+            self.rows += 1;
+        }
+        (self.seq != last).then(|| missing(self.seq.saturating_add(1), window))
+    }
+}
+
+/// Why row `seq` is not where it should be.
+fn missing(seq: i64, window: &Window) -> Broken {
+    let unreadable = window.unreadable.iter().find(|(found, _)| *found == seq);
+    let fault = match unreadable {
+        Some((_, error)) => Fault::Unreadable(error.to_string()),
+        None => Fault::Missing,
+    };
+    Broken { seq, target: None, fault }
+}
+
+impl Store {
+    /// Reads everything, as it is at one moment, and compares it with its hashes.
+    pub async fn verify(&mut self) -> Result<Verified, Error> {
+        self.freeze().await?;
+        let verified = self.verify_frozen().await;
+        self.thaw().await;
+        verified
+    }
+
+    async fn verify_frozen(&mut self) -> Result<Verified, Error> {
+        let head = self.head().await?;
+        let mut verified = Verified {
+            rows: 0,
+            snapshots: 0,
+            first: head.pruned_seq.saturating_add(1),
+            last: head.last_seq,
+            head: hex::encode(&head.last_hash),
+            broken: None,
+        };
+        let mut walk = Walk::new(&head, self.targets().await?);
+        verified.broken = self.walk(&mut walk, head.last_seq).await?;
+        verified.rows = walk.rows;
+        if verified.broken.is_none() && walk.hash != head.last_hash {
+            verified.broken = Some(Broken { seq: 0, target: None, fault: Fault::Head });
+        }
+        if verified.broken.is_none() {
+            verified.broken = self.beyond(&head).await?;
+        }
+        if verified.broken.is_none() {
+            verified.broken = self.verify_snapshots(&mut walk, &mut verified.snapshots).await?;
+        }
+        if verified.broken.is_none() && self.sqlite {
+            verified.broken = self.check_file().await?;
+        }
+        Ok(verified)
+    }
+
+    /// Follows the chain up to row `last`; gives the first broken one.
+    pub(super) async fn walk(
+        &mut self,
+        walk: &mut Walk,
+        last: i64,
+    ) -> Result<Option<Broken>, Error> {
+        while walk.seq < last {
+            let end = last.min(walk.seq.saturating_add(WINDOW));
+            let window = self.window(walk.seq, end).await?;
+            if let Some(broken) = walk.take(&window, end) {
+                return Ok(Some(broken));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Rows outside of the chain.
+    async fn beyond(&mut self, head: &Head) -> Result<Option<Broken>, Error> {
+        let text = "SELECT seq FROM (SELECT seq FROM point UNION ALL SELECT seq FROM event) AS rows \
+                    WHERE seq > $1 OR seq <= $2 LIMIT 1";
+        let found: Result<Option<i64>, _> = sqlx::query_scalar(text)
+            .bind(head.last_seq)
+            .bind(head.pruned_seq)
+            .fetch_optional(&mut self.connection)
+            .await;
+        let found = found.map_err(|error| self.failed(&error))?;
+        Ok(found.map(|seq| Broken { seq, target: None, fault: Fault::Extra }))
+    }
+
+    async fn verify_snapshots(
+        &mut self,
+        walk: &mut Walk,
+        count: &mut u64,
+    ) -> Result<Option<Broken>, Error> {
+        let mut after = Vec::new();
+        loop {
+            let text = "SELECT image, checksum, json FROM snapshot WHERE image > $1 ORDER BY image LIMIT $2";
+            let rows = sqlx::query(text)
+                .bind(after.clone())
+                .bind(SNAPSHOTS)
+                .fetch_all(&mut self.connection)
+                .await;
+            let rows = match rows.map_err(|error| self.failed(&error)) {
+                Err(error) if is_damage(&error) => {
+                    let fault = Fault::Database(error.to_string());
+                    return Ok(Some(Broken { seq: 0, target: None, fault }));
+                }
+                rows => rows?,
+            };
+            let failed = |error: sqlx::Error| self.failed(&error);
+            for row in &rows {
+                after = row.try_get(0).map_err(failed)?;
+                let (checksum, packed): (Vec<u8>, Vec<u8>) =
+                    (row.try_get(1).map_err(failed)?, row.try_get(2).map_err(failed)?);
+                let sound = unpack(&packed)
+                    .is_some_and(|json| Sha256::digest(json.as_bytes()).as_slice() == checksum);
+                let expected = walk.checksums.remove(&after);
+                let seq = expected.as_ref().map_or(0, |(seq, _)| *seq);
+                if !sound || expected.is_some_and(|(_, expected)| expected != checksum) {
+                    return Ok(Some(broken_snapshot(seq, &after)));
+                }
+                *count += 1;
+            }
+            if rows.is_empty() {
+                break;
+            }
+        }
+        let first = walk.checksums.iter().min_by_key(|(_, (seq, _))| *seq);
+        Ok(first.map(|(image, (seq, _))| broken_snapshot(*seq, image)))
+    }
+
+    /// What SQLite finds: among others, an index that misses rows.
+    async fn check_file(&mut self) -> Result<Option<Broken>, Error> {
+        let said = sqlx::query_scalar("SELECT integrity_check FROM pragma_integrity_check(1)")
+            .fetch_one(&mut self.connection)
+            .await;
+        let said: String = match said.map_err(|error| self.failed(&error)) {
+            Err(error) if is_damage(&error) => error.to_string(),
+            said => said?,
+        };
+        let fault = Fault::Database(said.clone());
+        Ok((said != "ok").then_some(Broken { seq: 0, target: None, fault }))
+    }
+}
+
+fn broken_snapshot(seq: i64, image: &[u8]) -> Broken {
+    let fault = match digest_of(image) {
+        Ok(digest) => Fault::Snapshot(digest),
+        Err(reason) => Fault::Database(reason),
+    };
+    Broken { seq, target: None, fault }
+}

@@ -1,0 +1,358 @@
+//! Files that are damaged, locked, full or of somebody else; processes that end at any time.
+
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::process::Stdio;
+use std::time::Duration;
+
+use regsize::history::{Access, Error, Form, New, Place, Store};
+use sqlx::{AnyConnection, Connection as _};
+use tempfile::TempDir;
+
+use crate::history::{Spot, day, fill, point, run};
+use crate::support::Sandbox;
+
+fn refused(path: &std::path::Path, access: Access) -> Error {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    runtime.block_on(Store::open(&Place::file(path), access)).unwrap_err()
+}
+
+#[test]
+fn files_of_others_are_refused_and_left_alone() {
+    let directory = TempDir::new().unwrap();
+    let check = |content: &[u8], part: &str| {
+        let path = directory.path().join("file");
+        fs::write(&path, content).unwrap();
+        for access in [Access::Read, Access::Write] {
+            let error = refused(&path, access);
+            assert!(matches!(error, Error::Foreign { .. }), "{error}");
+            assert!(error.to_string().contains(part), "{error}");
+            assert_eq!(fs::read(&path).unwrap(), content);
+        }
+    };
+    check(b"", "it is empty");
+    check(b"a text that is longer than a header", "not an SQLite database");
+    assert!(matches!(refused(directory.path(), Access::Read), Error::Foreign { .. }));
+    let missing = directory.path().join("missing/history.sqlite");
+    assert!(matches!(refused(&missing, Access::Read), Error::Missing { .. }));
+    assert!(!missing.exists());
+    run(async {
+        sqlx::any::install_default_drivers();
+        let url = format!("sqlite://{}?mode=rwc", directory.path().join("other").display());
+        let mut other = AnyConnection::connect(&url).await.unwrap();
+        sqlx::query("CREATE TABLE head (x)").execute(&mut other).await.unwrap();
+        other.close().await.unwrap();
+    });
+    let error = refused(&directory.path().join("other"), Access::Write);
+    assert!(error.to_string().contains("another program"), "{error}");
+}
+
+#[test]
+fn any_flipped_byte_is_found_or_changes_nothing() {
+    let directory = TempDir::new().unwrap();
+    let spot = Spot::file(&directory);
+    run(fill(&spot));
+    let sound = fs::read(directory.path().join("history.sqlite")).unwrap();
+    let path = directory.path().join("damaged.sqlite");
+    let place = Place::file(&path);
+    run(async {
+        let expected = export(&spot.place).await.unwrap();
+        // A prime step meets every page and every kind of byte.
+        for at in (0..sound.len()).step_by(61) {
+            let mut damaged = sound.clone();
+            damaged[at] ^= 0x15;
+            fs::write(&path, &damaged).unwrap();
+            let Ok(mut store) = Store::open(&place, Access::Read).await else { continue };
+            let Ok(verified) = store.verify().await else { continue };
+            drop(store);
+            if verified.broken.is_none() {
+                assert_eq!(export(&place).await.unwrap(), expected, "byte {at}");
+            }
+        }
+    });
+}
+
+async fn export(place: &Place) -> Result<String, Error> {
+    let mut out = Vec::new();
+    Store::open(place, Access::Read).await?.export(Form::JsonLines, &mut out).await?;
+    Ok(String::from_utf8(out).unwrap())
+}
+
+#[test]
+fn truncated_files_are_damaged_and_not_emptied() {
+    let directory = TempDir::new().unwrap();
+    let spot = Spot::file(&directory);
+    run(fill(&spot));
+    let path = directory.path().join("history.sqlite");
+    let whole = fs::read(&path).unwrap();
+    for pages in [1, 2, 5] {
+        let part = &whole[..pages * 4096];
+        fs::write(&path, part).unwrap();
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        let found = runtime
+            .block_on(async { Store::open(&spot.place, Access::Read).await?.verify().await });
+        assert!(found.as_ref().map_or(true, |found| found.broken.is_some()), "{found:?}");
+        assert_eq!(fs::read(&path).unwrap(), part);
+    }
+}
+
+#[test]
+fn a_history_that_cannot_be_written_can_be_read() {
+    let directory = TempDir::new().unwrap();
+    let spot = Spot::file(&directory);
+    run(fill(&spot));
+    let path = directory.path().join("history.sqlite");
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o444)).unwrap();
+    fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o555)).unwrap();
+    if rustix::fs::access(&path, rustix::fs::Access::WRITE_OK).is_err() {
+        let error = refused(&path, Access::Write);
+        assert!(matches!(error, Error::ReadOnly { .. }), "{error}");
+        let error = refused(&directory.path().join("new.sqlite"), Access::Write);
+        assert!(matches!(error, Error::ReadOnly { .. }), "{error}");
+    }
+    run(async {
+        let mut store = Store::open(&spot.place, Access::Read).await.unwrap();
+        assert_eq!(store.verify().await.unwrap().rows, 5);
+    });
+    fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o755)).unwrap();
+}
+
+#[test]
+fn new_histories_are_for_their_user_alone_and_links_are_followed() {
+    let directory = TempDir::new().unwrap();
+    let path = directory.path().join("a/b c%20?/history.sqlite");
+    run(async {
+        let mut store = Store::open(&Place::file(&path), Access::Write).await.unwrap();
+        store.append(&[point("12", 0, "a")]).await.unwrap();
+        store.close().await.unwrap();
+    });
+    assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+    let names = fs::read_dir(path.parent().unwrap()).unwrap();
+    let names: Vec<_> = names.map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(names, ["history.sqlite"]);
+    let link = directory.path().join("link");
+    symlink(&path, &link).unwrap();
+    run(async {
+        let mut store = Store::open(&Place::file(&link), Access::Read).await.unwrap();
+        assert_eq!(store.verify().await.unwrap().rows, 1);
+    });
+}
+
+#[test]
+fn a_full_disk_loses_only_what_was_being_written() {
+    let directory = TempDir::new().unwrap();
+    let spot = Spot::file(&directory);
+    run(fill(&spot));
+    let path = directory.path().join("history.sqlite");
+    let import = directory.path().join("in.jsonl");
+    fs::write(&import, lines(3000)).unwrap();
+    // Files may have so many blocks of 1024 bytes; the signal of it is an error of the write.
+    let arguments =
+        ["audit", "import", import.to_str().unwrap(), "--store", path.to_str().unwrap()];
+    let script = "ulimit -f 200; exec \"$0\" \"$@\"";
+    let output = Sandbox::new().shell(script, &arguments);
+    assert_eq!(output.code, Some(2), "{output}");
+    assert!(output.stderr.starts_with("error: "), "{output}");
+    run(async {
+        let mut store = spot.open().await;
+        let verified = store.verify().await.unwrap();
+        assert_eq!((verified.rows, verified.broken), (5, None));
+        store.append(&[point("12", 9, "later")]).await.unwrap();
+    });
+    let output = Sandbox::new().run(&arguments);
+    assert_eq!(output.code, Some(0), "{output}");
+}
+
+/// An export with `count` points.
+fn lines(count: usize) -> String {
+    let digest = |number: usize| regsize::oci::Digest::of(&number.to_be_bytes());
+    let mut text = "{\"kind\":\"history\",\"subject\":\"regsize.history/1\"}\n".to_owned();
+    for number in 0..count {
+        let (seen, digest) = (day(0), digest(number));
+        text.push_str(&format!(
+            "{{\"kind\":\"point\",\"seen\":\"{seen}\",\"repository\":\"r.example/a\",\"tag\":\"t{}\",\
+             \"platform\":\"linux/amd64\",\"root\":\"{digest}\",\"image\":\"{digest}\",\
+             \"compressed\":{number},\"layers\":1,\"snapshot\":{{\"n\":{number}}}}}\n",
+            number % 50
+        ));
+    }
+    text
+}
+
+/// The body of the process that is killed: it records without end, and says what it recorded.
+#[test]
+#[ignore = "it is run by the test below"]
+fn record_without_end() {
+    let Ok(path) = std::env::var("REGSIZE_TEST_HISTORY") else { return };
+    let start: usize = std::env::var("REGSIZE_TEST_START").unwrap().parse().unwrap();
+    run(async {
+        let mut store = Store::open(&Place::file(path), Access::Write).await.unwrap();
+        for number in start.. {
+            store.append(&[point(&format!("tag-{number}"), 0, "image")]).await.unwrap();
+            println!("recorded {number}.");
+        }
+    });
+}
+
+#[test]
+fn what_was_recorded_survives_kill() {
+    let directory = TempDir::new().unwrap();
+    let spot = Spot::file(&directory);
+    let mut told = 0;
+    for round in 0..40_u64 {
+        let mut child = std::process::Command::new(std::env::current_exe().unwrap())
+            .args(["--ignored", "--exact", "--nocapture", "history_faults::record_without_end"])
+            .env("REGSIZE_TEST_HISTORY", directory.path().join("history.sqlite"))
+            .env("REGSIZE_TEST_START", told.to_string())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let out = BufReader::new(child.stdout.take().unwrap());
+        // Some are killed while the history is made, some in the middle of a row.
+        std::thread::sleep(Duration::from_millis(round * 37 % 170));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        for line in out.lines().map_while(Result::ok) {
+            let Some((_, number)) = line.split_once("recorded ") else { continue };
+            let Some(number) = number.strip_suffix('.') else { continue };
+            told = number.parse::<usize>().unwrap() + 1;
+        }
+        if told == 0 {
+            continue;
+        }
+        run(async {
+            let mut store = Store::open(&spot.place, Access::Read).await.unwrap();
+            let verified = store.verify().await.unwrap();
+            assert_eq!(verified.broken, None);
+            let found = crate::history::timelines(&mut store, None).await.len();
+            assert!(found == told || found == told + 1, "{found} of {told}");
+            told = found;
+        });
+    }
+    assert!(told > 40, "{told}");
+    run(async {
+        let mut store = spot.open().await;
+        store.append(&[New::Run { id: "last".into(), at: day(1), ended: true }]).await.unwrap();
+    });
+}
+
+#[test]
+fn an_import_that_was_killed_goes_on_where_it_ended() {
+    let directory = TempDir::new().unwrap();
+    let (store, file) = (directory.path().join("h.sqlite"), directory.path().join("in.jsonl"));
+    fs::write(&file, lines(12_000)).unwrap();
+    let arguments = ["audit", "import", file.to_str().unwrap(), "--store", store.to_str().unwrap()];
+    for round in 0..6_u64 {
+        let mut child = Sandbox::new().command(&arguments).stdout(Stdio::null()).spawn().unwrap();
+        std::thread::sleep(Duration::from_millis(100 + 150 * round));
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+    let output = Sandbox::new().run(&arguments);
+    assert_eq!(output.code, Some(0), "{output}");
+    let place = store.to_str().unwrap();
+    let verified = Sandbox::new().run(&["audit", "verify", "--store", place, "--format", "json"]);
+    assert_eq!(
+        (&verified.json()["rows"], &verified.json()["sound"]),
+        (&12_000.into(), &true.into())
+    );
+}
+
+#[test]
+fn a_locked_history_is_told_and_not_waited_for_without_end() {
+    let directory = TempDir::new().unwrap();
+    let spot = Spot::file(&directory);
+    run(async {
+        let mut store = spot.open().await;
+        let mut other = AnyConnection::connect(&spot.url).await.unwrap();
+        sqlx::query("BEGIN IMMEDIATE").execute(&mut other).await.unwrap();
+        let started = std::time::Instant::now();
+        let error = store.append(&[point("12", 0, "a")]).await.unwrap_err();
+        assert!(matches!(error, Error::Locked { .. }), "{error}");
+        assert!(started.elapsed() >= Duration::from_secs(20));
+        sqlx::query("ROLLBACK").execute(&mut other).await.unwrap();
+        store.append(&[point("12", 0, "a")]).await.unwrap();
+    });
+}
+
+#[test]
+fn commands_tell_what_was_over_time() {
+    let directory = TempDir::new().unwrap();
+    let spot = Spot::file(&directory);
+    run(fill(&spot));
+    let store = directory.path().join("history.sqlite");
+    let audit = |arguments: &[&str]| {
+        let sandbox = Sandbox::new();
+        let output =
+            sandbox.run(&[&["audit"], arguments, &["--store", store.to_str().unwrap()]].concat());
+        assert_eq!(output.code, Some(0), "{output}");
+        output
+    };
+    let shown = audit(&["history", "debian:12", "--width", "100"]).stdout;
+    for part in ["docker.io/library/debian", "linux/amd64", "+1 B", "network", "2023-11-15 22:13Z"]
+    {
+        assert!(shown.contains(part), "{part} in\n{shown}");
+    }
+    assert!(!shown.contains("13 "), "{shown}");
+    let json = audit(&["history", "debian", "--format", "json"]).json();
+    assert_eq!(json["schema"], "regsize.audit-history/1");
+    let points = json["points"].as_array().unwrap();
+    assert_eq!(points.len(), 3);
+    assert_eq!((&points[1]["tag"], &points[1]["compressed"]), (&"12".into(), &1002.into()));
+    assert_eq!(points[1]["seen"], "2023-11-15T22:13:20Z");
+    assert_eq!(points[1]["digest"], regsize::oci::Digest::of(b"aa").to_string());
+    assert_eq!(json["targets"][1]["last_seen"], "2023-11-15T22:13:20Z");
+    assert_eq!(audit(&["history", "debian", "--format", "csv"]).stdout.lines().count(), 4);
+    let plan = audit(&["prune", "--keep", "400d", "--dry-run", "--format", "json"]).json();
+    assert_eq!(
+        (&plan["rows"], &plan["carried"], &plan["snapshots"]),
+        (&5.into(), &2.into(), &().into())
+    );
+    let pruned = audit(&["prune", "--keep", "400d", "--format", "json"]).json();
+    assert_eq!((&pruned["rows"], &pruned["snapshots"]), (&5.into(), &1.into()));
+    assert_eq!(audit(&["verify", "--format", "json"]).json()["first"], 6);
+    let file = directory.path().join("out.parquet");
+    audit(&["export", file.to_str().unwrap()]);
+    assert!(fs::read(&file).unwrap().starts_with(b"PAR1"));
+    assert_eq!(audit(&["export"]).stdout.lines().count(), 1 + 2 + 3);
+}
+
+#[test]
+fn commands_say_what_they_cannot_do() {
+    let directory = TempDir::new().unwrap();
+    let spot = Spot::file(&directory);
+    run(fill(&spot));
+    let path = directory.path().join("history.sqlite");
+    let path = path.to_str().unwrap();
+    let check = |arguments: &[&str], kind: &str, part: &str| {
+        let output = Sandbox::new().run(&[arguments, &["--format", "json"]].concat());
+        assert_eq!(
+            (output.code, &output.json()["error"]["kind"]),
+            (Some(2), &kind.into()),
+            "{output}"
+        );
+        assert!(output.stderr.contains(part), "{part} in {output}");
+    };
+    check(&["audit", "verify"], "not_found", "there is no history at");
+    check(&["audit", "verify", "--store", "mysql://db/x"], "usage", "only sqlite: and postgres://");
+    check(
+        &["audit", "history", "nginx", "--store", path],
+        "not_found",
+        "nothing is recorded of nginx",
+    );
+    check(&["audit", "import", "none", "--store", path], "local", "there is no file none");
+    check(&["audit", "prune", "--keep", "1d"], "not_found", "there is no history at");
+    let text = directory.path().join("text");
+    fs::write(&text, "{}\n").unwrap();
+    check(&["audit", "import", text.to_str().unwrap(), "--store", path], "bad_data", "no export");
+    run(spot.tamper("UPDATE point SET layers = 9 WHERE seq = 3"));
+    let output = Sandbox::new().run(&["audit", "verify", "--store", path]);
+    assert_eq!(output.code, Some(2), "{output}");
+    assert!(output.stdout.contains("row 3"), "{output}");
+    let output = Sandbox::new().run(&["audit", "export", "--store", path]);
+    assert!(output.stdout.contains("\"damaged\":true"), "{output}");
+    assert!(output.stderr.contains("1 rows are damaged"), "{output}");
+    let output = Sandbox::new().run(&["rules", "--format", "parquet"]);
+    assert_eq!(output.code, Some(2), "{output}");
+}
