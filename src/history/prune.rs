@@ -7,9 +7,9 @@
 use std::collections::HashMap;
 
 use jiff::Timestamp;
-use sqlx::{AnyConnection, Connection as _, Row as _};
+use sqlx::{AnyConnection, Row as _};
 
-use super::record::{Body, EventKind, Row};
+use super::record::{Body, EventKind, Row, Target};
 use super::sql::{EVENT, Linked, POINT, event_of, point_of, statement};
 use super::verify::Walk;
 use super::write::Draft;
@@ -35,34 +35,14 @@ impl Store {
         if plan.rows == 0 {
             return Ok(plan);
         }
-        let name = self.place.to_string();
-        let failed = |error: sqlx::Error| Error::of(&name, &error);
         let targets = self.targets().await?;
-        let begin = self.begin();
-        let mut change = self.connection.begin_with(begin).await.map_err(failed)?;
-        let (mut draft, schema) = Draft::new(&mut change).await.map_err(failed)?;
-        open::check_version(schema, &name)?;
-        if draft.head_mut().pruned_seq >= plan.through {
-            // Another process was faster.
-            return Ok(Pruned::default());
-        }
-        let carried = carried(&mut change, plan.through).await.map_err(failed)?;
-        for linked in &carried {
-            let target = linked.row.target.and_then(|id| targets.get(&id));
-            draft.push(linked.row.clone(), target);
-        }
-        draft.push(record(plan, before, carried.len(), at), None);
-        let (seq, hash) = anchor(&mut change, plan.through).await.map_err(failed)?;
-        (draft.head_mut().pruned_seq, draft.head_mut().pruned_hash) = (seq, hash);
-        let end = draft.finish(&mut change).await.map_err(failed)?;
-        let snapshots = remove(&mut change, plan.through).await.map_err(failed)?;
-        match change.commit().await {
-            Ok(()) => {}
-            Err(error) => self.committed(&end, failed(error)).await?,
-        }
+        let body = async |change: &mut AnyConnection, name: &str, draft: Draft| {
+            let end = prune(change, draft, &targets, plan, (before, at)).await;
+            end.map_err(|error| Error::of(name, &error))
+        };
+        let pruned = self.change(body).await?;
         self.give_back().await;
-        let carried = u64::try_from(carried.len()).unwrap_or(u64::MAX);
-        Ok(Pruned { snapshots, carried, ..plan })
+        Ok(pruned)
     }
 
     /// What pruning would remove. The rows are verified: removing a broken one would hide it.
@@ -110,6 +90,32 @@ impl Store {
             }
         }
     }
+}
+
+/// Carries over what holds, says so, and removes the rows; `times` are before when, and now.
+async fn prune(
+    change: &mut AnyConnection,
+    mut draft: Draft,
+    targets: &HashMap<i64, Target>,
+    plan: Pruned,
+    (before, at): (Timestamp, Timestamp),
+) -> Result<(Pruned, Head), sqlx::Error> {
+    if draft.head_mut().pruned_seq >= plan.through {
+        // Another process was faster.
+        return Ok((Pruned::default(), draft.finish(change).await?));
+    }
+    let carried = carried(change, plan.through).await?;
+    for linked in &carried {
+        let target = linked.row.target.and_then(|id| targets.get(&id));
+        draft.push(linked.row.clone(), target);
+    }
+    draft.push(record(plan, before, carried.len(), at), None);
+    let hash = anchor(change, plan.through).await?;
+    (draft.head_mut().pruned_seq, draft.head_mut().pruned_hash) = (plan.through, hash);
+    let end = draft.finish(change).await?;
+    let snapshots = remove(change, plan.through).await?;
+    let carried = u64::try_from(carried.len()).unwrap_or(u64::MAX);
+    Ok((Pruned { snapshots, carried, ..plan }, end))
 }
 
 fn record(plan: Pruned, before: Timestamp, carried: usize, at: Timestamp) -> Row {
@@ -179,14 +185,11 @@ async fn open_breaches(
     Ok(last.into_values().filter(holds).collect())
 }
 
-/// The row behind which the chain will begin.
-async fn anchor(
-    connection: &mut AnyConnection,
-    through: i64,
-) -> Result<(i64, Vec<u8>), sqlx::Error> {
+/// The hash of the row behind which the chain will begin.
+async fn anchor(connection: &mut AnyConnection, through: i64) -> Result<Vec<u8>, sqlx::Error> {
     let text =
         "SELECT hash FROM point WHERE seq = $1 UNION ALL SELECT hash FROM event WHERE seq = $1";
-    Ok((through, sqlx::query_scalar(text).bind(through).fetch_one(connection).await?))
+    sqlx::query_scalar(text).bind(through).fetch_one(connection).await
 }
 
 /// Removes rows up to `through` and the snapshots that are nobody's; gives how many of those.

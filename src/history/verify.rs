@@ -232,9 +232,8 @@ impl Store {
 
     /// What SQLite finds: among others, an index that misses rows.
     async fn check_file(&mut self) -> Result<Option<Broken>, Error> {
-        let said = sqlx::query_scalar("SELECT integrity_check FROM pragma_integrity_check(1)")
-            .fetch_one(&mut self.connection)
-            .await;
+        let said =
+            sqlx::query_scalar("PRAGMA integrity_check(1)").fetch_one(&mut self.connection).await;
         let said: String = match said.map_err(|error| self.failed(&error)) {
             Err(error) if is_damage(&error) => error.to_string(),
             said => said?,

@@ -8,12 +8,12 @@ use sqlx::{AnyConnection, Connection as _, Row as _};
 
 use super::record::{Body, EventKind, New, Outcome, Point, PointBody, Row, Target, digest_bytes};
 use super::sql::{self, Linked, lock_head, set_head};
-use super::{Access, Error, Head, Store, chain, open, ranges};
+use super::{Error, Head, Store, chain, open, ranges};
 
 /// No snapshot is longer, packed or not.
 pub(super) const LONGEST_SNAPSHOT: usize = 64 << 20;
 /// How hard snapshots are packed: they are written once and kept for years.
-const LEVEL: i32 = 12;
+const LEVEL: i32 = 9;
 
 impl Store {
     /// Records `news`, all or nothing, and says what became of each. When it returns, what it
@@ -31,36 +31,65 @@ impl Store {
     }
 
     async fn append_once(&mut self, news: &[New]) -> Result<Vec<Outcome>, Error> {
+        let body = async |change: &mut AnyConnection, name: &str, mut draft: Draft| {
+            let mut outcomes = Vec::with_capacity(news.len());
+            for new in news {
+                outcomes.push(draft.take(change, new, name).await?);
+            }
+            let end = draft.finish(change).await.map_err(|error| Error::of(name, &error))?;
+            Ok((outcomes, end))
+        };
+        self.change(body).await
+    }
+
+    /// Carries out one transaction under the lock of the chain's end: `body` gets what the rows
+    /// are put down in, and gives a value and where the chain ends then.
+    pub(super) async fn change<T>(
+        &mut self,
+        body: impl AsyncFnOnce(&mut AnyConnection, &str, Draft) -> Result<(T, Head), Error>,
+    ) -> Result<T, Error> {
         let name = self.place.to_string();
-        let begin = self.begin();
         let failed = |error: sqlx::Error| Error::of(&name, &error);
-        let mut change = self.connection.begin_with(begin).await.map_err(failed)?;
-        let (mut draft, schema) = Draft::new(&mut change).await.map_err(failed)?;
-        open::check_version(schema, &name)?;
-        let mut outcomes = Vec::with_capacity(news.len());
-        for new in news {
-            outcomes.push(draft.take(&mut change, new, &name).await?);
-        }
-        let end = draft.finish(&mut change).await.map_err(failed)?;
-        match change.commit().await {
-            Ok(()) => Ok(outcomes),
-            Err(error) => self.committed(&end, failed(error)).await.map(|()| outcomes),
+        let mut change = self.connection.begin_with(begin(self.sqlite)).await.map_err(failed)?;
+        let done = match Draft::new(&mut change).await.map_err(failed) {
+            Ok((draft, schema)) => match open::check_version(schema, &name) {
+                Ok(()) => body(&mut change, &name, draft).await,
+                Err(error) => Err(error),
+            },
+            Err(error) => Err(error),
+        };
+        match done {
+            Ok((value, end)) => match change.commit().await {
+                Ok(()) => Ok(value),
+                Err(error) => self.committed(&end, failed(error)).await.map(|()| value),
+            },
+            Err(error) => {
+                // A server would keep the lock until it hears of the end.
+                let _ = change.rollback().await;
+                Err(error)
+            }
         }
     }
 
     /// Finds out whether a transaction that ended in `error` was carried out all the same.
-    pub(super) async fn committed(&mut self, end: &Head, error: Error) -> Result<(), Error> {
+    async fn committed(&mut self, end: &Head, error: Error) -> Result<(), Error> {
         if !error.lost_connection() {
             return Err(error);
         }
         self.reconnect().await?;
+        let name = self.place.to_string();
+        let failed = |error: sqlx::Error| Error::of(&name, &error);
+        let mut look = self.connection.begin_with(begin(self.sqlite)).await.map_err(failed)?;
+        // The transaction holds this lock as long as it may still be carried out.
+        lock_head(&mut look).await.map_err(failed)?;
         let text =
             "SELECT hash FROM point WHERE seq = $1 UNION ALL SELECT hash FROM event WHERE seq = $1";
         let found: Option<Vec<u8>> = sqlx::query_scalar(text)
             .bind(end.last_seq)
-            .fetch_optional(&mut self.connection)
+            .fetch_optional(&mut *look)
             .await
-            .map_err(|error| self.failed(&error))?;
+            .map_err(failed)?;
+        look.rollback().await.map_err(failed)?;
         // The hash covers every row up to this one, so no other transaction has it.
         if found.as_ref() == Some(&end.last_hash) { Ok(()) } else { Err(error) }
     }
@@ -69,12 +98,11 @@ impl Store {
         self.connection = open::connect(&self.place, self.access).await?.0;
         Ok(())
     }
+}
 
-    /// How a transaction begins that will write: SQLite must take its lock before it reads.
-    pub(super) fn begin(&self) -> &'static str {
-        debug_assert_eq!(self.access, Access::Write);
-        if self.sqlite { "BEGIN IMMEDIATE" } else { "BEGIN" }
-    }
+/// How a transaction begins that will write: SQLite must take its lock before it reads.
+fn begin(sqlite: bool) -> &'static str {
+    if sqlite { "BEGIN IMMEDIATE" } else { "BEGIN" }
 }
 
 /// Rows that are about to be appended.
@@ -364,7 +392,7 @@ fn pack(json: &str) -> Result<Vec<u8>, Error> {
     if json.len() > LONGEST_SNAPSHOT {
         return Err(Error::TooLarge { what: "a snapshot of more than 64 MiB" });
     }
-    zstd::encode_all(json.as_bytes(), LEVEL)
+    zstd::bulk::compress(json.as_bytes(), LEVEL)
         .map_err(|error| Error::file("a snapshot cannot be packed", error))
 }
 

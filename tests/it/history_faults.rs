@@ -208,16 +208,19 @@ fn what_was_recorded_survives_kill() {
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
-        let out = BufReader::new(child.stdout.take().unwrap());
-        // Some are killed while the history is made, some in the middle of a row.
-        std::thread::sleep(Duration::from_millis(round * 37 % 170));
+        let mut out = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
+        let number_of =
+            |line: String| line.split_once("recorded ")?.1.strip_suffix('.')?.parse::<usize>().ok();
+        // Some are killed while they start or make the history, most in the middle of a row.
+        let wait = Duration::from_millis(round * 7 % 31);
+        if round % 4 != 0 {
+            let waited_for = usize::try_from(round).unwrap();
+            told = out.by_ref().filter_map(number_of).nth(waited_for % 7).unwrap() + 1;
+        }
+        std::thread::sleep(wait);
         child.kill().unwrap();
         child.wait().unwrap();
-        for line in out.lines().map_while(Result::ok) {
-            let Some((_, number)) = line.split_once("recorded ") else { continue };
-            let Some(number) = number.strip_suffix('.') else { continue };
-            told = number.parse::<usize>().unwrap() + 1;
-        }
+        told = out.filter_map(number_of).last().map_or(told, |last| last + 1);
         if told == 0 {
             continue;
         }

@@ -125,12 +125,13 @@ fn passwords_come_from_the_environment_or_a_file_and_are_never_printed() {
     let file = sandbox.write("store", &url);
     let output = sandbox.run(&["audit", "verify", "--store-file", file.to_str().unwrap()]);
     assert_eq!(output.code, Some(0), "{output}");
+    let port = format!(":{}", server.address().port());
     // What goes wrong is told without the password, too.
     for (wrong, part) in [
-        (url.replace(canary.secret(), &format!("{}x", canary.secret())), "refuses access"),
+        (url.replace('@', "x@"), "refuses access"),
         (url.replace("/sizes", "/other"), "refuses access"),
-        (url.replace("127.0.0.1", "localhost:1/"), "no place for a history"),
-        (url.replace(&server.address().port().to_string(), "1"), "cannot be reached"),
+        (url.replace(&port, ":port"), "no place for a history"),
+        (url.replace(&port, ":1"), "cannot be reached"),
         (format!("{url}?sslmode=verify-full"), "cannot be reached"),
     ] {
         sandbox.set("REGSIZE_STORE", &wrong);

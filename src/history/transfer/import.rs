@@ -5,14 +5,14 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read as _, Seek as _};
 use std::path::Path;
 
-use sqlx::Connection as _;
+use sqlx::AnyConnection;
 
 use super::columns;
 use super::line::{HEADER, Line, SCHEMA, TARGET};
 use crate::history::read::WINDOW;
 use crate::history::record::{Body, EventKind, Row, Target};
 use crate::history::write::{Draft, LONGEST_SNAPSHOT};
-use crate::history::{Error, Store, chain, open, ranges};
+use crate::history::{Error, Store, chain, ranges};
 
 /// Lines of one transaction, and their bytes of snapshots.
 const LINES: usize = 5_000;
@@ -82,43 +82,14 @@ impl Store {
         if part.is_empty() {
             return Ok(());
         }
-        let name = self.place.to_string();
-        let begin = self.begin();
-        let failed = |error: sqlx::Error| Error::of(&name, &error);
-        let mut change = self.connection.begin_with(begin).await.map_err(failed)?;
-        let (mut draft, schema) = Draft::new(&mut change).await.map_err(failed)?;
-        open::check_version(schema, &name)?;
-        for (line, mut row, number) in part {
-            import.line = number;
-            let target = line.named();
-            if let Some(target) = &target {
-                row.target = Some(draft.target(&mut change, target).await.map_err(failed)?);
+        let body = async |change: &mut AnyConnection, name: &str, mut draft: Draft| {
+            for line in part {
+                import.push(change, &mut draft, line, name).await?;
             }
-            if let Body::Event { kind: EventKind::Seen, detail, .. } = &mut row.body {
-                let mut ids = Vec::new();
-                for target in import.listed(line.detail.as_deref())? {
-                    ids.push(draft.target(&mut change, &target).await.map_err(failed)?);
-                }
-                *detail = Some(ranges::format(&mut ids));
-            }
-            if !import.known.is_empty()
-                && import.known.contains(&fingerprint(target.as_ref(), &row))
-            {
-                import.done.known += 1;
-                continue;
-            }
-            if let Body::Point(point) = &mut row.body {
-                let json = line.snapshot.as_ref().map(|json| json.get());
-                point.snapshot = draft.snapshot(&mut change, &point.image, json, &name).await?;
-            }
-            draft.push(row, target.as_ref());
-            import.done.rows += 1;
-        }
-        let end = draft.finish(&mut change).await.map_err(failed)?;
-        match change.commit().await {
-            Ok(()) => Ok(()),
-            Err(error) => self.committed(&end, failed(error)).await,
-        }
+            let end = draft.finish(change).await.map_err(|error| Error::of(name, &error))?;
+            Ok(((), end))
+        };
+        self.change(body).await
     }
 
     /// What the history holds already.
@@ -170,6 +141,40 @@ impl Import {
             return Err(self.wrong("a point has no target".to_owned()));
         }
         Ok(Some((line, row, self.line)))
+    }
+
+    /// Appends the row of a line unless it is there.
+    async fn push(
+        &mut self,
+        change: &mut AnyConnection,
+        draft: &mut Draft,
+        (line, mut row, number): (Line, Row, u64),
+        name: &str,
+    ) -> Result<(), Error> {
+        let failed = |error: sqlx::Error| Error::of(name, &error);
+        self.line = number;
+        let target = line.named();
+        if let Some(target) = &target {
+            row.target = Some(draft.target(change, target).await.map_err(failed)?);
+        }
+        if let Body::Event { kind: EventKind::Seen, detail, .. } = &mut row.body {
+            let mut ids = Vec::new();
+            for target in self.listed(line.detail.as_deref())? {
+                ids.push(draft.target(change, &target).await.map_err(failed)?);
+            }
+            *detail = Some(ranges::format(&mut ids));
+        }
+        if !self.known.is_empty() && self.known.contains(&fingerprint(target.as_ref(), &row)) {
+            self.done.known += 1;
+            return Ok(());
+        }
+        if let Body::Point(point) = &mut row.body {
+            let json = line.snapshot.as_ref().map(|json| json.get());
+            point.snapshot = draft.snapshot(change, &point.image, json, name).await?;
+        }
+        draft.push(row, target.as_ref());
+        self.done.rows += 1;
+        Ok(())
     }
 
     /// The targets whose numbers in the file are `text`.

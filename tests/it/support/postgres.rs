@@ -63,7 +63,8 @@ impl Postgres {
     /// The address of a new database, with user and password.
     pub fn database(&self, name: &str) -> String {
         assert!(self.psql(&format!("CREATE DATABASE {name}")), "CREATE DATABASE {name}");
-        format!("postgres://regsize:{}@{}/{name}", self.password, self.address)
+        let password: String = self.password.bytes().map(|byte| format!("%{byte:02X}")).collect();
+        format!("postgres://regsize:{password}@{}/{name}", self.address)
     }
 
     /// Where the server listens.
