@@ -257,6 +257,7 @@ fn image() -> Image {
         base: None,
         runtime: Runtime::default(),
         labels: BTreeMap::default(),
+        label_secrets: Vec::new(),
         annotations: BTreeMap::default(),
     }
 }

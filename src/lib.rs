@@ -22,12 +22,14 @@
 //! | [`layer`] | a layer's bytes to a table of contents ([`layer::Toc`]): decoding, walking the tar, tables of contents inside and beside layers; the uncompressed size from a blob's end (`tail`) |
 //! | [`filesystem`] | layers merged, and what they store in vain |
 //! | [`ledger`] | every stored file once, with what it costs, whether it is visible and what it holds; documents kept while layers passed |
+//! | [`tags`] | the tags of a repository: which are meant, which is newer, what their images share |
 //! | [`collect`] | from a reference to an [`image::Inspection`] and its layers: the one place where fetching meets parsing |
 //! | [`package`] | what is installed, by the records of package managers, and what needs what |
 //! | [`component`] | large tools, known by their files, with versions and parts |
 //! | [`owner`] | whose each stored file is |
 //! | [`rule`] | what could go: rules as data, what they find, and who claims which bytes |
 //! | [`analysis`] | usage by layer and path, waste by step pair, efficiency, and the study of packages, owners and findings |
+//! | [`snapshot`] | an image in figures, kept in reports: what comparisons, budgets and histories need |
 //! | [`history`] | what published tags were, recorded in SQLite or PostgreSQL: points, events, the chain of hashes over them |
 //! | [`report`] | documents for terminal, Markdown and CSV, and the JSON schema |
 //! | [`cli`] | arguments in, report and exit code out |
@@ -58,12 +60,14 @@ pub mod image;
 pub mod layer;
 pub mod filesystem;
 pub mod ledger;
+pub mod tags;
 pub mod collect;
 pub mod package;
 pub mod component;
 pub mod owner;
 pub mod rule;
 pub mod analysis;
+pub mod snapshot;
 pub mod history;
 pub mod report;
 pub mod cli;

@@ -4,6 +4,7 @@
 //! two places can be seen to have the same one. A value is never kept. It errs on the side of
 //! hiding: a harmless value under a telling name is hidden, too.
 
+mod pipes;
 mod places;
 #[cfg(test)]
 mod tests;
@@ -20,6 +21,14 @@ pub struct Secret {
     pub name: String,
     /// Eight digits of its digest, if it is too random to be found by trying.
     pub fingerprint: Option<String>,
+}
+
+impl Secret {
+    /// Whether the name says what it is, as in `password for HOST`, and is not one that somebody
+    /// gave it.
+    pub fn is_described(&self) -> bool {
+        self.name.contains(' ')
+    }
 }
 
 /// Words of a name that call its value a secret.
@@ -105,6 +114,7 @@ const PLACEHOLDER_PARTS: &[&str] =
 const LONG: usize = 20;
 /// So may those with less entropy, in bits per byte.
 const RANDOM: f64 = 3.5;
+
 /// Whether the value of what has this name is a secret.
 pub fn is_secret_name(name: &str) -> bool {
     let words = words(name);
@@ -171,7 +181,26 @@ fn entropy(value: &[u8]) -> f64 {
 
 /// The text with [`HIDDEN`] in place of secrets, and those.
 pub fn hide(text: &str) -> (String, Vec<Secret>) {
-    let mut spans = places::all(text);
+    replaced(text, places::all(text))
+}
+
+/// The same of a record of packages, in which names are those of packages and tell nothing: only
+/// what is a secret wherever it stands.
+pub fn hide_in_record(text: &str) -> (String, Vec<Secret>) {
+    replaced(text, places::in_record(text))
+}
+
+/// The same of the words of a command.
+pub fn hide_in_words(words: &[String]) -> (Vec<String>, Vec<Secret>) {
+    if words.is_empty() {
+        return (Vec::new(), Vec::new());
+    }
+    let lines: Vec<String> = words.iter().map(|word| word.replace('\n', " ")).collect();
+    let (hidden, secrets) = hide(&lines.join("\n"));
+    (hidden.split('\n').map(str::to_owned).collect(), secrets)
+}
+
+fn replaced(text: &str, mut spans: Vec<places::Span>) -> (String, Vec<Secret>) {
     spans.sort_by_key(|(range, _)| (range.start, std::cmp::Reverse(range.end)));
     let (mut hidden, mut secrets) = (String::with_capacity(text.len()), Vec::new());
     let mut at = 0;

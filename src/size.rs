@@ -43,6 +43,15 @@ impl Units {
     }
 }
 
+/// A part of a whole in parts of `scale`, rounded and at most `scale`; `None` of an empty whole.
+pub fn share(part: u128, whole: u128, scale: u128) -> Option<u128> {
+    let parts = match part.checked_mul(scale) {
+        Some(scaled) => scaled.saturating_add(whole / 2).checked_div(whole)?,
+        None => part.checked_div(whole / scale.max(1))?,
+    };
+    Some(parts.min(scale))
+}
+
 /// Why a size could not be read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ParseError(String);

@@ -2,7 +2,9 @@
 
 use std::collections::HashSet;
 
-use super::{Analysis, ImageAnalysis, LayerUsage, PathUsage, Remark, dive, largest, study, waste};
+use super::{
+    Analysis, ImageAnalysis, LayerPaths, LayerUsage, PathUsage, Remark, dive, largest, study, waste,
+};
 use crate::collect::{ImageLayers, LayerRead, ReadLayers};
 use crate::component::Knowledge;
 use crate::filesystem::{Amount, Filesystem, NodeId};
@@ -26,6 +28,11 @@ pub struct AnalysisOptions {
     pub selection: Selection,
     /// What is known of components.
     pub knowledge: Knowledge,
+    /// Add up what each layer stores by path.
+    pub paths: bool,
+    /// Study images of which layers were left out, too: what is told then holds for the layers that
+    /// were read, by themselves.
+    pub partial: bool,
 }
 
 /// Finds out where the bytes of images are. One image's filesystem is in memory at a time.
@@ -68,8 +75,14 @@ pub(super) fn analyze_image(
         ambiguous,
         notes,
         remarks_dropped,
-        study: all.then(|| study::study(described, &ledger, options)),
+        paths: layer_paths(filesystem, options),
+        study: (all || options.partial).then(|| study::study(described, &ledger, options)),
     }
+}
+
+fn layer_paths(filesystem: &Filesystem, options: &AnalysisOptions) -> Vec<Option<LayerPaths>> {
+    let of_layer = |layer| filesystem.toc(layer).filter(|_| options.paths).map(LayerPaths::of);
+    (0..filesystem.layers()).map(of_layer).collect()
 }
 
 fn layer_usage(layer: &LayerRead, shadowed: Amount) -> LayerUsage {

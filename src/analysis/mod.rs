@@ -5,7 +5,11 @@
 
 mod analyze;
 mod dive;
+mod gaps;
+mod paths;
 mod study;
+#[cfg(test)]
+pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
 mod usage;
@@ -15,9 +19,11 @@ use std::cmp::Reverse;
 use std::collections::BTreeSet;
 
 pub use analyze::{AnalysisOptions, analyze};
+pub use gaps::Gaps;
+pub use paths::{LayerPaths, PathSum, text_of_path};
 pub use study::{
     Attribution, Balance, Brought, Declared, Group, GroupShare, Identity, Milestone, Optimized,
-    PackageUsage, Stage, Study, milestones, optimized, saved,
+    OwnerShare, PackageUsage, Stage, Study, milestones, optimized, saved,
 };
 pub use usage::{NoSuchPath, Sort, Usage, UsageError, UsageOptions, UsageRow, usage};
 
@@ -68,7 +74,11 @@ pub struct ImageAnalysis {
     pub notes: Vec<Remark>,
     /// Oddities that are counted but not listed.
     pub remarks_dropped: u64,
-    /// Owners, packages, components and findings; `None` if layers were left out.
+    /// What each layer stores by path, by layer; `None` for those that were not read, or if it was
+    /// not asked for.
+    pub paths: Vec<Option<LayerPaths>>,
+    /// Owners, packages, components and findings; `None` if layers were left out, unless it was
+    /// asked for all the same.
     pub study: Option<Study>,
 }
 

@@ -13,6 +13,10 @@
 //!               /locks/sha256-<hex>       held by the process that is making the listing
 //! ```
 //!
+//! **Secrets.** Captures are kept without those that were found. Documents are kept as they came:
+//! whoever reads one checks its digest, so nothing can be taken out. Entries can be read by the user
+//! alone.
+//!
 //! **Damage.** An entry is its content followed by the SHA-256 of bucket, key and content. One
 //! that is missing, damaged, of another key or not a plain file is a miss, and is replaced by the
 //! next write; links are never followed. What cannot be read for a reason of the disk's is a miss

@@ -2,6 +2,7 @@
 
 mod analysis;
 mod audit;
+mod tags;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -16,7 +17,10 @@ use crate::size;
 pub(super) use self::analysis::{
     AnalyzeArgs, PackagesArgs, ReadArgs, RulesArgs, SelectionArgs, TableKind,
 };
-pub(super) use self::audit::{AuditCommand, ExportArgs, HistoryArgs, StoreArgs};
+pub(super) use self::audit::{
+    AuditCommand, ExportArgs, HistoryArgs, ImportArgs, PruneStoreArgs, StoreArgs,
+};
+pub(super) use self::tags::TagsArgs;
 use super::help::{AUDIT_EXAMPLES, CACHE_EXAMPLES, EXAMPLES, FILES_EXAMPLES, INSPECT_EXAMPLES};
 
 /// Where the bytes of a container image are, read from its registry alone.
@@ -47,6 +51,8 @@ pub(super) enum Command {
     /// The history of published tags: look at it, check it, move it
     #[command(subcommand, after_help = AUDIT_EXAMPLES)]
     Audit(AuditCommand),
+    /// The tags of a repository with sizes and what they share; no layer is read
+    Tags(TagsArgs),
     /// The rules that `analyze` looks with; no registry is asked
     Rules(RulesArgs),
     /// Print a completion script for a shell

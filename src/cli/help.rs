@@ -9,6 +9,7 @@ Examples:
   regsize analyze rocker/ml:4.4                   what is in the layers, and what of it in vain
   regsize files rocker/ml:4.4 /opt --depth 2      where the bytes under a directory are
   regsize packages rocker/ml:4.4 --top 20         what is installed, the largest first
+  regsize tags rocker/ml --match '4.*'            sizes of its tags, and what they share
   regsize rules cache-pip                         what a rule finds, and what to do about it
 
 Exit codes: 0 fine, 2 could not tell (usage, network, bad data), 130 interrupted, 143 terminated.";
@@ -93,3 +94,29 @@ Examples:
   regsize rules cache                              those of a family
   regsize rules cache-pip                          all that is known of one
   regsize rules 'cache-*' --format json | jq '.rules[].title'";
+
+pub(super) const TAGS_EXAMPLES: &str = "\
+A tag is read if it fits one of --match, if there are any, and --regex and --semver, and none of
+--exclude. In a pattern `*` stands for any characters. As versions, v1.2 is 1.2.0 and 24.04 is
+24.4.0; what follows a dash is a pre-release, which a range has only if it names one.
+
+Images stand newest first, by the date in their configs, without one by the names of their tags.
+Which tags are read is settled before any date is known: `latest`, then the highest versions, then
+other names, the last in the alphabet first.
+
+Each tag costs a HEAD, which is no pull. An image that is not in the cache costs a pull for its
+manifest and one for the index around it.
+
+Words:
+  next pull   compressed bytes of layers that the next older image does not have: what a pull
+              costs for who has that one
+  own         compressed bytes of layers that no other image of the list has
+  unique      compressed bytes of all layers, each counted once
+
+Examples:
+  regsize tags rocker/ml
+  regsize tags rocker/ml --match '4.*' --exclude '*-cuda*'
+  regsize tags ghcr.io/owner/name --semver '>=1.2, <2' --all
+  regsize tags debian --regex '^[0-9]+$' --platform linux/arm64
+  regsize tags my/image --newest 50 --reserve 30   leave 30 pulls of the limit to others
+  regsize tags my/image --format json | jq '.groups[].tags[0]'";

@@ -18,6 +18,7 @@ mod progress;
 mod rules;
 mod run;
 mod selection;
+mod tags;
 
 use std::ffi::OsString;
 use std::io::{self, BufWriter, Write};
@@ -71,6 +72,7 @@ fn run(cli: &Cli) -> Exit {
         Command::Files(files) => until_interrupted(files::run(cli, files)),
         Command::Packages(packages) => until_interrupted(packages::run(cli, packages)),
         Command::Audit(command) => until_interrupted(audit::run(cli, command)),
+        Command::Tags(tags) => until_interrupted(tags::run(cli, tags)),
         Command::Rules(rules) => rules::run(cli, rules),
     }
 }

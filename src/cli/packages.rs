@@ -10,6 +10,9 @@ use crate::registry::{Error, ErrorKind};
 use crate::report::{Outcome, PackagesOptions, render_packages};
 use crate::rule::Selection;
 
+/// Packages that a terminal gets, if nothing else is said.
+const TOP: usize = 50;
+
 pub(super) async fn run(cli: &Cli, args: &PackagesArgs) -> Exit {
     let outcomes = match ecosystems(&args.ecosystem) {
         Ok(ecosystems) => outcomes(cli, args).await.map(|outcomes| (outcomes, ecosystems)),
@@ -18,7 +21,9 @@ pub(super) async fn run(cli: &Cli, args: &PackagesArgs) -> Exit {
     let (outcomes, ecosystems) =
         outcomes.unwrap_or_else(|error| (not_started(&args.references, &error), Vec::new()));
     let manifest = cli.output.format == OutputFormat::Manifest;
-    let show = PackagesOptions { top: args.top, ecosystems, manifest };
+    let is_terminal = cli.output.format == OutputFormat::Terminal;
+    let top = args.top.or(is_terminal.then_some(TOP));
+    let show = PackagesOptions { top, ecosystems, manifest };
     let options = render_options(cli, show);
     finish(cli, &outcomes, |_| false, |out| render_packages(&outcomes, &options, out))
 }

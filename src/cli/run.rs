@@ -42,6 +42,11 @@ pub(super) fn prepare(cli: &Cli, typed: &[String]) -> Result<Prepared, Error> {
 }
 
 impl Prepared {
+    /// Whether all that was typed are references.
+    pub(super) fn is_understood(&self) -> bool {
+        self.references.iter().all(Result::is_ok)
+    }
+
     /// Asks for every reference at once; what failed is told on stderr.
     pub(super) async fn outcomes<T>(
         self,
@@ -69,7 +74,7 @@ pub(super) fn not_started<T>(typed: &[String], error: &Error) -> Vec<Outcome<T>>
     complain(error);
     let failed = |typed: &String| Outcome {
         reference: without_password(typed).into_owned(),
-        result: Err(failure(error)),
+        result: Err(Failure::from(error)),
     };
     typed.iter().map(failed).collect()
 }
@@ -170,17 +175,5 @@ fn parse(typed: &str) -> Result<Reference, Error> {
 
 fn outcome<T>(typed: &str, result: Result<T, Error>) -> Outcome<T> {
     let reference = without_password(typed).into_owned();
-    Outcome { reference, result: result.map_err(|error| failure(&error)) }
-}
-
-/// An error as reports for programs have it.
-pub(super) fn failure(error: &Error) -> Failure {
-    let mut message = error.to_string();
-    let mut cause = error.source();
-    while let Some(source) = cause {
-        message.push_str(": ");
-        message.push_str(&source.to_string());
-        cause = source.source();
-    }
-    Failure { kind: error.kind().as_str(), message, hint: error.what_to_do().map(str::to_owned) }
+    Outcome { reference, result: result.map_err(|error| Failure::from(&error)) }
 }

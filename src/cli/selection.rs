@@ -10,7 +10,7 @@ use crate::registry::{Error, ErrorKind};
 use crate::rule::{Rule, Selection, Severity, rules};
 
 /// Names that differ in more letters than this are not the one that was meant.
-const FARTHEST: usize = 4;
+const FARTHEST: usize = 3;
 
 /// Larger files are no description of components, nor Dockerfiles.
 const LARGEST: u64 = 16 << 20;
@@ -70,7 +70,8 @@ fn nearest(name: &str) -> Option<&'static str> {
     let names = rules().iter().flat_map(|rule| [rule.family(), rule.id]);
     let distances = names.map(|known| (strsim::damerau_levenshtein(name, known), known));
     let (distance, known) = distances.min()?;
-    (distance <= FARTHEST && distance < name.len()).then_some(known)
+    // Half of a short name is another name.
+    (distance <= FARTHEST.min(name.chars().count() / 2)).then_some(known)
 }
 
 fn severity(level: &str) -> Result<Severity, Error> {
@@ -106,6 +107,9 @@ mod tests {
         };
         check("cahce-pip", "did you mean cache-pip?");
         check("cach", "did you mean cache?");
+        check("dpu", "did you mean dup?");
+        check("nope", "regsize rules");
+        check("all", "regsize rules");
         check("zzzzzzzzzzzz", "regsize rules");
         check("", "regsize rules");
     }

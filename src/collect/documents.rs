@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 
+use super::pulls::Pulls;
 use super::{Session, missing};
 use crate::cache::{Bucket, Cache};
 use crate::oci::{Decoded, Descriptor, Digest, Document, ImageConfig, MediaType, decode};
@@ -18,6 +19,7 @@ pub(super) struct Documents<'a> {
     pub(super) cache: &'a Cache,
     pub(super) timer: &'a dyn Timer,
     limits: Limits,
+    pulls: Pulls,
     warnings: Mutex<BTreeSet<String>>,
 }
 
@@ -67,8 +69,15 @@ impl<'a> Documents<'a> {
             cache: &session.cache,
             timer: options.timer.as_ref(),
             limits: options.limits,
+            pulls: Pulls::default(),
             warnings: Mutex::default(),
         }
+    }
+
+    /// The same documents, of which no more are read than leave so many pulls of the registry's
+    /// limit.
+    pub(super) fn with_reserve(self, reserve: u64) -> Self {
+        Self { pulls: Pulls::with_reserve(reserve), ..self }
     }
 
     /// Resolves the reference. A document that was read before costs one HEAD.
@@ -77,7 +86,7 @@ impl<'a> Documents<'a> {
             return Ok(root);
         }
         let version = self.reference.version();
-        let fetched = match self.registry.manifest(self.repository(), version, None).await {
+        let fetched = match self.fetch(version, None).await {
             Ok(fetched) => fetched,
             Err(error) if error.kind() == ErrorKind::NotFound => {
                 return Err(missing::explain(self, error).await);
@@ -108,7 +117,7 @@ impl<'a> Documents<'a> {
         if let Some(bytes) = self.cached(&digest) {
             return self.parse(&digest, &bytes, None).map(Some);
         }
-        let fetched = self.registry.manifest(self.repository(), digest.as_str(), None).await?;
+        let fetched = self.fetch(digest.as_str(), None).await?;
         let root = self.parse(&digest, &fetched.bytes, fetched.media_type.as_ref())?;
         self.keep(&fetched);
         Ok(Some(root))
@@ -124,6 +133,43 @@ impl<'a> Documents<'a> {
         Ok(Root { digest: digest.clone(), size: bytes.len() as u64, document })
     }
 
+    /// The document of a tag of the repository, by a digest that a HEAD gave or else by a GET.
+    pub(super) async fn tagged(&self, tag: &str, digest: Option<&Digest>) -> Result<Root, Error> {
+        if let Some((digest, bytes)) =
+            digest.and_then(|digest| Some((digest, self.cached(digest)?)))
+        {
+            return self.parse(digest, &bytes, None);
+        }
+        let fetched = self.fetch(digest.map_or(tag, Digest::as_str), None).await?;
+        let root = self.parse(&fetched.digest, &fetched.bytes, fetched.media_type.as_ref())?;
+        self.cache.put(Bucket::Documents, &fetched.digest, &fetched.bytes);
+        Ok(root)
+    }
+
+    /// Asks for the digest of a tag, unless the registry wants no more requests.
+    pub(super) async fn resolve(&self, tag: &str) -> Result<Option<Digest>, Error> {
+        self.pulls.check()?;
+        let answer = self.registry.resolve(self.repository(), tag).await;
+        answer.inspect_err(|error| self.pulls.heed(error))
+    }
+
+    /// Reads a manifest or index from the registry, which costs a pull.
+    async fn fetch(&self, version: &str, size: Option<u64>) -> Result<Fetched, Error> {
+        self.pulls.take(|| self.registry.traffic().rate_limit)?;
+        let fetched = self.registry.manifest(self.repository(), version, size).await;
+        fetched.inspect_err(|error| self.pulls.heed(error))
+    }
+
+    /// Whether what is left of the registry's limit may not do for so many pulls.
+    pub(super) fn is_scarce(&self, wanted: usize) -> bool {
+        self.pulls.is_scarce(wanted, self.registry.traffic().rate_limit.as_ref())
+    }
+
+    /// Manifests and indexes that were asked for at the registry so far.
+    pub(super) fn pulls(&self) -> u64 {
+        self.pulls.taken()
+    }
+
     /// The manifest or index that a descriptor stands for.
     pub(super) async fn manifest(&self, descriptor: &Descriptor) -> Result<Document, Error> {
         if let Some(bytes) =
@@ -131,10 +177,7 @@ impl<'a> Documents<'a> {
         {
             return self.document(&descriptor.digest, &bytes, None);
         }
-        let fetched = self
-            .registry
-            .manifest(self.repository(), descriptor.digest.as_str(), Some(descriptor.size))
-            .await?;
+        let fetched = self.fetch(descriptor.digest.as_str(), Some(descriptor.size)).await?;
         let media_type = fetched.media_type.as_ref();
         let document = self.document(&fetched.digest, &fetched.bytes, media_type)?;
         self.cache.put(Bucket::Documents, &fetched.digest, &fetched.bytes);
@@ -146,7 +189,7 @@ impl<'a> Documents<'a> {
         if let Some(bytes) = self.cached(digest) {
             return self.document(digest, &bytes, None);
         }
-        let fetched = self.registry.manifest(self.repository(), digest.as_str(), None).await?;
+        let fetched = self.fetch(digest.as_str(), None).await?;
         let document = self.document(digest, &fetched.bytes, fetched.media_type.as_ref())?;
         self.cache.put(Bucket::Documents, digest, &fetched.bytes);
         Ok(document)

@@ -36,6 +36,8 @@ const SMALL_AT_A_TIME: usize = 8;
 pub struct LayerRequest {
     /// Read just the layer at this position of each image.
     pub only: Option<usize>,
+    /// Read none of these layers.
+    pub except: BTreeSet<Digest>,
     /// Read no layers of fewer compressed bytes.
     pub min_size: u64,
     /// Read layers whole even if they have a table of contents.
@@ -141,7 +143,18 @@ impl Session {
         observer: &LayerObserver,
     ) -> Result<ReadLayers, Error> {
         let request = Request { tails: false, ..request.clone() };
-        let mut inspection = self.inspect(reference, &request).await?;
+        let inspection = self.inspect(reference, &request).await?;
+        self.read(reference, inspection, wanted, observer).await
+    }
+
+    /// Reads the layers that were asked for of what `reference` was found to stand for.
+    pub async fn read(
+        &self,
+        reference: &Reference,
+        mut inspection: Inspection,
+        wanted: &LayerRequest,
+        observer: &LayerObserver,
+    ) -> Result<ReadLayers, Error> {
         let documents = Documents::new(self, reference)?;
         let images = asked_for(&inspection, wanted);
         check_only(&inspection, &images, wanted)?;
@@ -223,7 +236,9 @@ fn jobs(
 }
 
 fn is_asked(layer: &Layer, wanted: &LayerRequest) -> bool {
-    wanted.only.is_none_or(|only| only == layer.index) && layer.compressed >= wanted.min_size
+    wanted.only.is_none_or(|only| only == layer.index)
+        && layer.compressed >= wanted.min_size
+        && !wanted.except.contains(&layer.digest)
 }
 
 fn job(layer: &Layer, wanted: &LayerRequest) -> Job {

@@ -1,6 +1,7 @@
 //! What to say when a registry does not have what was asked for.
 
 use super::documents::Documents;
+use crate::reference::Reference;
 use crate::registry::{Error, ErrorKind, TagList};
 
 /// Tags that are named in a hint.
@@ -28,13 +29,20 @@ pub(super) async fn explain(documents: &Documents<'_>, error: Error) -> Error {
             }
         }
         Err(error) if error.kind() == ErrorKind::NotFound => {
-            let host = reference.registry();
-            new("the registry has no such repository".to_owned()).hint(format!(
-                "check the spelling; some registries hide private repositories: docker login {host}"
-            ))
+            no_repository(reference, Some(&request))
         }
         Err(_) => error,
     }
+}
+
+/// The error of a repository that the registry does not have.
+pub(super) fn no_repository(reference: &Reference, request: Option<&str>) -> Error {
+    let host = reference.registry();
+    Error::new(ErrorKind::NotFound, "the registry has no such repository")
+        .during(request.unwrap_or_default())
+        .hint(format!(
+            "check the spelling; some registries hide private repositories: docker login {host}"
+        ))
 }
 
 fn suggestion(tag: &str, list: &TagList) -> Option<String> {

@@ -12,9 +12,11 @@ mod documents;
 mod entries;
 mod layers;
 mod missing;
+mod pulls;
 mod reader;
 mod soci;
 mod stream;
+mod tags;
 mod tails;
 
 use std::collections::BTreeMap;
@@ -32,6 +34,7 @@ use documents::{Documents, Root};
 use entries::{Entries, Entry};
 
 pub use layers::{ImageLayers, LayerEvent, LayerObserver, LayerRead, LayerRequest, ReadLayers};
+pub use tags::TagsRequest;
 
 /// The registries and the cache of one run.
 pub struct Session {

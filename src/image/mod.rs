@@ -17,6 +17,8 @@ use std::collections::BTreeMap;
 
 pub use dockerfile::name_lines;
 pub(crate) use join::Parts;
+#[cfg(test)]
+pub(crate) use join::label;
 pub(crate) use provenance::{Provenance, read as read_provenance};
 
 use crate::oci::{Annotations, DiffId, Digest, MediaType, Platform};
@@ -113,8 +115,10 @@ pub struct Image {
     pub base: Option<Base>,
     /// How a container of the image runs.
     pub runtime: Runtime,
-    /// The config's labels.
+    /// The config's labels; secrets are hidden.
     pub labels: BTreeMap<String, String>,
+    /// The secrets that were in them, each with its label.
+    pub label_secrets: Vec<(String, Secret)>,
     /// Annotations of the manifest.
     pub annotations: Annotations,
 }
@@ -170,7 +174,8 @@ pub struct Uncompressed {
 }
 
 /// Whose bytes a layer holds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Origin {
     /// Made by the image's own steps.
     Own,

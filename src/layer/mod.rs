@@ -30,7 +30,7 @@ pub mod toc_reader;
 use bytes::Bytes;
 
 pub use builder::TocBuilder;
-pub(crate) use capture::{MARK as SECRET_MARK, credential};
+pub(crate) use capture::{Keep, MARK as SECRET_MARK, credential};
 pub use compare::differs;
 pub use error::{Error, ErrorKind};
 pub use limits::Limits;

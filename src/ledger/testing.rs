@@ -2,7 +2,7 @@
 //!
 //! A line without indentation is an instruction: `RUN`, `COPY` and `ADD` make a layer (with `base:`
 //! in front, one of the base image), `ENV A=b`, `ENTRYPOINT`, `CMD`, `USER` and `WORKDIR` set what a
-//! container gets. Indented lines are the layer's entries:
+//! container gets, `LABEL a=b` a label, without a step. Indented lines are the layer's entries:
 //!
 //! | line | entry |
 //! |---|---|
@@ -23,8 +23,8 @@ use super::Ledger;
 use crate::filesystem::Filesystem;
 use crate::image::{Image, Layer, Origin, Runtime, Step};
 use crate::layer::{
-    Attributes, Capture, ContentHash, Elf, ElfSection, Hashing, Kind, Limits, Source, Toc,
-    TocBuilder, credential,
+    Attributes, Capture, ContentHash, Elf, ElfSection, Hashing, Keep, Kind, Limits, Source, Toc,
+    TocBuilder,
 };
 use crate::oci::{Digest, MediaType, Platform};
 
@@ -32,6 +32,12 @@ const TESTDATA: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/testdata");
 
 /// The image of a text, and its stored files.
 pub(crate) fn image(text: &str) -> (Image, Ledger) {
+    let (image, tocs) = layers(text);
+    (image, Ledger::new(Filesystem::merge(tocs.into_iter().map(Some).collect())))
+}
+
+/// The image of a text, and its layers.
+pub(crate) fn layers(text: &str) -> (Image, Vec<Arc<Toc>>) {
     let mut image = empty();
     let mut layers: Vec<TocBuilder> = Vec::new();
     for line in text.lines().filter(|line| !line.trim().is_empty()) {
@@ -46,8 +52,7 @@ pub(crate) fn image(text: &str) -> (Image, Ledger) {
     for (layer, toc) in image.layers.iter_mut().zip(&tocs) {
         layer.compressed = toc.blob_size();
     }
-    let ledger = Ledger::new(Filesystem::merge(tocs.into_iter().map(Some).collect()));
-    (image, ledger)
+    (image, tocs)
 }
 
 fn empty() -> Image {
@@ -68,6 +73,7 @@ fn empty() -> Image {
         base: None,
         runtime: Runtime::default(),
         labels: std::collections::BTreeMap::default(),
+        label_secrets: Vec::new(),
         annotations: std::collections::BTreeMap::default(),
     }
 }
@@ -84,6 +90,13 @@ fn instruction(image: &mut Image, line: &str, layers: usize) -> bool {
         "ENV" => {
             let (name, value) = rest.split_once('=').expect("a variable");
             image.runtime.env.insert(name.to_owned(), value.to_owned());
+        }
+        "LABEL" => {
+            let (name, value) = rest.split_once('=').expect("a label");
+            let (value, secrets) = crate::image::label(name, value);
+            image.labels.insert(name.to_owned(), value);
+            image.label_secrets.extend(secrets.into_iter().map(|secret| (name.to_owned(), secret)));
+            return false;
         }
         "ENTRYPOINT" => image.runtime.entrypoint = words(),
         "CMD" => image.runtime.cmd = words(),
@@ -196,10 +209,7 @@ fn document(layer: &mut TocBuilder, path: &str, content: &str) {
     let at = layer.add(path.as_bytes(), Kind::File, content.len() as u64, 0, attributes).unwrap();
     layer.entry(at).hash = Some(hashed(&content));
     layer.entry(at).compressed = (content.len() as u64).div_ceil(2);
-    let head = match credential(path.as_bytes()) {
-        Some(credential) => credential.verdict(&content),
-        None => content,
-    };
+    let head = Keep::of(path.as_bytes()).of_content(content);
     if !head.is_empty() {
         layer.toc().captures.push(Capture { entry: at, head, tail: Vec::new() });
     }

@@ -7,6 +7,7 @@
 
 use super::encode::{Untrusted, path_text};
 use crate::oci::Digest;
+use crate::size;
 
 /// A report.
 #[derive(Clone, Debug, PartialEq)]
@@ -219,11 +220,7 @@ impl Share {
 
     /// The share in parts of `scale`, rounded and at most `scale`; `None` of an empty whole.
     pub fn scaled(self, scale: u128) -> Option<u128> {
-        let parts = match self.part.checked_mul(scale) {
-            Some(scaled) => scaled.saturating_add(self.whole / 2).checked_div(self.whole)?,
-            None => self.part.checked_div(self.whole / scale)?,
-        };
-        Some(parts.min(scale))
+        size::share(self.part, self.whole, scale)
     }
 }
 

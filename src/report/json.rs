@@ -1,7 +1,10 @@
 //! The published schemas: types of their own, in a fixed order of keys.
 //!
 //! `regsize.inspect/1` is here; `regsize.analyze/1`, which adds to it, `regsize.files/1`,
-//! `regsize.packages/1` and `regsize.rules/1` are in modules of their own.
+//! `regsize.packages/1`, `regsize.rules/1` and `regsize.tags/1` are in modules of their own.
+//!
+//! `snapshot` of an image is `regsize.snapshot/1`, see [`crate::snapshot`]: what `compare` and
+//! `check` read back from a report of an earlier run.
 //!
 //! Numbers are bytes or counts; what is not known is `null`. `step` in a layer is the number among
 //! the steps that made a layer, counted from 1; `layer` in a step is the layer's index, counted
@@ -14,6 +17,7 @@ mod inspected;
 mod packages;
 mod rules;
 mod study;
+mod tags;
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -38,6 +42,7 @@ pub use self::files::write_files_json;
 use self::inspected::{IndexFindings, InspectedJson};
 pub(super) use self::packages::write_packages_json;
 pub(super) use self::rules::write_rules_json;
+pub(super) use self::tags::write_tags_json;
 
 const SCHEMA: &str = "regsize.inspect/1";
 
@@ -51,7 +56,8 @@ pub fn write_inspect_json(outcomes: &[Outcome], out: &mut dyn Write) -> io::Resu
 
 fn inspected(outcome: &Outcome) -> OutcomeJson<'_, InspectedJson<'_>> {
     OutcomeJson::new(SCHEMA, outcome, |inspection| {
-        let images = inspection.images.iter().map(InspectedJson::new).collect();
+        let image = |image| InspectedJson::new(inspection, image);
+        let images = inspection.images.iter().map(image).collect();
         let findings = Cow::Owned(index_findings(inspection, &Selection::default()));
         InspectionJson::new(SCHEMA, inspection, images, findings)
     })
@@ -113,7 +119,7 @@ struct InspectionJson<'a, I> {
     attestations: Vec<AttachmentJson<'a>>,
     shared: SharedJson,
     rate_limit: Option<RateLimitJson<'a>>,
-    warnings: &'a [String],
+    warnings: Cow<'a, [String]>,
 }
 
 #[derive(Serialize)]
@@ -259,8 +265,19 @@ impl<'a, I> InspectionJson<'a, I> {
                 compressed_unique: inspection.shared.unique,
             },
             rate_limit: inspection.rate_limit.as_ref().map(RateLimitJson::new),
-            warnings: &inspection.warnings,
+            warnings: Cow::Borrowed(&inspection.warnings),
         }
+    }
+}
+
+impl<I> InspectionJson<'_, I> {
+    /// The same with more warnings.
+    fn warning(mut self, more: impl IntoIterator<Item = String>) -> Self {
+        let mut more = more.into_iter().peekable();
+        if more.peek().is_some() {
+            self.warnings.to_mut().extend(more);
+        }
+        self
     }
 }
 

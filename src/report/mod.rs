@@ -17,6 +17,7 @@ mod json;
 mod markdown;
 mod packages;
 mod rules;
+mod tags;
 mod terminal;
 mod words;
 
@@ -46,6 +47,7 @@ pub use self::json::{usage_json, write_analyze_json, write_files_json, write_ins
 pub use self::markdown::markdown;
 pub use self::packages::{PackagesOptions, render_packages};
 pub use self::rules::render_rules;
+pub use self::tags::render_tags;
 pub use self::terminal::{TerminalOptions, terminal};
 
 /// The forms that a report can take.

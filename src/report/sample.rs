@@ -2,10 +2,12 @@
 
 mod analysis;
 mod study;
+mod tags;
 
 use std::collections::BTreeMap;
 
 pub(super) use self::analysis::*;
+pub(super) use self::tags::*;
 use super::inspect::{Failure, Outcome};
 use crate::image::{
     Attachment, AttachmentKind, Base, Evidence, Image, Inspection, Layer, Origin, RateLimit,
@@ -290,6 +292,7 @@ fn image(platform: &str, seed: u8, lines: &[Line], base_layers: usize) -> Image 
         steps: Vec::new(),
         base: None,
         runtime: crate::image::Runtime::default(),
+        label_secrets: Vec::new(),
         labels: BTreeMap::from([(
             "org.opencontainers.image.licenses".into(),
             "GPL-2.0-or-later".into(),

@@ -6,6 +6,7 @@ mod catalogue;
 mod files;
 mod packages;
 mod schema;
+mod tags;
 
 use insta::assert_snapshot;
 

@@ -1,7 +1,10 @@
 //! What a rule detects.
 
+use std::fmt;
+
 use super::{Risk, Saving, Severity};
 use crate::ledger::AtomId;
+use crate::size::{self, Units};
 
 /// What a rule detected: one thing to do.
 #[derive(Clone, Debug)]
@@ -139,6 +142,19 @@ impl Claim {
     }
 }
 
+/// The sentence as text, with amounts in decimal units.
+impl fmt::Display for Phrase {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|piece| match piece {
+            Piece::Words(words) => out.write_str(words),
+            Piece::Name(name) => out.write_str(name),
+            Piece::Bytes(bytes) => out.write_str(&Units::Decimal.format((*bytes).into())),
+            Piece::Count(count) => write!(out, "{count}"),
+            Piece::Share(part) => write!(out, "{}.{} %", part / 10, part % 10),
+        })
+    }
+}
+
 impl Phrase {
     /// Words of this program.
     pub fn words(words: &'static str) -> Self {
@@ -179,10 +195,16 @@ impl Phrase {
         self
     }
 
+    /// A count and what is counted: the words for one, or for another number.
+    #[must_use]
+    pub fn counted(self, count: usize, one: &'static str, more: &'static str) -> Self {
+        self.count(count).and(if count == 1 { one } else { more })
+    }
+
     /// A share of a whole; unknown without a whole.
     #[must_use]
     pub fn share(mut self, part: u64, whole: u64) -> Self {
-        let thousandths = (u128::from(part) * 1000).checked_div(u128::from(whole)).unwrap_or(0);
+        let thousandths = size::share(part.into(), whole.into(), 1000).unwrap_or(0);
         self.0.push(Piece::Share(u64::try_from(thousandths).unwrap_or(u64::MAX)));
         self
     }

@@ -1,7 +1,10 @@
 //! Snippets, filled with the image's own steps and paths.
 
+use std::fmt::Write as _;
+
 use super::Rule;
 use super::candidate::Candidate;
+use super::quote::{all_quoted, quoted};
 use super::shares::Shares;
 use crate::image::{Image, Origin};
 
@@ -9,7 +12,8 @@ use crate::image::{Image, Origin};
 ///
 /// Beside what the candidate fills in, `{{step}}`, `{{cmd}}` and `{{line}}` are the number,
 /// command and Dockerfile line of the step that stores most, before those of the base image,
-/// `{{path}}` and `{{dir}}` the largest path, `{{prefix}}` the installation that it is in,
+/// `{{path}}` and `{{dir}}` the largest path, `{{paths}}` all that the finding lists, with a
+/// remark on how many more there are, `{{prefix}}` the installation that it is in,
 /// `{{site}}` its directory of Python packages, `{{module}}` its package there, `{{base}}` the base
 /// image. A step's command that is not known stands as `…`, all else as `<name>`.
 pub(super) fn snippet(
@@ -41,8 +45,9 @@ fn filled(
     let mut filled = String::with_capacity(template.len());
     let mut is_whole = true;
     let mut rest = template;
+    let mut more = 0;
     while let Some((before, after)) = rest.split_once("{{") {
-        filled.push_str(before);
+        remark(&mut filled, before, &mut more);
         let Some((name, following)) = after.split_once("}}") else {
             rest = after;
             break;
@@ -53,10 +58,37 @@ fn filled(
             is_whole = false;
             filled.extend(["<", name, ">"]);
         }
+        if name == "paths" {
+            more = shares.more_paths;
+        }
         rest = following;
     }
-    filled.push_str(rest);
+    remark(&mut filled, rest, &mut more);
+    remark_at_end(&mut filled, more);
     if is_whole { Ok(filled) } else { Err(filled) }
+}
+
+/// Adds a part of a template, and after its first line how many more paths there are.
+fn remark(filled: &mut String, part: &str, more: &mut u64) {
+    match part.split_once('\n').filter(|_| *more > 0) {
+        Some((line, rest)) => {
+            filled.push_str(line);
+            remark_at_end(filled, std::mem::take(more));
+            filled.push('\n');
+            filled.push_str(rest);
+        }
+        None => filled.push_str(part),
+    }
+}
+
+fn remark_at_end(filled: &mut String, more: u64) {
+    match more {
+        0 => {}
+        1 => filled.push_str("\n# and 1 more path like these"),
+        _ => {
+            let _ = write!(filled, "\n# and {more} more paths like these");
+        }
+    }
 }
 
 fn of_image(name: &str, shares: &Shares, image: &Image) -> Option<String> {
@@ -76,10 +108,9 @@ fn of_image(name: &str, shares: &Shares, image: &Image) -> Option<String> {
             Some(line.unwrap_or("…").trim_end_matches(is_rest).to_owned())
         }
         "line" => layer()?.source.as_ref().map(|source| source.start_line.to_string()),
-        "path" | "dir" => {
-            let path = &shares.paths.first()?.path;
-            Some(quoted(&String::from_utf8_lossy(path)))
-        }
+        "path" | "dir" => Some(quoted(&shares.paths.first()?.path)),
+        "paths" if shares.paths.is_empty() => None,
+        "paths" => Some(all_quoted(shares.paths.iter().map(|share| &*share.path))),
         "prefix" => {
             let layer = heaviest?.layer;
             let share = shares.paths.iter().find(|share| share.layer == layer)?;
@@ -104,9 +135,9 @@ fn prefix(path: &str) -> Option<String> {
 
 /// The directory of Python packages that a path is in.
 fn site(path: &[u8]) -> Option<String> {
-    let path = std::str::from_utf8(path).ok()?;
-    let end = path.find("-packages")? + "-packages".len();
-    Some(quoted(&path[..end]))
+    const PACKAGES: &[u8] = b"-packages";
+    let start = path.windows(PACKAGES.len()).position(|part| part == PACKAGES)?;
+    Some(quoted(path.get(..start + PACKAGES.len())?))
 }
 
 /// The Python module that a file of an installed package belongs to.
@@ -117,14 +148,6 @@ fn module(path: &[u8]) -> Option<String> {
     let name = inside.split('/').next()?;
     let is_module = is_plain(name) && name != "__pycache__" && !name.contains(['.', '-', '+']);
     is_module.then(|| name.to_owned())
-}
-
-/// A path from the root as a shell takes it.
-fn quoted(path: &str) -> String {
-    if path.split('/').all(is_plain) {
-        return format!("/{path}");
-    }
-    format!("'/{}'", path.replace('\'', "'\\''"))
 }
 
 /// Whether a shell takes a name as it is.
@@ -139,11 +162,36 @@ mod tests {
     use crate::rule::testing::found;
 
     #[test]
-    fn paths_are_quoted_where_a_shell_would_take_them_apart() {
-        let check = |path: &str, expected: &str| assert_eq!(quoted(path), expected);
-        check("opt/a-1.0", "/opt/a-1.0");
-        check("my tools/x", "'/my tools/x'");
-        check("a;rm -rf/x'y", r"'/a;rm -rf/x'\''y'");
+    fn snippets_name_all_paths_that_are_listed() {
+        let file = |at: usize| {
+            format!(
+                "  srv/{at}/.git/HEAD 10\n  srv/{at}/.git/objects/a 3_000_000\n  srv/{at}/app 1\n"
+            )
+        };
+        let files: String = (10..22).map(file).collect();
+        let check = |count: usize, expected: &str| {
+            let lines: Vec<&str> = files.lines().take(3 * count).collect();
+            let image = format!("RUN clone\n{}", lines.join("\n"));
+            let findings = found(&image, &["left-vcs-history"]);
+            let text = findings.first().map_or("", |finding| &finding.snippet);
+            assert!(text.contains(expected), "{text}");
+        };
+        check(1, "rm -rf /srv/10/.git\n# or");
+        check(2, "rm -rf /srv/10/.git /srv/11/.git\n# or");
+        check(12, "/srv/18/.git /srv/19/.git\n# and 2 more paths like these\n# or");
+    }
+
+    #[test]
+    fn what_a_report_would_escape_is_spelled_for_the_shell() {
+        let image = "RUN x\n  tmp/\u{1b}[31mcore 2_000_000 elf=62,4,.note:100\n  root/.npm/_cacache/a\u{202e}b 2_000_000\n";
+        for finding in found(image, &[]) {
+            assert!(
+                finding.snippet.chars().all(|c| c == '\n' || !c.is_control()),
+                "{:?}",
+                finding.snippet
+            );
+            assert!(!finding.snippet.contains('\u{202e}'), "{:?}", finding.snippet);
+        }
     }
 
     #[test]

@@ -5,7 +5,8 @@
 //! is claimed cannot be claimed again, so that no byte is saved twice: a [`Finding`] has what it
 //! would save alone (gross) and what it adds (net). Views claim nothing.
 //!
-//! Pure: the same image makes the same findings, whatever its layers were read from.
+//! Pure: the same listings make the same findings. A listing that comes from a table of contents in
+//! or beside a layer tells less than one of the whole layer ([`crate::analysis::Gaps`]).
 
 mod candidate;
 mod catalogue;
@@ -23,6 +24,7 @@ mod paths;
 mod purpose;
 #[cfg(test)]
 mod properties;
+mod quote;
 mod severity;
 mod shares;
 mod successors;
@@ -93,7 +95,10 @@ pub enum Phase {
 }
 
 /// What a fix risks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize,
+)]
+#[serde(rename_all = "lowercase")]
 pub enum Risk {
     /// Nothing documented depends on the bytes.
     Safe,

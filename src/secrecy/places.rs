@@ -3,6 +3,7 @@
 
 use std::ops::Range;
 
+use super::pipes::pipes;
 use super::{LONG, fingerprint, is_literal, is_secret_name};
 
 /// How tokens of known services begin.
@@ -30,6 +31,8 @@ const TOKENS: &[&str] = &[
 ];
 /// Fewer characters after that are something else.
 const TOKEN: usize = 16;
+/// Shorter parts of a channel's URL are names.
+const CHANNEL: usize = 8;
 /// Longer names are none.
 const LONGEST_NAME: usize = 128;
 
@@ -38,8 +41,14 @@ pub(super) type Span = (Range<usize>, String);
 
 /// All of them, in no order; one may be found in several ways.
 pub(super) fn all(text: &str) -> Vec<Span> {
-    let finders = [urls, assignments, options, headers, members, short_options, tokens];
+    let finders =
+        [urls, channels, assignments, options, headers, members, short_options, pipes, tokens];
     finders.iter().flat_map(|find| find(text)).collect()
+}
+
+/// Those that are told by more than a name.
+pub(super) fn in_record(text: &str) -> Vec<Span> {
+    [urls, channels, queries, tokens].iter().flat_map(|find| find(text)).collect()
 }
 
 /// Passwords in URLs, or user names that stand alone and are long.
@@ -60,6 +69,37 @@ fn urls(text: &str) -> Vec<Span> {
         }
     }
     found
+}
+
+/// `/t/TOKEN/` in URLs of conda's channels.
+fn channels(text: &str) -> Vec<Span> {
+    let mut found = Vec::new();
+    for (at, mark) in text.match_indices("/t/") {
+        let url = text[..at].rfind("://").map(|start| &text[start + 3..at]);
+        let ends = |c: char| c.is_whitespace() || matches!(c, '"' | '\'' | '`');
+        let Some(before) = url.filter(|url| !url.contains(ends)) else { continue };
+        let start = at + mark.len();
+        let is_token = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
+        let length = text[start..].bytes().take_while(is_token).count();
+        let value = &text[start..start + length];
+        let is_ended = text[start + length..].chars().next().is_none_or(|c| c == '/' || ends(c));
+        let has_digits = value.bytes().any(|byte| byte.is_ascii_digit());
+        if is_ended && has_digits && length >= CHANNEL && is_literal(value) {
+            let authority = before.split('/').next().unwrap_or_default();
+            let host = authority.rsplit('@').next().unwrap_or_default();
+            found.push((start..start + length, format!("token for {host}")));
+        }
+    }
+    found
+}
+
+/// Those assignments that are in the query of a URL.
+fn queries(text: &str) -> Vec<Span> {
+    let is_query = |(range, name): &Span| {
+        let before = range.start.checked_sub(name.len() + 2).and_then(|at| text.as_bytes().get(at));
+        matches!(before, Some(b'?' | b'&'))
+    };
+    assignments(text).into_iter().filter(is_query).collect()
 }
 
 /// `NAME=value` and `ENV NAME value`.
@@ -110,7 +150,9 @@ fn value_at(text: &str, start: usize) -> Range<usize> {
 /// `--password value`.
 fn options(text: &str) -> Vec<Span> {
     let mut found = Vec::new();
-    for (at, _) in text.match_indices(" --") {
+    for (at, _) in
+        text.match_indices([' ', '\n']).filter(|(at, _)| text[at + 1..].starts_with("--"))
+    {
         let word = &text[at + 1..];
         let Some(end) = word.find(char::is_whitespace) else { continue };
         let name = word[..end].trim_start_matches('-');
@@ -183,7 +225,10 @@ fn short_options(text: &str) -> Vec<Span> {
         let is_operator = matches!(word, "&&" | "||" | "|" | ";" | "\\");
         if is_operator {
             (program, option) = ("", "");
-        } else if matches!(word, "curl" | "wget" | "sshpass" | "login" | "mysql" | "mysqladmin") {
+        } else if matches!(
+            word,
+            "curl" | "wget" | "sshpass" | "login" | "mysql" | "mysqladmin" | "useradd" | "usermod"
+        ) {
             (program, option) = (word, "");
         } else if let Some(range) = password_in(program, option, word, start) {
             let range = range.start + quotes(&text[range.clone()])..range.end;
@@ -211,7 +256,7 @@ fn password_in(program: &str, option: &str, word: &str, start: usize) -> Option<
             let colon = word.find(':')?;
             Some(start + colon + 1..whole.end)
         }
-        ("sshpass" | "login", "-p") => Some(whole),
+        ("sshpass" | "login" | "useradd" | "usermod", "-p") => Some(whole),
         ("mysql" | "mysqladmin", _) if word.len() > 2 && word.starts_with("-p") => {
             Some(start + 2..whole.end)
         }

@@ -52,13 +52,14 @@ fn names_tell_secrets() {
     );
 }
 
+fn check(text: &str, expected: &str, names: &[&str]) {
+    let (hidden, secrets) = hide(text);
+    let found: Vec<&str> = secrets.iter().map(|secret| secret.name.as_str()).collect();
+    assert_eq!((hidden.as_str(), &found[..]), (expected, names), "{text}");
+}
+
 #[test]
 fn secrets_are_hidden_in_texts() {
-    let check = |text: &str, expected: &str, names: &[&str]| {
-        let (hidden, secrets) = hide(text);
-        let found: Vec<&str> = secrets.iter().map(|secret| secret.name.as_str()).collect();
-        assert_eq!((hidden.as_str(), &found[..]), (expected, names), "{text}");
-    };
     check("ENV TOKEN=a1b2c3", "ENV TOKEN=***", &["TOKEN"]);
     check("ENV TOKEN a1b2 c3", "ENV TOKEN ***", &["TOKEN"]);
     check(
@@ -98,7 +99,46 @@ fn secrets_are_hidden_in_texts() {
     check(r#"RUN echo {"auth":"YTpi"}"#, r#"RUN echo {"auth":"***"}"#, &["auth"]);
     check("RUN wget https://x/y?sig=ab12", "RUN wget https://x/y?sig=***", &["sig"]);
     check("RUN az --account-key ab12==", "RUN az --account-key ***", &["account-key"]);
+}
+
+#[test]
+fn secrets_that_are_printed_for_a_program_are_hidden() {
+    check(
+        "RUN useradd a && echo a:h2 | chpasswd",
+        "RUN useradd a && echo a:*** | chpasswd",
+        &["password of a"],
+    );
+    check(
+        "RUN echo -e \"root:h2\\nme:h3\\n\" | sudo /usr/sbin/chpasswd",
+        "RUN echo -e \"root:***\\nme:***\\n\" | sudo /usr/sbin/chpasswd",
+        &["password of root", "password of me"],
+    );
+    check("RUN chpasswd <<< 'root:h2'", "RUN chpasswd <<< 'root:***'", &["password of root"]);
+    check(
+        "RUN echo h2 | passwd --stdin me",
+        "RUN echo *** | passwd --stdin me",
+        &["password for passwd"],
+    );
+    check(
+        "RUN echo 'h2' | docker login -u x --password-stdin",
+        "RUN echo '***' | docker login -u x --password-stdin",
+        &["password for docker"],
+    );
+    check("RUN useradd -p h2 me", "RUN useradd -p *** me", &["password of useradd"]);
+    check(
+        "RUN conda install -c https://conda.example/t/ab-1234-5678/main x",
+        "RUN conda install -c https://conda.example/t/***/main x",
+        &["token for conda.example"],
+    );
+}
+
+#[test]
+fn what_is_no_secret_stays() {
     for harmless in [
+        "RUN echo \"me:$PASSWORD\" | chpasswd && echo a | tee b",
+        "RUN printf '%s:%s' me \"$P\" | chpasswd; echo a:b || chpasswd",
+        "RUN curl https://x.example/t/some-topic/ /usr/t/ab-1234-5678/x",
+        "RUN usermod -p '*' me && useradd -p $(openssl passwd x) you",
         "RUN mkdir -p /a/b && mysql -u root -p && ssh-keygen -p x && curl -u me u",
         "ENV GPG_KEY=E3FF2839C048B25C084DEBE9B26995E310250568",
         "RUN --mount=type=secret,id=npm TOKEN=$(cat /run/secrets/npm) npm ci",
@@ -120,4 +160,33 @@ fn what_could_be_guessed_has_no_fingerprint() {
     assert_eq!(fingerprint(b"aaaaaaaaaaaaaaaaaaaaaaaaaaaa"), None);
     let random = b"9fQ2xLr8Vb1TzK6mWc3HsY7d";
     assert_eq!(fingerprint(random).map(|digits| digits.len()), Some(8));
+}
+
+#[test]
+fn names_tell_nothing_in_records() {
+    let check = |text: &str, expected: &str| assert_eq!(hide_in_record(text).0, expected);
+    check(
+        r#"{"jsonwebtoken": "^9.0", "libsecret": "=1"}"#,
+        r#"{"jsonwebtoken": "^9.0", "libsecret": "=1"}"#,
+    );
+    check("p:so:libsecret-1.so.0=0.2100.4 pass=1.7", "p:so:libsecret-1.so.0=0.2100.4 pass=1.7");
+    check(r#""url": "https://me:h2@x.example/y""#, r#""url": "https://me:***@x.example/y""#);
+    check(
+        r#""channel": "https://c.example/t/ab-1234-5678/m""#,
+        r#""channel": "https://c.example/t/***/m""#,
+    );
+    check("https://x.example/y?a=b&token=h2", "https://x.example/y?a=b&token=***");
+}
+
+#[test]
+fn words_of_commands_are_hidden_one_by_one() {
+    let check = |words: &[&str], expected: &[&str]| {
+        let words: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
+        assert_eq!(hide_in_words(&words).0, expected);
+    };
+    check(&["x", "--password", "h2", "-v"], &["x", "--password", "***", "-v"]);
+    check(&["x", "--token=h2"], &["x", "--token=***"]);
+    check(&["mysqladmin", "-ph2", "a b"], &["mysqladmin", "-p***", "a b"]);
+    check(&["sh", "-c", "a\nb"], &["sh", "-c", "a b"]);
+    check(&[], &[]);
 }

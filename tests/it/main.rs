@@ -51,5 +51,6 @@ mod sizes;
 mod statuses;
 mod support;
 mod tables;
+mod tags;
 mod throttling;
 mod tls;

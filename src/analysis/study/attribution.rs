@@ -56,6 +56,17 @@ pub struct GroupShare {
     pub shadowed: Amount,
 }
 
+/// What one layer stores of an owner.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OwnerShare {
+    /// The layer.
+    pub layer: usize,
+    /// The owner.
+    pub owner: OwnerId,
+    /// What it stores of it.
+    pub amount: Amount,
+}
+
 /// What one layer stores, by owner.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Brought {
@@ -72,6 +83,8 @@ pub struct Attribution {
     pub shares: Vec<GroupShare>,
     /// By layer.
     pub layers: Vec<Brought>,
+    /// By layer and owner.
+    pub owned: Vec<OwnerShare>,
 }
 
 impl Group {
@@ -120,13 +133,29 @@ impl Attribution {
             all += shadowed;
             layers[layer].push((owner, all));
         }
+        let owned = owned(&layers);
         let share =
             |((group, layer), (visible, shadowed))| GroupShare { group, layer, visible, shadowed };
         Self {
             shares: groups.into_iter().map(share).collect(),
             layers: layers.into_iter().map(brought).collect(),
+            owned,
         }
     }
+}
+
+fn owned(layers: &[Vec<(OwnerId, Amount)>]) -> Vec<OwnerShare> {
+    let of_layer = |(layer, owners): (usize, &Vec<(OwnerId, Amount)>)| {
+        let share = |(owner, amount): &(OwnerId, Amount)| OwnerShare {
+            layer,
+            owner: *owner,
+            amount: *amount,
+        };
+        let mut shares: Vec<OwnerShare> = owners.iter().map(share).collect();
+        shares.sort_unstable_by_key(|share| share.owner);
+        shares
+    };
+    layers.iter().enumerate().flat_map(of_layer).collect()
 }
 
 fn brought(mut owners: Vec<(OwnerId, Amount)>) -> Brought {

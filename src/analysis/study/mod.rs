@@ -10,7 +10,7 @@ mod plan;
 #[cfg(test)]
 mod tests;
 
-pub use attribution::{Attribution, Brought, Group, GroupShare, PackageUsage};
+pub use attribution::{Attribution, Brought, Group, GroupShare, OwnerShare, PackageUsage};
 pub use balance::{Balance, Declared, Identity};
 pub use plan::{Milestone, Optimized, Stage, milestones, optimized, saved};
 

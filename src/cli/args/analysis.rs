@@ -37,9 +37,9 @@ pub(in crate::cli) struct AnalyzeArgs {
     /// Tell everything: every layer, component, finding and path, and how to go about it
     #[arg(long)]
     pub(in crate::cli) full: bool,
-    /// The table that --format csv writes
-    #[arg(long, value_enum, default_value_t = TableKind::Layers)]
-    pub(in crate::cli) table: TableKind,
+    /// The table that --format csv writes: layers, if nothing is said
+    #[arg(long, value_enum)]
+    pub(in crate::cli) table: Option<TableKind>,
     /// The Dockerfile that the image was built from; its lines are named with the layers
     #[arg(long, value_name = "FILE")]
     pub(in crate::cli) dockerfile: Option<PathBuf>,
@@ -105,7 +105,7 @@ pub(in crate::cli) struct PackagesArgs {
     /// List only packages of these ecosystems, as in python,conda
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
     pub(in crate::cli) ecosystem: Vec<String>,
-    /// List so many at most, the largest
+    /// List so many at most, the largest: 50 in a terminal, all elsewhere, if nothing is said
     #[arg(long, value_name = "NUMBER", value_parser = positive())]
     pub(in crate::cli) top: Option<usize>,
     /// Read layers whole even if they have a table of contents (eStargz, zstd:chunked, SOCI)

@@ -15,14 +15,15 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::Serialize;
 
-use super::super::analyze::{kind_name, sentence, toc_source};
+use super::super::analyze::{gaps as gap_phrase, kind_name, sentence, toc_source};
 use super::super::encode::{path_text, write_json};
 use super::super::inspect::Outcome;
 use super::study::StudyJson;
 use super::{ImageJson, InspectionJson, LayerJson, OutcomeJson, SizesJson};
-use crate::analysis::{Analysis, Dive, ImageAnalysis, LayerUsage, PathUsage, Remark, Waste};
+use crate::analysis::{Analysis, Dive, Gaps, ImageAnalysis, LayerUsage, PathUsage, Remark, Waste};
 use crate::filesystem::Amount;
-use crate::image::{Image, Layer};
+use crate::image::{Image, Inspection, Layer};
+use crate::snapshot::Snapshot;
 
 const SCHEMA: &str = "regsize.analyze/1";
 
@@ -38,10 +39,19 @@ fn analyzed(outcome: &Outcome<Analysis>) -> OutcomeJson<'_, AnalyzedJson<'_>> {
     OutcomeJson::new(SCHEMA, outcome, |analysis| {
         let images = analysis.inspection.images.iter().enumerate().map(|(index, image)| {
             let found = analysis.images.iter().find(|found| found.image == index);
-            AnalyzedJson::new(image, found)
+            AnalyzedJson::new(&analysis.inspection, image, found)
         });
         let findings = Cow::Borrowed(analysis.findings.as_slice());
         InspectionJson::new(SCHEMA, &analysis.inspection, images.collect(), findings)
+            .warning(gaps(analysis))
+    })
+}
+
+/// What findings do not know of layers that were listed from tables of contents.
+fn gaps(analysis: &Analysis) -> impl Iterator<Item = String> {
+    analysis.images.iter().filter_map(|found| {
+        let image = analysis.inspection.images.get(found.image)?;
+        Some(format!("{}: {}", image.platform, gap_phrase(&Gaps::of(found)?)))
     })
 }
 
@@ -63,6 +73,7 @@ struct AnalyzedJson<'a> {
     largest_files: Option<Vec<UsageJson<'a>>>,
     #[serde(flatten)]
     study: StudyJson<'a>,
+    snapshot: Option<Snapshot>,
 }
 
 #[derive(Serialize)]
@@ -156,7 +167,7 @@ pub(super) fn text_and_bytes(path: &[u8]) -> (Cow<'_, str>, Option<String>) {
 }
 
 impl<'a> AnalyzedJson<'a> {
-    fn new(image: &'a Image, found: Option<&'a ImageAnalysis>) -> Self {
+    fn new(inspection: &Inspection, image: &'a Image, found: Option<&'a ImageAnalysis>) -> Self {
         let complete = found.filter(|found| found.is_complete());
         let layers = image.layers.iter().map(|layer| {
             let usage = found.and_then(|found| *found.layers.get(layer.index)?);
@@ -183,6 +194,7 @@ impl<'a> AnalyzedJson<'a> {
             largest_directories: found.map(|found| usages(&found.directories)),
             largest_files: found.map(|found| usages(&found.files)),
             study: found.map(|found| StudyJson::new(image, found)).unwrap_or_default(),
+            snapshot: found.map(|found| Snapshot::of_analysis(inspection, image, found)),
         }
     }
 }

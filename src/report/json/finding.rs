@@ -8,11 +8,7 @@ use serde::Serialize;
 use super::PathJson;
 use crate::image::Image;
 use crate::owner::Owner;
-use crate::report::document::Share;
-use crate::rule::{
-    self, Confidence, Finding, OriginSplit, PathShare, Phrase, Piece, Saving, StepShare, Value,
-};
-use crate::size::Units;
+use crate::rule::{self, Confidence, Finding, OriginSplit, PathShare, Saving, StepShare, Value};
 
 #[derive(Serialize)]
 pub(super) struct FindingJson<'a> {
@@ -124,7 +120,7 @@ impl<'a> FindingJson<'a> {
             effort: rule.effort.as_str(),
             phase: rule.phase.as_str(),
             title: rule.title,
-            message: sentence(&finding.message),
+            message: finding.message.to_string(),
             why: rule.why,
             quick_win: finding.quick_win,
             net: finding.net.into(),
@@ -151,18 +147,6 @@ impl<'a> FindingJson<'a> {
 fn share(part: u64, whole: u64) -> Option<f64> {
     #[expect(clippy::cast_precision_loss, reason = "a share")]
     (whole > 0).then(|| part as f64 / whole as f64)
-}
-
-/// The words of a sentence.
-pub(super) fn sentence(phrase: &Phrase) -> String {
-    let word = |piece: &Piece| match piece {
-        Piece::Words(words) => (*words).to_owned(),
-        Piece::Name(name) => name.clone(),
-        Piece::Bytes(bytes) => Units::Decimal.format((*bytes).into()),
-        Piece::Count(count) => count.to_string(),
-        Piece::Share(part) => Share { part: (*part).into(), whole: 1000 }.percent(),
-    };
-    phrase.0.iter().map(word).collect()
 }
 
 impl From<Saving> for SavingJson {
@@ -213,7 +197,7 @@ impl<'a> SharePathJson<'a> {
 impl<'a> ExtraJson<'a> {
     fn new(finding: &'a Finding) -> Self {
         let table = finding.table.as_ref().map(TableJson::new);
-        Self { notes: finding.notes.iter().map(sentence).collect(), table }
+        Self { notes: finding.notes.iter().map(ToString::to_string).collect(), table }
     }
 }
 

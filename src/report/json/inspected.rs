@@ -8,9 +8,11 @@ use super::ImageJson;
 use super::finding::FindingJson;
 use crate::image::{Image, Inspection};
 use crate::rule::{Finding, Selection, manifest_findings};
+use crate::snapshot::Snapshot;
 
 /// An image of which no layer was read, and what rules find that need none.
 pub(super) struct InspectedJson<'a> {
+    inspection: &'a Inspection,
     image: &'a Image,
     findings: Vec<Finding>,
 }
@@ -22,8 +24,9 @@ pub(super) struct IndexFindings<'a> {
 }
 
 impl<'a> InspectedJson<'a> {
-    pub(super) fn new(image: &'a Image) -> Self {
-        Self { image, findings: manifest_findings(image, &Selection::default()) }
+    pub(super) fn new(inspection: &'a Inspection, image: &'a Image) -> Self {
+        let findings = manifest_findings(image, &Selection::default());
+        Self { inspection, image, findings }
     }
 }
 
@@ -34,11 +37,16 @@ impl Serialize for InspectedJson<'_> {
             #[serde(flatten)]
             image: ImageJson<'a>,
             findings: Vec<FindingJson<'a>>,
+            snapshot: Snapshot,
         }
         let findings = self.findings.iter();
         let findings = findings.map(|found| FindingJson::new(self.image, &[], None, found));
-        WithFindings { image: ImageJson::new(self.image), findings: findings.collect() }
-            .serialize(serializer)
+        WithFindings {
+            image: ImageJson::new(self.image),
+            findings: findings.collect(),
+            snapshot: Snapshot::of_inspection(self.inspection, self.image),
+        }
+        .serialize(serializer)
     }
 }
 

@@ -206,6 +206,7 @@ fn bare(image: &Image) -> ImageAnalysis {
         })
     });
     ImageAnalysis {
+        paths: Vec::new(),
         image: 0,
         layers: layers.collect(),
         visible: Amount::default(),

@@ -401,6 +401,7 @@ fn attribution() -> Attribution {
             Brought { largest: vec![(OwnerId(3), amount(216 * MB))], owners: 1 },
             brought(&[0, 1, 4]),
         ],
+        owned: Vec::new(),
     }
 }
 

@@ -28,7 +28,9 @@ fn an_analysis_has_all_that_an_inspection_has() {
         inspected.as_object_mut().unwrap().remove("findings");
         // Those that need no layer are told among the others, once all layers were read.
         for image in inspected["images"].as_array_mut().unwrap() {
-            image.as_object_mut().unwrap().remove("findings");
+            let image = image.as_object_mut().unwrap();
+            image.remove("findings");
+            image.remove("snapshot");
         }
         contains(&decoded(analysis), &inspected, "$");
     }
@@ -43,7 +45,9 @@ fn contains(all: &Value, part: &Value, place: &str) {
             }
         }
         (Value::Array(all), Value::Array(part)) => {
-            assert_eq!(all.len(), part.len(), "{place}");
+            // Findings have warnings of their own.
+            let more = place == "$.warnings" && all.len() > part.len();
+            assert!(all.len() == part.len() || more, "{place}");
             for (index, (all, part)) in all.iter().zip(part).enumerate() {
                 contains(all, part, &format!("{place}[{index}]"));
             }

@@ -9,6 +9,7 @@ use serde::Deserialize;
 
 use super::{format, one, text};
 use crate::report::{Format, sample};
+use crate::snapshot::Snapshot;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -60,6 +61,7 @@ struct Image {
     labels: BTreeMap<String, String>,
     annotations: BTreeMap<String, String>,
     findings: Vec<serde_json::Value>,
+    snapshot: Option<Snapshot>,
 }
 
 #[derive(Deserialize)]

@@ -92,7 +92,11 @@ fn uncompressed(image: &Image) -> Vec<Candidate> {
         return Vec::new();
     }
     let bytes = plain.iter().fold(0, |sum: u64, layer| sum.saturating_add(layer.compressed));
-    let message = Phrase::default().count(plain.len()).and(" layers are plain archives");
+    let message = Phrase::default().counted(
+        plain.len(),
+        " layer is a plain archive",
+        " layers are plain archives",
+    );
     let claim = Claim::Figure(Saving { content: 0, compressed: bytes });
     let severity = if bytes >= MUCH_PLAIN { Severity::Medium } else { Severity::Low };
     let mut candidate = Candidate::new("", message, claim).severity(severity);

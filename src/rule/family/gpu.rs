@@ -320,7 +320,7 @@ fn unneeded(inventory: &Inventory) -> Vec<(PackageId, &Package)> {
 mod tests {
     use super::*;
     use crate::package::Dependency;
-    use crate::rule::testing::check;
+    use crate::rule::testing::{check, check_with};
 
     #[test]
     fn builds_of_frameworks() {
@@ -436,6 +436,16 @@ RUN apt-get install cuda
         };
         check(vec![torchvision()], &["torchvision"]);
         check(vec![torchvision(), needing], &[]);
+        let text = "
+RUN pip install torch torchvision
+  srv/p/torchvision/a.so 70_000_000
+  srv/p/torchvision/b.py 5_000_000
+  srv/p/torch/c.so 900_000_000
+";
+        let rows = "python +torchvision 0.20 srv/p/torchvision\npython +torch 2 srv/p/torch\n";
+        check_with("gpu-companion-frameworks", text, rows, &[75_000_000]);
+        let needed = format!("{rows}python +timm 1 > torchvision\n");
+        check_with("gpu-companion-frameworks", text, &needed, &[]);
         // Without a second OpenCV beside it, it is no companion.
         check(vec![package(Ecosystem::Python, "opencv-python", "4", None)], &[]);
     }

@@ -192,8 +192,8 @@ fn attestations(inspection: &Inspection) -> Vec<Candidate> {
         sum.saturating_add(attachment.size).saturating_add(attachment.compressed.unwrap_or(0))
     });
     let message = Phrase::default()
-        .count(all.len())
-        .and(" attestations are stored beside the images, of at least ")
+        .counted(all.len(), " attestation is", " attestations are")
+        .and(" stored beside the images, of at least ")
         .bytes(bytes);
     vec![Candidate::new("", message, Claim::View(Vec::new()))]
 }
@@ -216,8 +216,11 @@ fn wrong_machine(facts: &Facts<'_>) -> Vec<Candidate> {
         return Vec::new();
     }
     let message = Phrase::default()
-        .count(wrong.len())
-        .and(" programs and libraries are not for ")
+        .counted(
+            wrong.len(),
+            " program or library is not for ",
+            " programs and libraries are not for ",
+        )
         .name(facts.image.platform.to_string());
     vec![Candidate::new("", message, Claim::View(wrong))]
 }

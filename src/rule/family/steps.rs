@@ -1,6 +1,6 @@
 //! Words and snippets about the steps of an image, for rules that speak of more than one.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use crate::filesystem::NodeId;
 use crate::image::{Action, Command, Image, Manager, Origin, PackageVerb, Step, commands};
@@ -98,11 +98,30 @@ pub(super) fn common_directory(ledger: &Ledger, files: &[AtomId]) -> NodeId {
     chain.last().copied().unwrap_or(NodeId::ROOT)
 }
 
-/// A path as a shell takes it.
-pub(super) fn shell_path(path: &[u8]) -> String {
-    let text = format!("/{}", String::from_utf8_lossy(path));
-    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+@%,:~=".contains(c);
-    if text.chars().all(plain) { text } else { format!("'{}'", text.replace('\'', "'\\''")) }
+/// A few directories in which all of some files are.
+pub(super) fn directories(ledger: &Ledger, files: impl Iterator<Item = AtomId>) -> Vec<Vec<u8>> {
+    const MOST: usize = 5;
+    const DEEPEST: usize = 8;
+    let filesystem = ledger.filesystem();
+    let parents: BTreeSet<NodeId> =
+        files.map(|file| filesystem.parent(ledger.atom(file).node)).collect();
+    let paths: Vec<Vec<u8>> = parents.into_iter().map(|node| filesystem.path(node)).collect();
+    let few =
+        (1..=DEEPEST).rev().map(|depth| cut(&paths, depth)).find(|chosen| chosen.len() <= MOST);
+    few.map_or(vec![Vec::new()], |few| few.iter().map(|path| path.join(&b'/')).collect())
+}
+
+/// The first names of paths, those that are in another one left out.
+fn cut(paths: &[Vec<u8>], depth: usize) -> Vec<Vec<&[u8]>> {
+    let names = paths.iter().map(|path| path.split(|byte| *byte == b'/').take(depth).collect());
+    let mut chosen: Vec<Vec<&[u8]>> = Vec::new();
+    // What is in another one comes after it.
+    for path in names.collect::<BTreeSet<Vec<&[u8]>>>() {
+        if !chosen.last().is_some_and(|above| path.starts_with(above)) {
+            chosen.push(path);
+        }
+    }
+    chosen
 }
 
 /// Steps of the image's own that ask one package manager to install something.

@@ -89,7 +89,7 @@ pub(super) const RULES: &[Rule] = &[
             .then(compiled_against),
         ),
         why: "Only compilers read them.",
-        fix: "RUN {{cmd}} \\\n && rm -rf {{path}}",
+        fix: "RUN {{cmd}} \\\n && rm -rf {{paths}}",
         caution: "R packages from source, extensions of PyTorch and tools that trace the kernel \
                   compile against them.",
         ..BUILD
@@ -236,6 +236,15 @@ RUN a
         check("build-libtool", image, &[300_000]);
         let r = format!("{image}  usr/lib/R/bin/R 10\n");
         assert_eq!(found(&r, &["build-libtool"])[0].risk.as_str(), "test");
+        // Descriptions of modules stand in directories below; programs open these.
+        let modules = "
+RUN a
+  usr/lib/ldap/back_mdb.la 400_000
+  usr/lib/x86_64-linux-gnu/libsasl2.la 300_000
+  opt/x/lib64/liby.la 100_000
+  opt/x/share/z.la 900_000
+";
+        check("build-libtool", modules, &[400_000]);
     }
 
     #[test]

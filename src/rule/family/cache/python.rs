@@ -95,7 +95,7 @@ pub(super) const RULES: &[Rule] = &[
         ),
         why: "Installers and checkers of code keep downloads and results for their next run, which \
               happens elsewhere.",
-        fix: "RUN {{cmd}} \\\n && rm -rf {{path}}",
+        fix: "RUN {{cmd}} \\\n && rm -rf {{paths}}",
         caution: "Below pypoetry/virtualenvs are environments, not a cache; they are not counted.",
         links: &["https://python-poetry.org/docs/configuration/"],
         ..CACHE

@@ -70,7 +70,7 @@ pub(super) const RULES: &[Rule] = &[
             .at(is_no_module),
         ),
         why: "They are pages for developers; programs run without them.",
-        fix: "RUN {{cmd}} \\\n && rm -rf {{dir}}",
+        fix: "RUN {{cmd}} \\\n && rm -rf {{paths}}",
         caution: "Programs with windows show them as their help.",
         ..DOCS
     },
@@ -221,6 +221,13 @@ RUN a
   opt/lib/python3.12/site-packages/botocore/docs/x.py 4_000_000
 ";
         check("docs-api-html", image, &[3_000_000]);
+        let pages = image.replace("botocore/docs/__init__.py", "botocore/doc.py");
+        check("docs-api-html", &pages, &[7_000_000]);
+        let nested = image.replace(
+            "botocore/docs/x.py",
+            "sphinx/doc/__init__.py 10\n  opt/lib/python3.12/site-packages/sphinx/doc/x.py",
+        );
+        check("docs-api-html", &nested, &[3_000_000]);
     }
 
     #[test]

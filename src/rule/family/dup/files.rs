@@ -3,11 +3,12 @@
 use std::cmp::Reverse;
 use std::collections::HashMap;
 
-use super::super::steps::{Anchors, joined, run_of, shell_path};
+use super::super::steps::{Anchors, joined, run_of};
 use super::roots::text;
 use crate::filesystem::NodeId;
 use crate::ledger::AtomId;
 use crate::rule::duplicates::groups_of;
+use crate::rule::quote::quoted;
 use crate::rule::{Candidate, Claim, Facts, Phrase, Risk};
 
 /// Smaller files are not looked at.
@@ -122,8 +123,8 @@ fn snippet(facts: &Facts<'_>, (from, to): (NodeId, NodeId), copies: &[Copy]) -> 
     let is_same = ledger.atom(*kept).layer == layer;
     // A hard link to a file of a lower layer would store it again.
     let link = if is_same { "ln -f" } else { "ln -sf" };
-    let path = |file: &AtomId| shell_path(&ledger.path(*file));
-    let directory = |node: NodeId| shell_path(&ledger.filesystem().path(node));
+    let path = |file: &AtomId| quoted(&ledger.path(*file));
+    let directory = |node: NodeId| quoted(&ledger.filesystem().path(node));
     let tail = if copies.len() <= LINKS {
         let links: Vec<String> = copies
             .iter()

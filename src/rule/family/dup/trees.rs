@@ -1,9 +1,10 @@
 //! Directories with the same names and contents.
 
-use super::super::steps::{Anchors, shell_path};
+use super::super::steps::Anchors;
 use super::roots::text;
 use crate::filesystem::NodeId;
 use crate::rule::copies::Tree;
+use crate::rule::quote::quoted;
 use crate::rule::{Candidate, Claim, Facts, Phrase, Table, Value};
 
 /// Rows of a table.
@@ -21,8 +22,8 @@ pub(super) fn copied(facts: &Facts<'_>) -> Vec<Candidate> {
         let anchor = anchors.unique(format!("{kept}\n{}", String::from_utf8_lossy(&first)));
         let mut candidate =
             Candidate::new(anchor, message, Claim::files(group.files.iter().copied()))
-                .fill("kept", shell_path(&path(&group.kept)))
-                .fill("copy", shell_path(&first));
+                .fill("kept", quoted(&path(&group.kept)))
+                .fill("copy", quoted(&first));
         let row = |node: &NodeId| {
             let layer = ledger.inside(*node).first().map(|file| ledger.atom(*file).layer);
             let step = layer.map_or(Value::Unknown, |layer| Value::Text(facts.instruction(layer)));

@@ -86,10 +86,10 @@ fn candidate(
     risk: Risk,
 ) -> Candidate {
     let message = Phrase::default()
-        .count(packages.len())
-        .and(" packages of ")
+        .counted(packages.len(), " package of ", " packages of ")
         .name(ecosystem.as_str())
-        .and(" are for development alone");
+        .and(if packages.len() == 1 { " is" } else { " are" })
+        .and(" for development alone");
     let anchor = format!("{} {}", ecosystem.as_str(), risk.as_str());
     let mut candidate = Candidate::new(anchor, message, files(facts, packages))
         .risk(risk)

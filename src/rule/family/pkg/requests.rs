@@ -30,8 +30,9 @@ pub(super) fn recommended(facts: &Facts<'_>) -> Vec<Candidate> {
         let by: Vec<PackageId> =
             only.iter().filter_map(|package| graph.way(*package).first().copied()).collect();
         let message = Phrase::default()
-            .count(only.len())
-            .and(" packages are installed only because others recommend them");
+            .counted(only.len(), " package is", " packages are")
+            .and(" installed only because others recommend ")
+            .and(if only.len() == 1 { "it" } else { "them" });
         let mut candidate = Candidate::new(ecosystem.as_str(), message, files(facts, &only))
             .fill("pkgs", names(facts, &by));
         candidate.snippet = Some(without_recommended(ecosystem).to_owned());
@@ -66,10 +67,10 @@ pub(super) fn orphaned(facts: &Facts<'_>) -> Vec<Candidate> {
             let packages = ranked(facts, packages);
             let place = place(ecosystem, location);
             let message = Phrase::default()
-                .count(packages.len())
-                .and(" packages of ")
+                .counted(packages.len(), " package of ", " packages of ")
                 .name(place.clone())
-                .and(" came with others and nothing needs them now");
+                .and(" came with others and nothing needs ")
+                .and(if packages.len() == 1 { "it now" } else { "them now" });
             let mut candidate = Candidate::new(place, message, files(facts, &packages))
                 .fill("pkgs", names(facts, &packages));
             candidate.snippet = Some(autoremove(ecosystem).to_owned());
@@ -174,10 +175,10 @@ pub(super) fn redundant(facts: &Facts<'_>) -> Vec<Candidate> {
         for (location, packages) in by_location(facts, pairs.iter().map(|(package, _)| *package)) {
             let place = place(ecosystem, location);
             let message = Phrase::default()
-                .count(packages.len())
-                .and(" requested packages of ")
+                .counted(packages.len(), " requested package of ", " requested packages of ")
                 .name(place.clone())
-                .and(" come with other requested ones anyway");
+                .and(if packages.len() == 1 { " comes" } else { " come" })
+                .and(" with other requested ones anyway");
             let name = |id: PackageId| Value::Text(facts.inventory.package(id).name.clone());
             let row = |id: &PackageId| {
                 let version = version(facts.inventory.package(*id));
@@ -210,8 +211,8 @@ pub(super) fn metapackages(facts: &Facts<'_>) -> Vec<Candidate> {
                 .and(" holds ")
                 .bytes(bytes(facts, root))
                 .and(" itself and brings ")
-                .count(brought.len() - 1)
-                .and(" packages that nothing else needs");
+                .counted(brought.len() - 1, " package", " packages")
+                .and(" that nothing else needs");
             let anchor = format!("{} {}", place(ecosystem, &package.location), package.name);
             let mut candidate = Candidate::new(anchor, message, files(facts, &brought))
                 .fill("package", package.name.clone())

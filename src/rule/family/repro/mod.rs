@@ -56,8 +56,10 @@ fn unpinned(image: &Image) -> Vec<Candidate> {
         }
         let mut message = Phrase::words("Step ");
         message = step.number.map_or(message.clone(), |number| message.count(number));
-        let message =
-            message.and(" takes in ").count(inputs.len()).and(" inputs without a version");
+        let message = message
+            .and(" takes in ")
+            .counted(inputs.len(), " input", " inputs")
+            .and(" without a version");
         let mut candidate =
             Candidate::new(step.instruction.clone(), message, Claim::View(Vec::new()));
         let row = |(kind, input): &(&str, String)| {

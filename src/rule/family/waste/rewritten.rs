@@ -3,14 +3,14 @@
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
-use super::super::steps::{
-    Anchors, commands_of, common_directory, joined, name_step, run_of, shell_path,
-};
+use super::super::steps::{Anchors, commands_of, common_directory, joined, name_step, run_of};
+use super::deleted::located;
 use super::pairs::{Pair, pairs, with_joined, with_snippet};
 use crate::filesystem::{Amount, How};
 use crate::image::{Action, Command};
 use crate::layer::Attributes;
 use crate::ledger::AtomId;
+use crate::rule::quote::quoted;
 use crate::rule::{Candidate, Facts, Phrase, Table, Value};
 
 /// Rows of a table.
@@ -165,16 +165,15 @@ fn attributes_at_birth(facts: &Facts<'_>, pair: &Pair, change: Option<Change>) -
         return format!("{verb} {}{rest}", copy_flags(text, change));
     }
     let commands = commands_of(facts, pair.hidden);
-    let changing: Vec<&str> = commands
-        .iter()
-        .filter(|command| matches!(command.action, Action::Attributes { .. }))
-        .map(|command| command.text.as_str())
-        .collect();
-    if !changing.is_empty() {
+    let changing =
+        commands.iter().filter(|command| matches!(command.action, Action::Attributes { .. }));
+    let changing: Option<Vec<String>> =
+        changing.map(|command| located(facts, pair.hidden, &commands, command)).collect();
+    if let Some(changing) = changing.filter(|changing| !changing.is_empty()) {
         return joined(facts, pair.born, &changing.join(" && "));
     }
     let directory = facts.ledger.filesystem().path(common_directory(facts.ledger, &pair.files));
-    let directory = shell_path(&directory);
+    let directory = quoted(&directory);
     let tail = change.map(|(before, after)| {
         if before.uid != after.uid || before.gid != after.gid {
             format!("chown -R {}:{} {directory}", after.uid, after.gid)

@@ -17,6 +17,24 @@ fn check_snippet(rule: &str, text: &str, expected: &str) {
 }
 
 #[test]
+fn what_is_deleted_is_named_from_the_root() {
+    let check = |before: &str, command: &str, expected: &str| {
+        let text = format!(
+            "RUN make\n  srv/app/build/a.o 40_000_000\n  srv/app/bin/app 10\n{before}RUN {command}\n  -srv/app/build\n"
+        );
+        check_snippet("waste-deleted-later", &text, &format!("RUN make \\\n && {expected}"));
+    };
+    check("", "cd /srv/app && rm -rf build", "rm -rf /srv/app/build");
+    check("", "cd /srv && cd app && rm -rf ./build && ls", "rm -rf /srv/app/build");
+    check("", "cd /srv/x && rm -rf ../app/build", "rm -rf /srv/x/../app/build");
+    check("WORKDIR /srv\nWORKDIR app\n", "rm -rf build", "rm -rf /srv/app/build");
+    check("", "cd /srv/app && rm -rf 'build' x", "(cd /srv/app && rm -rf 'build' x)");
+    check("", "cd /srv/app && find build -delete", "find /srv/app/build -delete");
+    check("", "cd $APP && rm -rf build", "rm -rf /srv/app/build");
+    check("", "rm -rf /srv/app/build", "rm -rf /srv/app/build");
+}
+
+#[test]
 fn deleted_later() {
     let text = "
 RUN curl -O https://x.org/a.zip && unzip a.zip
