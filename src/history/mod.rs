@@ -31,7 +31,7 @@ use sqlx::{AnyConnection, Connection as _};
 pub use self::error::Error;
 pub use self::place::Place;
 pub use self::prune::Pruned;
-pub use self::record::{Breach, BreachState, Figures, New, Outcome, Point, Target};
+pub use self::record::{Breach, BreachState, Figures, New, Outcome, Point, Run, RunState, Target};
 pub use self::timeline::{Question, Timeline};
 pub use self::transfer::{Exported, Form, Imported};
 pub use self::verify::{Broken, Fault, Verified};

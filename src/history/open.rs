@@ -18,6 +18,8 @@ use super::{Access, Error, chain};
 
 /// How long a process waits for another that writes, in milliseconds.
 const PATIENCE: u32 = 30_000;
+/// What a log keeps on the disk when all of it is in the file.
+const LOG_LIMIT: u32 = 4 << 20;
 const MAGIC: &[u8; 16] = b"SQLite format 3\0";
 /// The lock under which a server's tables are made.
 const LOCK: i64 = 0x7267_737a_6869_7374;
@@ -97,7 +99,10 @@ async fn prepare(connection: &mut AnyConnection, name: &str, access: Access) -> 
     let found = version(connection).await.map_err(failed)?;
     check_version(found, name)?;
     if access == Access::Write {
-        pragma(connection, "synchronous = FULL").await.map_err(failed)?;
+        // The log was synced when a row counts as recorded; after a burst it gives its room back.
+        for setting in ["synchronous = FULL", &format!("journal_size_limit = {LOG_LIMIT}")] {
+            pragma(connection, setting).await.map_err(failed)?;
+        }
         if found < NEWEST {
             migrate(connection, "BEGIN IMMEDIATE", true).await.map_err(failed)?;
         }

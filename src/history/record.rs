@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Error;
 use crate::oci::Digest;
+use crate::snapshot::Snapshot;
 
 /// Text of others is cut to so many characters; an error message needs no more.
 const LONGEST_TEXT: usize = 4096;
@@ -58,12 +59,13 @@ pub struct Figures {
 /// Something to record.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum New {
-    /// A target was read. It becomes a point where it differs from the target's last one, and
-    /// otherwise joins the targets that were seen again.
+    /// A target was read. It becomes a point where it differs from the target's last one, or where
+    /// its layers were read and had not been; otherwise it joins the targets that were seen again.
     Point {
         /// What it is now.
         point: Point,
-        /// What is known of the image, as JSON; kept once for each image digest, the first.
+        /// What is known of the image, as JSON. Of each image digest the first is kept, and the
+        /// first of a time when its layers were read.
         snapshot: Option<String>,
     },
     /// Targets still are what they were.
@@ -111,9 +113,35 @@ pub enum New {
         id: String,
         /// When.
         at: Timestamp,
-        /// Whether it ended.
-        ended: bool,
+        /// What happened to it.
+        state: RunState,
+        /// Who runs it, as in a host and a process, or why it ended.
+        detail: String,
     },
+}
+
+/// What happened to a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RunState {
+    /// It began.
+    Started,
+    /// It did all it was to do.
+    Ended,
+    /// It ended without a word, and another run found that out.
+    Abandoned,
+}
+
+/// A run over many targets.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Run {
+    /// The run.
+    pub id: String,
+    /// When it began.
+    pub started: Timestamp,
+    /// Who runs it.
+    pub detail: String,
+    /// When it ended and whether it was abandoned; `None` for a run that goes on or was killed.
+    pub ended: Option<(Timestamp, bool)>,
 }
 
 /// What happened to a breach.
@@ -164,11 +192,12 @@ pub(super) enum EventKind {
     Cleared,
     Started,
     Ended,
+    Abandoned,
     Pruned,
 }
 
 impl EventKind {
-    pub(super) const ALL: [Self; 9] = [
+    pub(super) const ALL: [Self; 10] = [
         Self::Seen,
         Self::Gone,
         Self::Failed,
@@ -177,6 +206,7 @@ impl EventKind {
         Self::Cleared,
         Self::Started,
         Self::Ended,
+        Self::Abandoned,
         Self::Pruned,
     ];
 
@@ -190,6 +220,7 @@ impl EventKind {
             Self::Cleared => "cleared",
             Self::Started => "started",
             Self::Ended => "ended",
+            Self::Abandoned => "abandoned",
             Self::Pruned => "pruned",
         }
     }
@@ -205,6 +236,16 @@ impl From<BreachState> for EventKind {
             BreachState::Opened => Self::Opened,
             BreachState::Notified => Self::Notified,
             BreachState::Cleared => Self::Cleared,
+        }
+    }
+}
+
+impl From<RunState> for EventKind {
+    fn from(state: RunState) -> Self {
+        match state {
+            RunState::Started => Self::Started,
+            RunState::Ended => Self::Ended,
+            RunState::Abandoned => Self::Abandoned,
         }
     }
 }
@@ -275,6 +316,43 @@ impl Row {
     }
 }
 
+impl New {
+    /// A reading of the image behind a tag of a repository, with all that is known of the image.
+    pub fn image(
+        repository: &str,
+        tag: &str,
+        seen: Timestamp,
+        snapshot: &Snapshot,
+    ) -> Result<Self, Error> {
+        let json = serde_json::to_string(snapshot)
+            .map_err(|error| Error::file("a snapshot cannot be written", error.into()))?;
+        let (repository, tag) = (repository.to_owned(), tag.to_owned());
+        let point = Point {
+            target: Target { repository, tag, platform: snapshot.platform.clone() },
+            seen,
+            root: snapshot.digest.clone(),
+            image: snapshot.image.clone(),
+            figures: Figures::of(snapshot),
+        };
+        Ok(Self::Point { point, snapshot: Some(json) })
+    }
+}
+
+impl Figures {
+    /// The sizes of an image.
+    pub fn of(snapshot: &Snapshot) -> Self {
+        let sizes = snapshot.sizes;
+        Self {
+            compressed: sizes.compressed,
+            uncompressed: sizes.uncompressed,
+            content: sizes.content,
+            visible: sizes.visible,
+            shadowed: sizes.shadowed,
+            layers: u64::try_from(snapshot.layers.len()).unwrap_or(u64::MAX),
+        }
+    }
+}
+
 impl Target {
     /// The target with text that every database takes.
     pub(super) fn cleaned(&self) -> Self {
@@ -287,7 +365,13 @@ impl Target {
 }
 
 impl PointBody {
-    pub(super) fn new(point: &Point, snapshot: Option<Vec<u8>>) -> Result<Self, Error> {
+    /// Whether the layers were read.
+    pub(super) fn is_complete(&self) -> bool {
+        self.content.is_some()
+    }
+
+    /// The columns of a point whose snapshot has no place yet.
+    pub(super) fn new(point: &Point) -> Result<Self, Error> {
         let figures = point.figures;
         let optional =
             |what, value: Option<u64>| value.map(|value| integer(what, value)).transpose();
@@ -300,7 +384,7 @@ impl PointBody {
             visible: optional("a visible size", figures.visible)?,
             shadowed: optional("a shadowed size", figures.shadowed)?,
             layers: integer("a number of layers", figures.layers)?,
-            snapshot,
+            snapshot: None,
         })
     }
 
@@ -379,13 +463,13 @@ mod tests {
         };
         let largest = u64::try_from(i64::MAX).unwrap();
         let fits = point(Figures { compressed: largest, ..Figures::default() });
-        let body = PointBody::new(&fits, None).unwrap();
+        let body = PointBody::new(&fits).unwrap();
         assert_eq!(body.point(target.clone(), 0), Ok(fits));
         for figures in [
             Figures { compressed: largest + 1, ..Figures::default() },
             Figures { content: Some(u64::MAX), ..Figures::default() },
         ] {
-            let error = PointBody::new(&point(figures), None).unwrap_err();
+            let error = PointBody::new(&point(figures)).unwrap_err();
             assert!(error.to_string().ends_with("does not fit into the history"), "{error}");
         }
     }

@@ -21,9 +21,11 @@ CREATE TABLE target (
   UNIQUE (repository, tag, platform)
 );
 CREATE TABLE snapshot (
-  image BYTEA PRIMARY KEY,
+  image BYTEA NOT NULL,
+  complete BIGINT NOT NULL,
   checksum BYTEA NOT NULL,
-  json BYTEA NOT NULL
+  json BYTEA NOT NULL,
+  PRIMARY KEY (image, complete)
 );
 CREATE TABLE point (
   seq BIGINT PRIMARY KEY,

@@ -1,14 +1,18 @@
 //! Questions to a history: what a target was, what it is, what is wrong with it.
 
 use jiff::Timestamp;
+use sqlx::Row as _;
 use sqlx::any::AnyRow;
 
 use super::ranges;
-use super::record::{Body, Breach, EventKind, Point, Target, digest_bytes, digest_of, time};
+use super::record::{
+    Body, Breach, EventKind, Point, Row, Run, Target, digest_bytes, digest_of, time,
+};
 use super::sql::{EVENT, Linked, POINT, event_of, point_of, statement, target_of};
 use super::write::unpack;
 use super::{Error, Store};
 use crate::oci::Digest;
+use crate::snapshot::{self, Snapshot};
 
 /// How many rows about targets that were seen are read at once.
 const PAGE: i64 = 64;
@@ -31,7 +35,8 @@ pub struct Question {
 pub struct Timeline {
     /// Which.
     pub target: Target,
-    /// What it was, in the order of recording; at each point its digest changed.
+    /// What it was, in the order of recording; at each point its digest changed,
+    /// or its layers were read first.
     pub points: Vec<Point>,
     /// Whether there are earlier points.
     pub more: bool,
@@ -110,14 +115,68 @@ impl Store {
         Ok(breaches)
     }
 
-    /// What is known of an image, as it was recorded.
+    /// The newest runs, the last first.
+    pub async fn runs(&mut self, newest: u32) -> Result<Vec<Run>, Error> {
+        let text = format!("{EVENT} WHERE kind = 'started' ORDER BY seq DESC LIMIT $1");
+        let query = statement(text).bind(i64::from(newest));
+        let rows = query.fetch_all(&mut self.connection).await;
+        let mut runs = Vec::new();
+        for linked in self.decoded(rows, event_of)? {
+            let Body::Event { subject, detail, .. } = linked.row.body else { continue };
+            let id = subject.unwrap_or_default();
+            let text = format!(
+                "{EVENT} WHERE kind IN ('ended', 'abandoned') AND seq > $1 AND subject = $2 \
+                 ORDER BY seq LIMIT 1"
+            );
+            let query = statement(text).bind(linked.seq).bind(id.clone());
+            let rows = query.fetch_all(&mut self.connection).await;
+            let end = self.decoded(rows, event_of)?.pop();
+            let at = |seen| time(seen).map_err(|reason| self.corrupt(reason));
+            let ended = match end.map(|linked| linked.row) {
+                Some(Row { seen, body: Body::Event { kind, .. }, .. }) => {
+                    Some((at(seen)?, kind == EventKind::Abandoned))
+                }
+                _ => None,
+            };
+            let (started, detail) = (at(linked.row.seen)?, detail.unwrap_or_default());
+            runs.push(Run { id, started, detail, ended });
+        }
+        Ok(runs)
+    }
+
+    /// The hash of the last row, in hexadecimal digits. Kept elsewhere, it shows whether rows were
+    /// taken from the end.
+    pub async fn end(&mut self) -> Result<String, Error> {
+        Ok(hex::encode(self.head().await?.last_hash))
+    }
+
+    /// An image in figures, as it was recorded; with its layers if they were ever read.
+    pub async fn image(&mut self, image: &Digest) -> Result<Option<Snapshot>, Error> {
+        let Some(json) = self.snapshot(image).await? else { return Ok(None) };
+        let read = snapshot::read(json.as_bytes());
+        let found = read
+            .map_err(|error| self.corrupt(format!("the snapshot of {image}: {error}")))?
+            .into_iter()
+            .next();
+        Ok(found)
+    }
+
+    /// What is known of an image, as JSON on one line; of two that are kept, that with the layers.
     pub async fn snapshot(&mut self, image: &Digest) -> Result<Option<String>, Error> {
-        let found = sqlx::query_scalar("SELECT json FROM snapshot WHERE image = $1")
-            .bind(digest_bytes(image))
-            .fetch_optional(&mut self.connection)
-            .await;
-        let found: Option<Vec<u8>> = found.map_err(|error| self.failed(&error))?;
-        let Some(packed) = found else { return Ok(None) };
+        let text = "SELECT json FROM snapshot WHERE image = $1 ORDER BY complete DESC LIMIT 1";
+        let query = statement(text.to_owned()).bind(digest_bytes(image));
+        let found = query.fetch_optional(&mut self.connection).await;
+        self.unpacked(found, image)
+    }
+
+    fn unpacked(
+        &self,
+        found: Result<Option<AnyRow>, sqlx::Error>,
+        image: &Digest,
+    ) -> Result<Option<String>, Error> {
+        let packed = found.and_then(|row| row.map(|row| row.try_get(0)).transpose());
+        let packed: Option<Vec<u8>> = packed.map_err(|error| self.failed(&error))?;
+        let Some(packed) = packed else { return Ok(None) };
         let json = unpack(&packed);
         json.map(Some).ok_or_else(|| self.corrupt(format!("the snapshot of {image}")))
     }
@@ -239,11 +298,16 @@ impl Store {
         Error::Corrupt { place: self.place.to_string(), reason }
     }
 
-    /// The images of which something is known, some at a time.
-    pub(super) async fn snapshot_of(&mut self, image: &[u8]) -> Result<Option<String>, Error> {
-        match digest_of(image) {
-            Ok(digest) => self.snapshot(&digest).await,
-            Err(reason) => Err(self.corrupt(reason)),
-        }
+    /// The snapshot with this checksum of an image.
+    pub(super) async fn snapshot_of(
+        &mut self,
+        image: &[u8],
+        checksum: &[u8],
+    ) -> Result<Option<String>, Error> {
+        let digest = digest_of(image).map_err(|reason| self.corrupt(reason))?;
+        let text = "SELECT json FROM snapshot WHERE image = $1 AND checksum = $2";
+        let query = statement(text.to_owned()).bind(image.to_vec()).bind(checksum.to_vec());
+        let found = query.fetch_optional(&mut self.connection).await;
+        self.unpacked(found, &digest)
     }
 }

@@ -1,6 +1,6 @@
 //! Verification: every row is what was written, none is missing, and so are the snapshots.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use sha2::{Digest as _, Sha256};
 use sqlx::Row as _;
@@ -69,15 +69,15 @@ pub(super) struct Walk {
     seq: i64,
     hash: Vec<u8>,
     targets: HashMap<i64, Target>,
-    /// Checksums by image, as points have them; empty if nobody asks.
-    checksums: HashMap<Vec<u8>, (i64, Vec<u8>)>,
+    /// The first rows that name snapshots, by image and checksum.
+    snapshots: BTreeMap<(Vec<u8>, Vec<u8>), i64>,
     pub(super) rows: u64,
 }
 
 impl Walk {
     pub(super) fn new(head: &Head, targets: HashMap<i64, Target>) -> Self {
         let (seq, hash) = (head.pruned_seq, head.pruned_hash.clone());
-        Self { seq, hash, targets, checksums: HashMap::new(), rows: 0 }
+        Self { seq, hash, targets, snapshots: BTreeMap::new(), rows: 0 }
     }
 
     /// Whether a row is what was written after the one with hash `before`.
@@ -101,14 +101,21 @@ impl Walk {
             if let Body::Point(point) = &linked.row.body
                 && let Some(checksum) = &point.snapshot
             {
-                let entry = (linked.seq, checksum.clone());
-                self.checksums.entry(point.image.clone()).or_insert(entry);
+                let key = (point.image.clone(), checksum.clone());
+                self.snapshots.entry(key).or_insert(linked.seq);
             }
             self.seq = linked.seq;
             self.hash.clone_from(&linked.hash);
             self.rows += 1;
         }
         (self.seq != last).then(|| missing(self.seq.saturating_add(1), window))
+    }
+
+    /// The first row that names a snapshot of an image that was not found yet; 0 for none.
+    fn names(&self, image: &[u8]) -> i64 {
+        let of_image = self.snapshots.range((image.to_vec(), Vec::new())..);
+        let of_image = of_image.take_while(|((found, _), _)| found == image);
+        of_image.map(|(_, seq)| *seq).min().unwrap_or(0)
     }
 }
 
@@ -193,11 +200,13 @@ impl Store {
         walk: &mut Walk,
         count: &mut u64,
     ) -> Result<Option<Broken>, Error> {
-        let mut after = Vec::new();
+        let (mut after, mut complete) = (Vec::new(), 0_i64);
         loop {
-            let text = "SELECT image, checksum, json FROM snapshot WHERE image > $1 ORDER BY image LIMIT $2";
+            let text = "SELECT image, complete, checksum, json FROM snapshot \
+                        WHERE (image, complete) > ($1, $2) ORDER BY image, complete LIMIT $3";
             let rows = sqlx::query(text)
                 .bind(after.clone())
+                .bind(complete)
                 .bind(SNAPSHOTS)
                 .fetch_all(&mut self.connection)
                 .await;
@@ -211,23 +220,23 @@ impl Store {
             let failed = |error: sqlx::Error| self.failed(&error);
             for row in &rows {
                 after = row.try_get(0).map_err(failed)?;
+                complete = row.try_get(1).map_err(failed)?;
                 let (checksum, packed): (Vec<u8>, Vec<u8>) =
-                    (row.try_get(1).map_err(failed)?, row.try_get(2).map_err(failed)?);
+                    (row.try_get(2).map_err(failed)?, row.try_get(3).map_err(failed)?);
                 let sound = unpack(&packed)
                     .is_some_and(|json| Sha256::digest(json.as_bytes()).as_slice() == checksum);
-                let expected = walk.checksums.remove(&after);
-                let seq = expected.as_ref().map_or(0, |(seq, _)| *seq);
-                if !sound || expected.is_some_and(|(_, expected)| expected != checksum) {
-                    return Ok(Some(broken_snapshot(seq, &after)));
+                if !sound {
+                    return Ok(Some(broken_snapshot(walk.names(&after), &after)));
                 }
+                walk.snapshots.remove(&(after.clone(), checksum));
                 *count += 1;
             }
             if rows.is_empty() {
                 break;
             }
         }
-        let first = walk.checksums.iter().min_by_key(|(_, (seq, _))| *seq);
-        Ok(first.map(|(image, (seq, _))| broken_snapshot(*seq, image)))
+        let first = walk.snapshots.iter().min_by_key(|(_, seq)| **seq);
+        Ok(first.map(|((image, _), seq)| broken_snapshot(*seq, image)))
     }
 
     /// What SQLite finds: among others, an index that misses rows.

@@ -6,7 +6,7 @@ use std::io::Read as _;
 use sha2::{Digest as _, Sha256};
 use sqlx::{AnyConnection, Connection as _, Row as _};
 
-use super::record::{Body, EventKind, New, Outcome, Point, PointBody, Row, Target, digest_bytes};
+use super::record::{Body, EventKind, New, Outcome, Point, PointBody, Row, Target};
 use super::sql::{self, Linked, lock_head, set_head};
 use super::{Error, Head, Store, chain, open, ranges};
 
@@ -105,15 +105,24 @@ fn begin(sqlite: bool) -> &'static str {
     if sqlite { "BEGIN IMMEDIATE" } else { "BEGIN" }
 }
 
+/// What a target was at last.
+#[derive(Clone, PartialEq, Eq)]
+struct Last {
+    root: Vec<u8>,
+    image: Vec<u8>,
+    complete: bool,
+}
+
 /// Rows that are about to be appended.
 pub(super) struct Draft {
     head: Head,
     rows: Vec<Linked>,
     targets: HashMap<Target, i64>,
-    /// The last root and image of targets; `None` for one that is not there.
-    latest: HashMap<i64, Option<(Vec<u8>, Vec<u8>)>>,
+    /// The last points of targets; `None` for one that is not there.
+    latest: HashMap<i64, Option<Last>>,
     breaches: HashMap<(i64, String), Option<EventKind>>,
-    checksums: HashMap<Vec<u8>, Option<Vec<u8>>>,
+    /// Checksums of snapshots by image and whether its layers were read.
+    checksums: HashMap<(Vec<u8>, bool), Option<Vec<u8>>>,
     /// Targets that were read and are what they were, by the time of reading.
     same: Vec<(i64, Vec<i64>)>,
 }
@@ -169,9 +178,8 @@ impl Draft {
                 Ok(Outcome::Recorded)
             }
             New::Breach { .. } => self.breach(connection, new).await.map_err(failed),
-            New::Run { id, at, ended } => {
-                let kind = if *ended { EventKind::Ended } else { EventKind::Started };
-                self.push(Row::told(kind, None, *at, id, ""), None);
+            New::Run { id, at, state, detail } => {
+                self.push(Row::told(EventKind::from(*state), None, *at, id, detail), None);
                 Ok(Outcome::Recorded)
             }
         }
@@ -186,20 +194,23 @@ impl Draft {
     ) -> Result<Outcome, Error> {
         let failed = |error: sqlx::Error| Error::of(name, &error);
         let id = self.target(connection, &point.target).await.map_err(failed)?;
-        let checksum =
-            self.snapshot(connection, &digest_bytes(&point.image), snapshot, name).await?;
-        let body = PointBody::new(point, checksum)?;
-        let digests = (body.root.clone(), body.image.clone());
+        let mut body = PointBody::new(point)?;
+        let now = Last {
+            root: body.root.clone(),
+            image: body.image.clone(),
+            complete: body.is_complete(),
+        };
         let seen = point.seen.as_millisecond();
-        if self.latest(connection, id).await.map_err(failed)?.as_ref() == Some(&digests) {
+        if self.latest(connection, id).await.map_err(failed)?.is_some_and(|last| last.says(&now)) {
             match self.same.iter_mut().find(|(at, _)| *at == seen) {
                 Some((_, ids)) => ids.push(id),
                 None => self.same.push((seen, vec![id])),
             }
             return Ok(Outcome::Same);
         }
+        body.snapshot = self.snapshot(connection, &body, snapshot, name).await?;
         self.push(Row { target: Some(id), seen, body: Body::Point(body) }, Some(&point.target));
-        self.latest.insert(id, Some(digests));
+        self.latest.insert(id, Some(now));
         Ok(Outcome::Recorded)
     }
 
@@ -308,16 +319,16 @@ impl Draft {
         Ok(id)
     }
 
-    /// The digests of the target's last point, if it is there.
+    /// The target's last point, if it is there.
     async fn latest(
         &mut self,
         connection: &mut AnyConnection,
         id: i64,
-    ) -> Result<Option<(Vec<u8>, Vec<u8>)>, sqlx::Error> {
+    ) -> Result<Option<Last>, sqlx::Error> {
         if let Some(known) = self.latest.get(&id) {
             return Ok(known.clone());
         }
-        let text = "SELECT seq, root, image FROM point WHERE target = $1 ORDER BY seq DESC LIMIT 1";
+        let text = "SELECT seq, root, image, content FROM point WHERE target = $1 ORDER BY seq DESC LIMIT 1";
         let found = match sqlx::query(text).bind(id).fetch_optional(&mut *connection).await? {
             None => None,
             Some(row) => {
@@ -326,26 +337,31 @@ impl Draft {
                 let seq: i64 = row.try_get(0)?;
                 let gone: i64 =
                     sqlx::query_scalar(text).bind(id).bind(seq).fetch_one(&mut *connection).await?;
-                if gone > 0 { None } else { Some((row.try_get(1)?, row.try_get(2)?)) }
+                let content: Option<i64> = row.try_get(3)?;
+                let (root, image) = (row.try_get(1)?, row.try_get(2)?);
+                (gone == 0).then_some(Last { root, image, complete: content.is_some() })
             }
         };
         self.latest.insert(id, found.clone());
         Ok(found)
     }
 
-    /// Keeps what is known of an image unless something is kept already; gives its checksum.
+    /// Keeps what is known of a point's image unless as much is kept already; gives its checksum.
     pub(super) async fn snapshot(
         &mut self,
         connection: &mut AnyConnection,
-        image: &[u8],
+        point: &PointBody,
         json: Option<&str>,
         name: &str,
     ) -> Result<Option<Vec<u8>>, Error> {
         let failed = |error: sqlx::Error| Error::of(name, &error);
-        let known = match self.checksums.get(image) {
+        let key = (point.image.clone(), point.is_complete());
+        let find = "SELECT checksum FROM snapshot WHERE image = $1 AND complete = $2";
+        let known = match self.checksums.get(&key) {
             Some(known) => known.clone(),
-            None => sqlx::query_scalar("SELECT checksum FROM snapshot WHERE image = $1")
-                .bind(image.to_vec())
+            None => sqlx::query_scalar(find)
+                .bind(key.0.clone())
+                .bind(i64::from(key.1))
                 .fetch_optional(&mut *connection)
                 .await
                 .map_err(failed)?,
@@ -354,8 +370,9 @@ impl Draft {
             (None, Some(json)) => {
                 let json = one_line(json)?;
                 let checksum = Sha256::digest(json.as_bytes()).to_vec();
-                let insert = sqlx::query("INSERT INTO snapshot VALUES ($1, $2, $3)")
-                    .bind(image.to_vec())
+                let insert = sqlx::query("INSERT INTO snapshot VALUES ($1, $2, $3, $4)")
+                    .bind(key.0.clone())
+                    .bind(i64::from(key.1))
                     .bind(checksum.clone())
                     .bind(pack(&json)?);
                 insert.execute(&mut *connection).await.map_err(failed)?;
@@ -363,8 +380,15 @@ impl Draft {
             }
             (known, _) => known,
         };
-        self.checksums.insert(image.to_vec(), checksum.clone());
+        self.checksums.insert(key, checksum.clone());
         Ok(checksum)
+    }
+}
+
+impl Last {
+    /// Whether a reading tells no more than this.
+    fn says(&self, now: &Self) -> bool {
+        self.root == now.root && self.image == now.image && (self.complete || !now.complete)
     }
 }
 

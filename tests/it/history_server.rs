@@ -3,7 +3,7 @@
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use regsize::history::{Access, Outcome, Place, Store};
 
@@ -19,6 +19,10 @@ fn everything_holds_on_postgresql() {
     let server = Postgres::start("secret");
     let spot = |name: &str| spot(server.database(name));
     run(history::points_are_appended_when_a_digest_changed(spot("a")));
+    run(history::what_the_layers_tell_is_added_once(spot("a2")));
+    run(history::an_image_in_figures_comes_back_as_it_was(spot("a3")));
+    run(history::runs_that_did_not_end_are_half_runs(spot("a4")));
+    run(history::the_order_is_that_of_recording_whatever_the_clock_says(spot("a5")));
     run(history::tags_go_and_come_back(spot("b")));
     run(history::a_breach_is_opened_once_until_it_is_cleared(spot("c")));
     run(history::what_does_not_fit_is_refused_with_all_that_came_with_it(spot("d")));
@@ -29,78 +33,93 @@ fn everything_holds_on_postgresql() {
     run(history::a_newer_history_is_refused_and_left_alone(spot("i")));
 }
 
-/// A proxy that cuts the `cut`th connection when the client says to commit: after the server has
-/// done so, or before it hears of it.
-fn cutting_proxy(server: SocketAddr, after: bool) -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = listener.local_addr().unwrap();
-    let cuts = Arc::new(AtomicUsize::new(0));
-    std::thread::spawn(move || {
-        for client in listener.incoming() {
-            let (client, cuts) = (client.unwrap(), Arc::clone(&cuts));
-            let server = TcpStream::connect(server).unwrap();
-            std::thread::spawn(move || relay(client, server, &cuts, after));
-        }
-    });
-    address
+/// Where a proxy cuts a connection.
+#[derive(Clone, Copy, Debug)]
+enum Cut {
+    /// Before the server hears the client's message of this number, from 0.
+    Before(usize),
+    /// When the server has answered it, before the client hears that.
+    After(usize),
 }
 
-fn relay(mut client: TcpStream, mut server: TcpStream, cuts: &AtomicUsize, after: bool) {
+/// A proxy that cuts one connection; tells how many messages of clients it has passed on.
+fn cutting_proxy(server: SocketAddr, cut: Cut) -> (SocketAddr, Arc<AtomicUsize>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let messages = Arc::new(AtomicUsize::new(0));
+    let counter = Arc::clone(&messages);
+    std::thread::spawn(move || {
+        for client in listener.incoming() {
+            let (client, counter) = (client.unwrap(), Arc::clone(&counter));
+            let server = TcpStream::connect(server).unwrap();
+            std::thread::spawn(move || relay(client, server, &counter, cut));
+        }
+    });
+    (address, messages)
+}
+
+fn relay(mut client: TcpStream, mut server: TcpStream, messages: &AtomicUsize, cut: Cut) {
     let (mut answers, mut to_client) = (server.try_clone().unwrap(), client.try_clone().unwrap());
-    let silent = Arc::new(AtomicUsize::new(0));
+    let silent = Arc::new(AtomicBool::new(false));
     let is_silent = Arc::clone(&silent);
     std::thread::spawn(move || {
         let mut buffer = [0; 65_536];
         while let Ok(length @ 1..) = answers.read(&mut buffer) {
-            if is_silent.load(Ordering::SeqCst) > 0 {
-                // The server has answered the commit; nobody will know.
-                let _ = to_client.shutdown(Shutdown::Both);
-                return;
-            }
-            if to_client.write_all(&buffer[..length]).is_err() {
-                return;
+            // Once it is silent the server has answered; nobody will know.
+            if is_silent.load(Ordering::SeqCst) || to_client.write_all(&buffer[..length]).is_err() {
+                break;
             }
         }
         let _ = to_client.shutdown(Shutdown::Both);
     });
     let mut buffer = [0; 65_536];
     while let Ok(length @ 1..) = client.read(&mut buffer) {
-        let said = &buffer[..length];
-        let commits = said.windows(6).any(|word| word == b"COMMIT");
-        // The history is made with one commit; the second is the first row's.
-        if commits && cuts.fetch_add(1, Ordering::SeqCst) == 1 {
-            if !after {
-                let _ = client.shutdown(Shutdown::Both);
-                let _ = server.shutdown(Shutdown::Both);
-                return;
-            }
-            silent.store(1, Ordering::SeqCst);
+        let number = messages.fetch_add(1, Ordering::SeqCst);
+        match cut {
+            Cut::Before(at) if at == number => break,
+            Cut::After(at) if at == number => silent.store(true, Ordering::SeqCst),
+            _ => {}
         }
-        if server.write_all(said).is_err() {
-            return;
+        if server.write_all(&buffer[..length]).is_err() {
+            break;
         }
     }
+    let _ = client.shutdown(Shutdown::Both);
     let _ = server.shutdown(Shutdown::Both);
 }
 
 #[test]
-fn a_connection_that_dies_around_the_commit_leaves_one_row() {
+fn a_connection_that_dies_at_any_message_leaves_one_row() {
     let server = Postgres::start("secret");
-    let check = |name: &str, after: bool| {
-        let proxy = cutting_proxy(server.address(), after);
+    let check = |name: &str, cut: Option<Cut>| {
         let direct = server.database(name);
+        // The tables are there before.
+        run(async { history::Spot::open(&spot(direct.clone())).await.close().await.unwrap() });
+        let (proxy, messages) = cutting_proxy(server.address(), cut.unwrap_or(Cut::Before(999)));
         let through = direct.replace(&server.address().to_string(), &proxy.to_string());
         let place: Place = through.parse().unwrap();
+        let opened = Arc::new(AtomicUsize::new(0));
+        let opening = Arc::clone(&opened);
+        let said = Arc::clone(&messages);
         run(async move {
-            let mut store = Store::open(&place, Access::Write).await.unwrap();
+            let Ok(mut store) = Store::open(&place, Access::Write).await else {
+                panic!("{cut:?} was of the opening");
+            };
+            opening.store(said.load(Ordering::SeqCst), Ordering::SeqCst);
             let outcomes = store.append(&[point("12", 0, "a")]).await;
-            let verified = store.verify().await.unwrap();
-            assert_eq!((verified.rows, verified.broken), (1, None), "{name}: {outcomes:?}");
-            assert_eq!(outcomes.unwrap(), [Outcome::Recorded], "{name}");
+            let mut look = Store::open(&direct.parse().unwrap(), Access::Read).await.unwrap();
+            let verified = look.verify().await.unwrap();
+            assert_eq!((verified.rows, verified.broken), (1, None), "{cut:?}: {outcomes:?}");
+            assert_eq!(outcomes.unwrap(), [Outcome::Recorded], "{cut:?}");
         });
+        (opened.load(Ordering::SeqCst), messages.load(Ordering::SeqCst))
     };
-    check("after", true);
-    check("before", false);
+    let (opened, recorded) = check("uncut", None);
+    assert!(recorded > opened + 3, "{opened} {recorded}");
+    for at in opened..recorded {
+        check(&format!("before_{at}"), Some(Cut::Before(at)));
+        check(&format!("after_{at}"), Some(Cut::After(at)));
+    }
 }
 
 #[test]

@@ -22,6 +22,7 @@ mod files;
 mod findings;
 mod history;
 mod history_faults;
+mod history_processes;
 mod history_server;
 mod hostile_layers;
 mod hostile_text;

@@ -170,7 +170,7 @@ impl Import {
         }
         if let Body::Point(point) = &mut row.body {
             let json = line.snapshot.as_ref().map(|json| json.get());
-            point.snapshot = draft.snapshot(change, &point.image, json, name).await?;
+            point.snapshot = draft.snapshot(change, point, json, name).await?;
         }
         draft.push(row, target.as_ref());
         self.done.rows += 1;

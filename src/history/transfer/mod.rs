@@ -76,7 +76,7 @@ impl Store {
         }
         let head = self.head().await?;
         let mut exported = Exported::default();
-        let mut images = HashSet::new();
+        let mut told = HashSet::new();
         let mut after = head.pruned_seq;
         let mut before = head.pruned_hash;
         while after < head.last_seq {
@@ -86,7 +86,7 @@ impl Store {
                 let target = linked.row.target.and_then(|id| targets.get(&id));
                 let sound = Walk::is_link(&before, target, linked);
                 before.clone_from(&linked.hash);
-                let snapshot = self.snapshot_line(linked, &mut images).await;
+                let snapshot = self.snapshot_line(linked, &mut told).await;
                 let damaged = !sound || snapshot.is_err();
                 let mut line = Line::of(linked, target);
                 line.damaged = damaged.then_some(true);
@@ -102,17 +102,18 @@ impl Store {
         Ok(exported)
     }
 
-    /// The snapshot of a point's image, with the first point that has it.
+    /// A point's snapshot, with the first point that has it.
     async fn snapshot_line(
         &mut self,
         linked: &Linked,
-        images: &mut HashSet<Vec<u8>>,
+        told: &mut HashSet<(Vec<u8>, Vec<u8>)>,
     ) -> Result<Option<Box<RawValue>>, Error> {
         let Body::Point(point) = &linked.row.body else { return Ok(None) };
-        if point.snapshot.is_none() || !images.insert(point.image.clone()) {
+        let Some(checksum) = &point.snapshot else { return Ok(None) };
+        if !told.insert((point.image.clone(), checksum.clone())) {
             return Ok(None);
         }
-        let json = self.snapshot_of(&point.image).await?;
+        let json = self.snapshot_of(&point.image, checksum).await?;
         let json = json.ok_or_else(|| self.corrupt("a snapshot is missing".to_owned()))?;
         RawValue::from_string(json).map(Some).map_err(|error| self.corrupt(error.to_string()))
     }

@@ -188,7 +188,7 @@ fn section(timeline: &Timeline) -> Section {
         facts.push(Fact::new("trend", Piece::Trend(trend(&timeline.points))));
     }
     if let Some(seen) = timeline.last_seen {
-        facts.push(Fact::new("seen", Text::name(minute(seen)).with(" at last")));
+        facts.push(Fact::new("last seen", Text::name(minute(seen))));
     }
     if let Some(gone) = timeline.gone {
         let text = Text::from("since ").with(Text::name(minute(gone)));
