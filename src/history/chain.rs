@@ -5,7 +5,8 @@
 
 use sha2::{Digest as _, Sha256};
 
-use super::record::{Body, Row, Target};
+use super::news::Target;
+use super::record::{Body, Row};
 
 /// A hash of the chain.
 pub(super) type Hash = [u8; 32];

@@ -12,7 +12,9 @@
 //! no history; histories of later versions. Nothing here knows what time it is.
 
 mod chain;
+mod draft;
 mod error;
+mod news;
 mod open;
 mod place;
 mod prune;
@@ -29,9 +31,9 @@ mod write;
 use sqlx::{AnyConnection, Connection as _};
 
 pub use self::error::Error;
+pub use self::news::{Breach, BreachState, Figures, New, Outcome, Point, Run, RunState, Target};
 pub use self::place::Place;
 pub use self::prune::Pruned;
-pub use self::record::{Breach, BreachState, Figures, New, Outcome, Point, Run, RunState, Target};
 pub use self::timeline::{Question, Timeline};
 pub use self::transfer::{Exported, Form, Imported};
 pub use self::verify::{Broken, Fault, Verified};

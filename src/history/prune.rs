@@ -9,10 +9,11 @@ use std::collections::HashMap;
 use jiff::Timestamp;
 use sqlx::{AnyConnection, Row as _};
 
-use super::record::{Body, EventKind, Row, Target};
+use super::draft::Draft;
+use super::news::Target;
+use super::record::{Body, EventKind, Row};
 use super::sql::{EVENT, Linked, POINT, event_of, point_of, statement};
 use super::verify::Walk;
-use super::write::Draft;
 use super::{Error, Head, Store, open};
 
 /// What a pruning removed, or would.
@@ -115,7 +116,7 @@ async fn prune(
     let end = draft.finish(change).await?;
     let snapshots = remove(change, plan.through).await?;
     let carried = u64::try_from(carried.len()).unwrap_or(u64::MAX);
-    Ok((Pruned { snapshots, carried, ..plan }, end))
+    Ok((Pruned { carried, snapshots, ..plan }, end))
 }
 
 fn record(plan: Pruned, before: Timestamp, carried: usize, at: Timestamp) -> Row {

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use sqlx::any::AnyRow;
 
-use super::record::Target;
+use super::news::Target;
 use super::sql::{self, EVENT, Linked, POINT, event_of, point_of, statement};
 use super::{Error, Head, Store};
 

@@ -5,7 +5,8 @@ use sqlx::query::Query;
 use sqlx::{Any, AnyConnection, AssertSqlSafe, Row as _};
 
 use super::Head;
-use super::record::{Body, EventKind, PointBody, Row, Target};
+use super::news::Target;
+use super::record::{Body, EventKind, PointBody, Row};
 
 type Statement<'q> = Query<'q, Any, <Any as sqlx::Database>::Arguments>;
 

@@ -4,12 +4,11 @@ use jiff::Timestamp;
 use sqlx::Row as _;
 use sqlx::any::AnyRow;
 
+use super::draft::unpack;
+use super::news::{Breach, Point, Run, Target};
 use super::ranges;
-use super::record::{
-    Body, Breach, EventKind, Point, Row, Run, Target, digest_bytes, digest_of, time,
-};
+use super::record::{Body, EventKind, Row, digest_bytes, digest_of, time};
 use super::sql::{EVENT, Linked, POINT, event_of, point_of, statement, target_of};
-use super::write::unpack;
 use super::{Error, Store};
 use crate::oci::Digest;
 use crate::snapshot::{self, Snapshot};
@@ -53,6 +52,8 @@ struct Sought {
     id: i64,
     /// The row of its last point.
     after: i64,
+    /// The row that says it is gone; past all rows for none.
+    until: i64,
     /// The row of its last failure; 0 for none.
     failed: i64,
     timeline: Timeline,
@@ -229,11 +230,12 @@ impl Store {
             }
             None => None,
         };
+        let until = gone.as_ref().map_or(i64::MAX, |linked| linked.seq);
         let gone = gone.as_ref().map(at).transpose()?;
         let last_seen = points.last().map(|point| point.seen);
         let timeline = Timeline { target, points, more, last_seen, gone, failure };
         let failed = failed.map_or(0, |linked| linked.seq);
-        Ok(Some(Sought { id, after, failed, timeline }))
+        Ok(Some(Sought { id, after, until, failed, timeline }))
     }
 
     async fn last_event(&mut self, id: i64, kind: EventKind) -> Result<Option<Linked>, Error> {
@@ -247,7 +249,7 @@ impl Store {
     async fn last_sightings(&mut self, sought: &mut [Sought]) -> Result<(), Error> {
         let mut missing: Vec<&mut Sought> =
             sought.iter_mut().filter(|sought| !sought.timeline.points.is_empty()).collect();
-        let mut before = i64::MAX;
+        let mut before = missing.iter().map(|sought| sought.until).max().unwrap_or(i64::MAX);
         let text = format!(
             "{EVENT} WHERE kind = 'seen' AND seq < $1 AND seq > $2 ORDER BY seq DESC LIMIT $3"
         );
@@ -263,7 +265,8 @@ impl Store {
                     .ok_or_else(|| self.corrupt("a list of targets is none".to_owned()))?;
                 let at = time(linked.row.seen).map_err(|reason| self.corrupt(reason))?;
                 missing.retain_mut(|sought| {
-                    let found = linked.seq > sought.after && ranges::holds(&runs, sought.id);
+                    let found = (sought.after..sought.until).contains(&linked.seq)
+                        && ranges::holds(&runs, sought.id);
                     if found {
                         sought.timeline.last_seen = sought.timeline.last_seen.max(Some(at));
                         // What failed before it was seen again is over.

@@ -5,10 +5,11 @@ use std::collections::{BTreeMap, HashMap};
 use sha2::{Digest as _, Sha256};
 use sqlx::Row as _;
 
+use super::draft::unpack;
+use super::news::Target;
 use super::read::{WINDOW, Window, is_damage};
-use super::record::{Body, Target, digest_of};
+use super::record::{Body, digest_of};
 use super::sql::Linked;
-use super::write::unpack;
 use super::{Error, Head, Store, chain};
 use crate::oci::Digest;
 

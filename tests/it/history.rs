@@ -124,7 +124,7 @@ pub(crate) async fn points_are_appended_when_a_digest_changed(spot: Spot) {
     let timeline = only(&mut store, "13").await;
     assert_eq!((timeline.points.len(), timeline.last_seen), (1, Some(day(1))));
     let New::Point { point: expected, .. } = point("13", 0, "b") else { unreachable!() };
-    assert_eq!(timeline.points, [expected.clone()]);
+    assert_eq!(timeline.points, std::slice::from_ref(&expected));
     // The text of a snapshot is kept as it is, on one line.
     let kept = store.snapshot(&expected.image).await.unwrap();
     assert_eq!(kept.as_deref(), Some("{\"image\": \"b\",  \"n\": [1, 2]}"));
@@ -145,6 +145,7 @@ fn sizes_alone(tag: &str, at: i64, image: &str) -> New {
 }
 
 pub(crate) async fn what_the_layers_tell_is_added_once(spot: Spot) {
+    use Outcome::{Recorded, Same};
     let mut store = spot.open().await;
     let news = [
         sizes_alone("12", 0, "a"),
@@ -153,7 +154,6 @@ pub(crate) async fn what_the_layers_tell_is_added_once(spot: Spot) {
         sizes_alone("12", 2, "a"),
         point("12", 3, "a"),
     ];
-    use Outcome::{Recorded, Same};
     let outcomes = [Recorded, Recorded, Recorded, Same, Same];
     assert_eq!(store.append(&news).await.unwrap(), outcomes);
     let timeline = only(&mut store, "12").await;

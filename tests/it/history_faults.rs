@@ -1,5 +1,6 @@
 //! Files that are damaged, locked, full or of somebody else.
 
+use std::fmt::Write;
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::time::Duration;
@@ -106,9 +107,10 @@ fn a_history_that_cannot_be_written_can_be_read() {
     fs::set_permissions(&path, fs::Permissions::from_mode(0o444)).unwrap();
     fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o555)).unwrap();
     // Root may write everywhere unless this right is taken from it.
-    let script = match rustix::process::geteuid().is_root() {
-        true => "exec setpriv --bounding-set -dac_override,-dac_read_search \"$0\" \"$@\"",
-        false => "exec \"$0\" \"$@\"",
+    let script = if rustix::process::geteuid().is_root() {
+        "exec setpriv --bounding-set -dac_override,-dac_read_search \"$0\" \"$@\""
+    } else {
+        "exec \"$0\" \"$@\""
     };
     let run = |arguments: &[&str], name: &str| {
         let place = directory.path().join(name);
@@ -190,12 +192,14 @@ pub(crate) fn lines(count: usize) -> String {
     let mut text = "{\"kind\":\"history\",\"subject\":\"regsize.history/1\"}\n".to_owned();
     for number in 0..count {
         let (seen, digest) = (day(0), digest(number));
-        text.push_str(&format!(
+        writeln!(
+            text,
             "{{\"kind\":\"point\",\"seen\":\"{seen}\",\"repository\":\"r.example/a\",\"tag\":\"t{}\",\
              \"platform\":\"linux/amd64\",\"root\":\"{digest}\",\"image\":\"{digest}\",\
-             \"compressed\":{number},\"layers\":1,\"snapshot\":{{\"n\":{number}}}}}\n",
+             \"compressed\":{number},\"layers\":1,\"snapshot\":{{\"n\":{number}}}}}",
             number % 50
-        ));
+        )
+        .unwrap();
     }
     text
 }

@@ -63,7 +63,7 @@ fn relay(mut client: TcpStream, mut server: TcpStream, messages: &AtomicUsize, c
     let silent = Arc::new(AtomicBool::new(false));
     let is_silent = Arc::clone(&silent);
     std::thread::spawn(move || {
-        let mut buffer = [0; 65_536];
+        let mut buffer = vec![0; 65_536];
         while let Ok(length @ 1..) = answers.read(&mut buffer) {
             // Once it is silent the server has answered; nobody will know.
             if is_silent.load(Ordering::SeqCst) || to_client.write_all(&buffer[..length]).is_err() {
@@ -72,7 +72,7 @@ fn relay(mut client: TcpStream, mut server: TcpStream, messages: &AtomicUsize, c
         }
         let _ = to_client.shutdown(Shutdown::Both);
     });
-    let mut buffer = [0; 65_536];
+    let mut buffer = vec![0; 65_536];
     while let Ok(length @ 1..) = client.read(&mut buffer) {
         let number = messages.fetch_add(1, Ordering::SeqCst);
         match cut {

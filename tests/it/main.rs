@@ -23,6 +23,7 @@ mod findings;
 mod history;
 mod history_faults;
 mod history_processes;
+mod history_scale;
 mod history_server;
 mod hostile_layers;
 mod hostile_text;

@@ -15,14 +15,13 @@ use crate::report::HistoryReport;
 pub(super) async fn run(cli: &Cli, args: &ExportArgs) -> Result<Exit, Error> {
     let form = form(cli.output.format, args.file.as_deref())?;
     let (mut store, place) = open(&args.store, Access::Read).await?;
-    let exported = match &args.file {
-        Some(file) => to_file(&mut store, form, file).await?,
-        None => {
-            let mut out = BufWriter::new(io::stdout());
-            let exported = store.export(form, &mut out).await.map_err(error)?;
-            out.flush().map_err(|error| unwritten("stdout", error))?;
-            exported
-        }
+    let exported = if let Some(file) = &args.file {
+        to_file(&mut store, form, file).await?
+    } else {
+        let mut out = BufWriter::new(io::stdout());
+        let exported = store.export(form, &mut out).await.map_err(error)?;
+        out.flush().map_err(|error| unwritten("stdout", error))?;
+        exported
     };
     store.close().await.map_err(error)?;
     if exported.damaged > 0 {

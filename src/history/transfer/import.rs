@@ -9,9 +9,10 @@ use sqlx::AnyConnection;
 
 use super::columns;
 use super::line::{HEADER, Line, SCHEMA, TARGET};
+use crate::history::draft::{Draft, LONGEST_SNAPSHOT};
+use crate::history::news::Target;
 use crate::history::read::WINDOW;
-use crate::history::record::{Body, EventKind, Row, Target};
-use crate::history::write::{Draft, LONGEST_SNAPSHOT};
+use crate::history::record::{Body, EventKind, Row};
 use crate::history::{Error, Store, chain, ranges};
 
 /// Lines of one transaction, and their bytes of snapshots.
@@ -55,7 +56,7 @@ impl Store {
             done: Imported::default(),
             line: 0,
         };
-        import.header(lines.next())?;
+        header(lines.next())?;
         let mut part = Vec::new();
         let mut bytes = 0;
         for line in lines {
@@ -111,18 +112,6 @@ impl Store {
 }
 
 impl Import {
-    fn header(&self, first: Option<io::Result<Line>>) -> Result<(), Error> {
-        let wrong = |reason: &str| Err(Error::Import { line: 0, reason: reason.to_owned() });
-        match first {
-            Some(Ok(line)) if line.kind == HEADER => match line.subject.as_deref() {
-                Some(SCHEMA) => Ok(()),
-                _ => wrong("it is of another schema than regsize.history/1"),
-            },
-            Some(Err(error)) => wrong(&error.to_string()),
-            _ => wrong("it is no export of a history"),
-        }
-    }
-
     /// The row of a line, with the number of the line; `None` for lines that make none.
     fn take(&mut self, line: Line) -> Result<Option<(Line, Row, u64)>, Error> {
         if line.kind == TARGET {
@@ -188,6 +177,19 @@ impl Import {
     fn wrong(&self, reason: String) -> Error {
         // The header is the first line.
         Error::Import { line: self.line + 1, reason }
+    }
+}
+
+/// Looks whether the first line is an export's.
+fn header(first: Option<io::Result<Line>>) -> Result<(), Error> {
+    let wrong = |reason: &str| Err(Error::Import { line: 0, reason: reason.to_owned() });
+    match first {
+        Some(Ok(line)) if line.kind == HEADER => match line.subject.as_deref() {
+            Some(SCHEMA) => Ok(()),
+            _ => wrong("it is of another schema than regsize.history/1"),
+        },
+        Some(Err(error)) => wrong(&error.to_string()),
+        _ => wrong("it is no export of a history"),
     }
 }
 

@@ -3,8 +3,9 @@
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
+use crate::history::news::Target;
 use crate::history::record::{
-    Body, EventKind, PointBody, Row, Target, clean, digest_bytes, digest_of, time,
+    Body, EventKind, PointBody, Row, clean, digest_bytes, digest_of, time,
 };
 use crate::history::sql::Linked;
 use crate::oci::Digest;

@@ -7,6 +7,7 @@
 //!
 //! A test fails where the programs are missing. Dropping a server ends its processes.
 
+use std::fmt::Write;
 use std::net::{SocketAddr, TcpListener};
 use std::os::unix::fs::chown;
 use std::os::unix::process::CommandExt;
@@ -63,7 +64,10 @@ impl Postgres {
     /// The address of a new database, with user and password.
     pub fn database(&self, name: &str) -> String {
         assert!(self.psql(&format!("CREATE DATABASE {name}")), "CREATE DATABASE {name}");
-        let password: String = self.password.bytes().map(|byte| format!("%{byte:02X}")).collect();
+        let mut password = String::new();
+        for byte in self.password.bytes() {
+            write!(password, "%{byte:02X}").unwrap();
+        }
         format!("postgres://regsize:{password}@{}/{name}", self.address)
     }
 
