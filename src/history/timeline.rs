@@ -99,11 +99,10 @@ impl Store {
         );
         let rows = statement(text).fetch_all(&mut self.connection).await;
         let rows = self.decoded(rows, event_of)?;
-        let targets = self.targets().await?;
         let mut breaches = Vec::with_capacity(rows.len());
         for linked in rows {
             let Body::Event { kind, subject, detail } = linked.row.body else { continue };
-            let target = linked.row.target.and_then(|id| targets.get(&id)).cloned();
+            let target = self.named(linked.row.target).await?;
             breaches.push(Breach {
                 target: target
                     .ok_or_else(|| self.corrupt("a breach is of no target".to_owned()))?,
@@ -114,6 +113,13 @@ impl Store {
             });
         }
         Ok(breaches)
+    }
+
+    /// The target with this number.
+    async fn named(&mut self, id: Option<i64>) -> Result<Option<Target>, Error> {
+        let text = "SELECT id, repository, tag, platform FROM target WHERE id = $1";
+        let rows = sqlx::query(text).bind(id).fetch_all(&mut self.connection).await;
+        Ok(self.decoded(rows, target_of)?.pop().map(|(_, target)| target))
     }
 
     /// The newest runs, the last first.

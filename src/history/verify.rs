@@ -1,15 +1,16 @@
 //! Verification: every row is what was written, none is missing, and so are the snapshots.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
 use sha2::{Digest as _, Sha256};
 use sqlx::Row as _;
+use sqlx::any::AnyRow;
 
 use super::draft::unpack;
 use super::news::Target;
 use super::read::{WINDOW, Window, is_damage};
-use super::record::{Body, digest_of};
-use super::sql::Linked;
+use super::record::digest_of;
+use super::sql::{Linked, statement};
 use super::{Error, Head, Store, chain};
 use crate::oci::Digest;
 
@@ -70,15 +71,13 @@ pub(super) struct Walk {
     seq: i64,
     hash: Vec<u8>,
     targets: HashMap<i64, Target>,
-    /// The first rows that name snapshots, by image and checksum.
-    snapshots: BTreeMap<(Vec<u8>, Vec<u8>), i64>,
     pub(super) rows: u64,
 }
 
 impl Walk {
     pub(super) fn new(head: &Head, targets: HashMap<i64, Target>) -> Self {
         let (seq, hash) = (head.pruned_seq, head.pruned_hash.clone());
-        Self { seq, hash, targets, snapshots: BTreeMap::new(), rows: 0 }
+        Self { seq, hash, targets, rows: 0 }
     }
 
     /// Whether a row is what was written after the one with hash `before`.
@@ -99,24 +98,11 @@ impl Walk {
                 let target = target.cloned();
                 return Some(Broken { seq: expected, target, fault: Fault::Changed });
             }
-            if let Body::Point(point) = &linked.row.body
-                && let Some(checksum) = &point.snapshot
-            {
-                let key = (point.image.clone(), checksum.clone());
-                self.snapshots.entry(key).or_insert(linked.seq);
-            }
             self.seq = linked.seq;
             self.hash.clone_from(&linked.hash);
             self.rows += 1;
         }
         (self.seq != last).then(|| missing(self.seq.saturating_add(1), window))
-    }
-
-    /// The first row that names a snapshot of an image that was not found yet; 0 for none.
-    fn names(&self, image: &[u8]) -> i64 {
-        let of_image = self.snapshots.range((image.to_vec(), Vec::new())..);
-        let of_image = of_image.take_while(|((found, _), _)| found == image);
-        of_image.map(|(_, seq)| *seq).min().unwrap_or(0)
     }
 }
 
@@ -159,7 +145,7 @@ impl Store {
             verified.broken = self.beyond(&head).await?;
         }
         if verified.broken.is_none() {
-            verified.broken = self.verify_snapshots(&mut walk, &mut verified.snapshots).await?;
+            verified.broken = self.verify_snapshots(&mut verified.snapshots).await?;
         }
         if verified.broken.is_none() && self.sqlite {
             verified.broken = self.check_file().await?;
@@ -196,11 +182,7 @@ impl Store {
         Ok(found.map(|seq| Broken { seq, target: None, fault: Fault::Extra }))
     }
 
-    async fn verify_snapshots(
-        &mut self,
-        walk: &mut Walk,
-        count: &mut u64,
-    ) -> Result<Option<Broken>, Error> {
+    async fn verify_snapshots(&mut self, count: &mut u64) -> Result<Option<Broken>, Error> {
         let (mut after, mut complete) = (Vec::new(), 0_i64);
         loop {
             let text = "SELECT image, complete, checksum, json FROM snapshot \
@@ -227,17 +209,41 @@ impl Store {
                 let sound = unpack(&packed)
                     .is_some_and(|json| Sha256::digest(json.as_bytes()).as_slice() == checksum);
                 if !sound {
-                    return Ok(Some(broken_snapshot(walk.names(&after), &after)));
+                    return self.named_first("image = $1", Some(&after)).await.map(|found| {
+                        let seq = found.map_or(0, |(seq, _)| seq);
+                        Some(broken_snapshot(seq, &after))
+                    });
                 }
-                walk.snapshots.remove(&(after.clone(), checksum));
                 *count += 1;
             }
             if rows.is_empty() {
                 break;
             }
         }
-        let first = walk.snapshots.iter().min_by_key(|(_, seq)| **seq);
-        Ok(first.map(|((image, _), seq)| broken_snapshot(*seq, image)))
+        let missing = "NOT EXISTS (SELECT 1 FROM snapshot WHERE \
+                       snapshot.image = point.image AND snapshot.checksum = point.snapshot)";
+        let found = self.named_first(missing, None).await?;
+        Ok(found.map(|(seq, image)| broken_snapshot(seq, &image)))
+    }
+
+    /// The first of the points with a snapshot for which `condition` holds, and its image.
+    async fn named_first(
+        &mut self,
+        condition: &str,
+        value: Option<&[u8]>,
+    ) -> Result<Option<(i64, Vec<u8>)>, Error> {
+        let text = format!(
+            "SELECT seq, image FROM point WHERE snapshot IS NOT NULL AND {condition} \
+             ORDER BY seq LIMIT 1"
+        );
+        let query = statement(text);
+        let query = match value {
+            Some(value) => query.bind(value.to_vec()),
+            None => query,
+        };
+        let found = query.fetch_optional(&mut self.connection).await;
+        let read = |row: AnyRow| Ok((row.try_get(0)?, row.try_get(1)?));
+        found.and_then(|row| row.map(read).transpose()).map_err(|error| self.failed(&error))
     }
 
     /// What SQLite finds: among others, an index that misses rows.
