@@ -1,9 +1,11 @@
 //! `regsize analyze`: what the layers hold.
 
 use super::args::{AnalyzeArgs, Cli, OutputFormat, TableKind};
+use super::environment;
 use super::exit::Exit;
 use super::run::{finish, not_started, prepare, render_options, request, sort};
 use super::selection::{knowledge, selection, text_of};
+use super::settings::config;
 use crate::analysis::{Analysis, AnalysisOptions, analyze};
 use crate::collect::{LayerRequest, Session};
 use crate::image::name_lines;
@@ -62,13 +64,15 @@ fn dockerfile(args: &AnalyzeArgs) -> Result<Option<(String, String)>, Error> {
 
 async fn outcomes(cli: &Cli, args: &AnalyzeArgs) -> Result<Vec<Outcome<Analysis>>, Error> {
     let typed = &args.images.references;
+    let knowledge = knowledge(&args.rules)?;
+    let config = config(args.rules.config.as_deref(), &knowledge, environment::today(None)?)?;
     let options = AnalysisOptions {
         dive: args.dive,
         top: args.top,
-        selection: selection(&args.rules)?,
-        knowledge: knowledge(&args.rules)?,
+        selection: selection(&args.rules, &config)?,
+        knowledge,
         paths: cli.output.format == OutputFormat::Json,
-        partial: false,
+        ..AnalysisOptions::default()
     };
     let dockerfile = dockerfile(args)?;
     let prepared = prepare(cli, typed)?;

@@ -2,6 +2,7 @@
 
 mod analysis;
 mod audit;
+mod check;
 mod tags;
 
 use std::ffi::OsString;
@@ -20,8 +21,11 @@ pub(super) use self::analysis::{
 pub(super) use self::audit::{
     AuditCommand, ExportArgs, HistoryArgs, ImportArgs, PruneStoreArgs, StoreArgs,
 };
+pub(super) use self::check::{CheckArgs, LimitArgs};
 pub(super) use self::tags::TagsArgs;
-use super::help::{AUDIT_EXAMPLES, CACHE_EXAMPLES, EXAMPLES, FILES_EXAMPLES, INSPECT_EXAMPLES};
+use super::help::{
+    AUDIT_EXAMPLES, CACHE_EXAMPLES, EXAMPLES, FILES_EXAMPLES, INSPECT_EXAMPLES, with_sources,
+};
 
 /// Where the bytes of a container image are, read from its registry alone.
 #[derive(Debug, Parser)]
@@ -53,6 +57,8 @@ pub(super) enum Command {
     Audit(AuditCommand),
     /// The tags of a repository with sizes and what they share; no layer is read
     Tags(TagsArgs),
+    /// Hold an image against limits: a verdict for CI; reads no more than they need
+    Check(Box<CheckArgs>),
     /// The rules that `analyze` looks with; no registry is asked
     Rules(RulesArgs),
     /// Print a completion script for a shell
@@ -97,7 +103,7 @@ pub(super) struct ImagesArgs {
     #[arg(
         required = true,
         value_name = "IMAGE",
-        help = "Images: [host[:port]/]repository[:tag][@digest]; several are told one after another, by inspect in one table"
+        help = "Images: [host[:port]/]repository[:tag][@digest], oci:DIRECTORY, oci-archive:FILE, docker-archive:FILE or -; several are told one after another, by inspect in one table"
     )]
     pub(super) references: Vec<String>,
     #[command(flatten)]
@@ -111,7 +117,7 @@ pub(super) struct ImagesArgs {
     /// The base image; its layers are compared with the image's
     #[arg(long, value_name = "IMAGE", conflicts_with = "no_base")]
     pub(super) base: Option<String>,
-    /// Do not ask other repositories to confirm the base image
+    /// Do not ask other repositories to confirm the base image; nobody is for an image in files
     #[arg(long)]
     pub(super) no_base: bool,
     /// Exit with 2 if there is anything to warn about, such as an ambiguous document or layer
@@ -128,7 +134,7 @@ pub(super) struct PlatformArgs {
 }
 
 #[derive(Debug, Args)]
-#[command(after_help = INSPECT_EXAMPLES)]
+#[command(after_help = with_sources(INSPECT_EXAMPLES))]
 pub(super) struct InspectArgs {
     #[command(flatten)]
     pub(super) images: ImagesArgs,
@@ -144,10 +150,13 @@ pub(super) struct InspectArgs {
 }
 
 #[derive(Debug, Args)]
-#[command(after_help = FILES_EXAMPLES)]
+#[command(after_help = with_sources(FILES_EXAMPLES))]
 pub(super) struct FilesArgs {
     /// The image
-    #[arg(value_name = "IMAGE", help = "The image: [host[:port]/]repository[:tag][@digest]")]
+    #[arg(
+        value_name = "IMAGE",
+        help = "The image: [host[:port]/]repository[:tag][@digest], oci:DIRECTORY, oci-archive:FILE, docker-archive:FILE or -"
+    )]
     pub(super) reference: String,
     /// List only what is below this path
     #[arg(value_name = "PATH", default_value = "/", hide_default_value = true)]
@@ -210,6 +219,12 @@ pub(super) enum OutputFormat {
     Jsonl,
     /// Columns for DuckDB and friends; of `audit export` alone
     Parquet,
+    /// Text and annotations for a job of GitHub, and its summary; of `check` alone
+    Github,
+    /// Test cases as JUnit writes them; of `check` alone
+    Junit,
+    /// SARIF 2.1.0; of `check` alone
+    Sarif,
 }
 
 #[derive(Debug, Args)]

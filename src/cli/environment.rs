@@ -10,6 +10,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::Timestamp;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
 use rustix::process::{Resource, getrlimit};
 
 use super::args::{NetworkArgs, StoreArgs};
@@ -140,6 +143,12 @@ pub(super) fn cache_limit(network: &NetworkArgs) -> Option<u64> {
     Some(network.cache_size.unwrap_or(DEFAULT_LIMIT)).filter(|limit| *limit > 0)
 }
 
+/// The prefix for what a path leads to, if it leads to anything.
+pub(super) fn form_of(path: &str) -> Option<&'static str> {
+    let metadata = std::fs::metadata(path).ok()?;
+    Some(if metadata.is_dir() { "oci:" } else { "docker-archive:" })
+}
+
 /// The width of the report: as asked for, or the terminal's.
 pub(super) fn width(asked: Option<usize>) -> usize {
     let columns = || env::var("COLUMNS").ok()?.parse().ok();
@@ -160,6 +169,25 @@ pub(super) fn unicode() -> bool {
         None => set("TERM").as_deref() != Some("dumb"),
         Some(locale) => locale.to_ascii_lowercase().replace('-', "").contains("utf8"),
     }
+}
+
+/// The day that it is, in UTC: as given, or by `SOURCE_DATE_EPOCH`, or by the clock.
+pub(super) fn today(given: Option<Date>) -> Result<Date, Error> {
+    let now = match set("SOURCE_DATE_EPOCH") {
+        None => Timestamp::now(),
+        Some(seconds) => {
+            let seconds = seconds.to_str().and_then(|text| text.parse().ok());
+            seconds.and_then(|seconds| Timestamp::from_second(seconds).ok()).ok_or_else(|| {
+                Error::new(ErrorKind::Usage, "SOURCE_DATE_EPOCH is no number of seconds")
+            })?
+        }
+    };
+    Ok(given.unwrap_or_else(|| now.to_zoned(TimeZone::UTC).date()))
+}
+
+/// The file that a job of GitHub shows when it is done.
+pub(super) fn job_summary() -> Option<PathBuf> {
+    set("GITHUB_STEP_SUMMARY").map(PathBuf::from)
 }
 
 /// Whether somebody watches the progress.
@@ -206,6 +234,9 @@ fn explicit<'a>(
     let Some(username) = network.username.clone() else { return Ok(None) };
     let usage = |text: &str| Error::new(ErrorKind::Usage, text);
     let registries: BTreeSet<&str> = references.map(Reference::registry).collect();
+    if registries.is_empty() {
+        return Err(usage("--username is for a registry, but no image is in one"));
+    }
     let [registry] = registries.into_iter().collect::<Vec<_>>()[..] else {
         return Err(usage("--username is for one registry, but the images are in several"));
     };

@@ -1,5 +1,10 @@
 //! Examples and words that stand below the options in help texts and manual pages.
 
+/// How images are named, and examples.
+pub(super) fn with_sources(examples: &str) -> String {
+    format!("{SOURCES}\n\n{examples}")
+}
+
 pub(super) const EXAMPLES: &str = "\
 Examples:
   regsize inspect ubuntu                          sizes of every platform of an image
@@ -10,9 +15,26 @@ Examples:
   regsize files rocker/ml:4.4 /opt --depth 2      where the bytes under a directory are
   regsize packages rocker/ml:4.4 --top 20         what is installed, the largest first
   regsize tags rocker/ml --match '4.*'            sizes of its tags, and what they share
+  docker save my/image:dev | regsize analyze -    before a push: an archive on stdin
+  regsize check rocker/ml:4.4 --max-compressed 2GB a verdict for CI
   regsize rules cache-pip                         what a rule finds, and what to do about it
 
-Exit codes: 0 fine, 2 could not tell (usage, network, bad data), 130 interrupted, 143 terminated.";
+Exit codes: 0 fine, 1 a limit of `check` is not kept, 2 could not tell (usage, network, bad data), 130 interrupted, 143 terminated.";
+
+/// How images are named.
+const SOURCES: &str = "\
+An image is in a registry, [docker://][host[:port]/]repository[:tag][@digest], or in files:
+  oci:DIRECTORY[:NAME]           an OCI image layout
+  oci-archive:FILE[:NAME]        a tar archive of one, also compressed with gzip or zstd
+  docker-archive:FILE[:NAME]     what `docker save` writes, also compressed so
+  -                              either archive on stdin, which is read once
+The prefix wins over a host of that name, and the path ends at the first colon. NAME is a tag, a
+reference, or @ and a position from 0; without it there must be one image. For an image in files
+nobody is asked, unless --base names an image; all is verified, and layers are read whole. Where
+layers are stored uncompressed, as by `docker save`, compressed sizes are those of the tars, which a
+warning says; the digest of such an image is that of a manifest made for the report. From stdin or
+a compressed archive a layer cannot be read twice: --verify-toc and --verify-diff-ids want a plain
+file.";
 
 pub(super) const INSPECT_EXAMPLES: &str = "\
 Examples:
@@ -20,6 +42,7 @@ Examples:
   regsize inspect rocker/ml@sha256:… --platform linux/arm64
   regsize inspect my/image:dev --base debian:12   own and base bytes apart
   regsize inspect localhost:5000/my/image --format csv > layers.csv
+  regsize inspect oci:build/layout                what a build wrote, before it is pushed
   regsize inspect debian:12 alpine:3 ubuntu:24.04 one table, side by side";
 
 pub(super) const CACHE_EXAMPLES: &str = "\
@@ -53,6 +76,8 @@ Examples:
   regsize analyze my/image:dev --dockerfile Dockerfile
                                                    name the lines that made the layers
   regsize analyze my/image:dev --format csv --table findings > findings.csv
+  regsize analyze oci-archive:image.tar            a file; also oci:DIRECTORY, docker-archive:FILE
+  docker save my/image:dev | regsize analyze -     what is on stdin
   regsize analyze my/image:dev --all-platforms     every platform; shared layers are read once
   regsize analyze my/image:dev --min-layer 10MB    leave out the layers that hardly matter
   regsize analyze my/image:dev --format json | jq '.images[].waste[0]'";
@@ -63,13 +88,15 @@ Examples:
   regsize files rocker/ml:4.4 /opt/conda --top 20  below one of them
   regsize files my/image:dev --layer 3 --all       what one layer stores, whiteouts included
   regsize files my/image:dev --shadowed --all      what later layers delete or replace
-  regsize files my/image:dev --all --format csv > files.csv";
+  regsize files my/image:dev --all --format csv > files.csv
+  regsize files oci:build/layout /usr --depth 2    of what a build wrote";
 
 pub(super) const PACKAGES_EXAMPLES: &str = "\
 Examples:
   regsize packages rocker/ml:4.4                   all that is installed, the largest first
   regsize packages rocker/ml:4.4 --ecosystem python,conda --top 20
   regsize packages rocker/ml:4.4 --format csv > packages.csv
+  regsize packages docker-archive:image.tar        of what docker save wrote
   regsize packages rocker/ml:4.4 --format manifest > VERSION_MANIFEST.txt";
 
 pub(super) const AUDIT_EXAMPLES: &str = "\
@@ -87,6 +114,25 @@ Examples:
   regsize audit export sizes.parquet               for DuckDB and friends
   regsize audit export | gzip > history.jsonl.gz
   regsize audit import history.jsonl --store postgres://me@db.example/sizes";
+
+pub(super) const CHECK_EXAMPLES: &str = "\
+Limits come from the command line, from section [budget] of regsize.toml, or from dive's .dive-ci.
+The last line is for programs: regsize-verdict: pass|warn|fail|unknown …; it is on stderr where
+stdout is a document. What could not be measured is never a pass.
+
+Examples:
+  regsize check my/image:dev --max-compressed 2GB --max-layers 40
+                                                   two documents are read, and no layer
+  regsize check my/image:dev --baseline my/image:latest --max-growth '5% and 50MB'
+  regsize check my/image:dev --min-efficiency 95% --forbid-findings high
+  regsize check my/image:dev --forbid-path '**/*.pem' --forbid-package 'gcc*'
+  regsize check my/image:dev --warn max-compressed=1.5GB --max-compressed 2GB
+  regsize check my/image:dev --format github       annotations, and a summary of the job
+  regsize check my/image:dev --format sarif > regsize.sarif
+  regsize check my/image:dev                       limits of regsize.toml, or else of .dive-ci
+  regsize check my/image:dev --all-platforms       the verdict is the worst
+
+Exit codes: 0 pass or warn, 1 fail, 2 could not tell.";
 
 pub(super) const RULES_EXAMPLES: &str = "\
 Examples:

@@ -12,7 +12,7 @@ use super::{cache, complain, environment, write_report};
 use crate::cache::Cache;
 use crate::collect::{BaseSource, LayerObserver, Request, Session};
 use crate::oci::Platform;
-use crate::reference::{Reference, without_password};
+use crate::reference::{Reference, ReferenceError, Source, without_password};
 use crate::registry::{Error, ErrorKind, Registries};
 use crate::report::{Failure, Format, Outcome, RenderOptions, Sort, TerminalOptions};
 use crate::size::Units;
@@ -21,16 +21,17 @@ use crate::size::Units;
 pub(super) struct Prepared {
     session: Session,
     cache: Cache,
-    references: Vec<Result<Reference, Error>>,
+    sources: Vec<Result<Source, Error>>,
     progress: Progress,
     verbose: bool,
 }
 
 /// Reads references, options and credentials, and opens the cache.
 pub(super) fn prepare(cli: &Cli, typed: &[String]) -> Result<Prepared, Error> {
-    let references: Vec<_> = typed.iter().map(|typed| parse(typed)).collect();
+    let sources: Vec<_> = typed.iter().map(|typed| parse(typed)).collect();
+    check_stdin(cli, sources.iter().flatten())?;
     let progress = Progress::new(cli.output.verbose);
-    let known = references.iter().flatten();
+    let known = sources.iter().flatten().filter_map(Source::registry);
     let options = environment::options(&cli.network, known, progress.observer())?;
     let limits = environment::layer_limits(&cli.network)?;
     let (cache, notice) = environment::cache(&cli.network);
@@ -38,29 +39,39 @@ pub(super) fn prepare(cli: &Cli, typed: &[String]) -> Result<Prepared, Error> {
         line(&format!("note: {notice}"));
     }
     let session = Session::new(Registries::new(options), cache.clone()).with_limits(limits);
-    Ok(Prepared { session, cache, references, progress, verbose: cli.output.verbose })
+    Ok(Prepared { session, cache, sources, progress, verbose: cli.output.verbose })
+}
+
+/// Stdin is read once.
+fn check_stdin<'a>(cli: &Cli, sources: impl Iterator<Item = &'a Source>) -> Result<(), Error> {
+    let count = sources.filter(|source| source.is_stdin()).count();
+    let usage = |text: &str| Err(Error::new(ErrorKind::Usage, text));
+    match count {
+        1 if cli.network.password_stdin => {
+            usage("stdin cannot hold both a password and an archive: give the archive as a file")
+        }
+        0 | 1 => Ok(()),
+        _ => usage("- may be given once: stdin is one archive"),
+    }
 }
 
 impl Prepared {
-    /// Whether all that was typed are references.
-    pub(super) fn is_understood(&self) -> bool {
-        self.references.iter().all(Result::is_ok)
+    /// What was typed and understood.
+    pub(super) fn sources(&self) -> impl Iterator<Item = &Source> {
+        self.sources.iter().flatten()
     }
 
     /// Asks for every reference at once; what failed is told on stderr.
     pub(super) async fn outcomes<T>(
         self,
         typed: &[String],
-        ask: impl AsyncFn(&Session, Reference, LayerObserver) -> Result<T, Error>,
+        ask: impl AsyncFn(&Session, Source, LayerObserver) -> Result<T, Error>,
     ) -> Vec<Outcome<T>> {
-        let Self { session, cache: kept, references, progress, verbose } = self;
-        let asked =
-            references.into_iter().zip(typed).map(|(reference, typed)| {
-                let (ask, session, observer) = (&ask, &session, progress.layers());
-                async move {
-                    ask(session, reference?, observer).await.map_err(|error| error.about(typed))
-                }
-            });
+        let Self { session, cache: kept, sources, progress, verbose } = self;
+        let asked = sources.into_iter().zip(typed).map(|(source, typed)| {
+            let (ask, session, observer) = (&ask, &session, progress.layers());
+            async move { ask(session, source?, observer).await.map_err(|error| error.about(typed)) }
+        });
         let results = join_all(asked).await;
         drop(progress);
         cache::remark(&kept, verbose);
@@ -106,7 +117,7 @@ pub(super) fn request(args: &ImagesArgs) -> Result<Request, Error> {
         detail_all: args.all_platforms,
         tails: false,
         base: match &args.base {
-            Some(typed) => BaseSource::Given(parse(typed)?),
+            Some(typed) => BaseSource::Given(base(typed)?),
             None if args.no_base => BaseSource::Claims,
             None => BaseSource::Evidence,
         },
@@ -134,9 +145,12 @@ pub(super) fn render_options<T>(cli: &Cli, show: T) -> RenderOptions<T> {
 /// The form of the report.
 pub(super) fn format(output: &OutputArgs) -> Format {
     match output.format {
-        // A manifest has no form of its own here: its command writes it.
+        // Those of one command alone have no form here: it writes them.
         OutputFormat::Terminal
         | OutputFormat::Manifest
+        | OutputFormat::Github
+        | OutputFormat::Junit
+        | OutputFormat::Sarif
         | OutputFormat::Jsonl
         | OutputFormat::Parquet => Format::Terminal,
         OutputFormat::Markdown => Format::Markdown,
@@ -163,14 +177,30 @@ pub(super) fn sort(sort: SortBy) -> Sort {
     }
 }
 
-fn parse(typed: &str) -> Result<Reference, Error> {
-    typed.parse().map_err(|error: crate::reference::ReferenceError| {
+/// What the user names as an image.
+pub(super) fn parse(typed: &str) -> Result<Source, Error> {
+    typed.parse().map_err(|error: ReferenceError| {
         let usage = Error::new(ErrorKind::Usage, error.to_string());
-        match error.source() {
-            Some(source) => usage.because(source.to_string()),
-            None => usage,
+        match (error.source(), &error) {
+            (Some(source), _) => usage.because(source.to_string()),
+            (None, ReferenceError::Path { .. }) => match environment::form_of(typed) {
+                Some(prefix) => usage.hint(format!("did you mean {prefix}{typed}?")),
+                None => usage,
+            },
+            (None, _) => usage,
         }
     })
+}
+
+/// The base image, whose layers a registry tells.
+fn base(typed: &str) -> Result<Reference, Error> {
+    match parse(typed)? {
+        Source::Registry(reference) => Ok(reference),
+        Source::Local(_) => {
+            let text = format!("--base {typed}: the base image is asked of a registry");
+            Err(Error::new(ErrorKind::Usage, text).hint("name it as a registry has it"))
+        }
+    }
 }
 
 fn outcome<T>(typed: &str, result: Result<T, Error>) -> Outcome<T> {

@@ -6,6 +6,7 @@ use super::progress::line;
 use super::run::{finish, not_started, prepare, render_options};
 use crate::collect::{Session, TagsRequest};
 use crate::oci::Platform;
+use crate::reference::Source;
 use crate::registry::{Error, ErrorKind};
 use crate::report::{Outcome, render_tags};
 use crate::tags::{Filter, Repository, Selector};
@@ -39,16 +40,15 @@ async fn outcomes(
     };
     let prepared = prepare(cli, typed)?;
     // What is wrong with the text as a whole is said by the parser.
-    let tag =
-        Some(()).filter(|()| prepared.is_understood()).and_then(|()| tag_of(&args.repository));
-    if let Some((repository, tag)) = tag {
-        let text = format!("{:?} is an image, and `tags` is about a repository", args.repository);
-        let pattern = tag.map(|tag| format!(" --match '{tag}'")).unwrap_or_default();
-        return Err(
-            Error::new(ErrorKind::Usage, text).hint(format!("regsize tags {repository}{pattern}"))
-        );
+    if let Some(error) =
+        prepared.sources().next().and_then(|source| not_a_repository(&args.repository, source))
+    {
+        return Err(error);
     }
-    let ask = async |session: &Session, reference, _| session.tags(&reference, &request).await;
+    let ask = async |session: &Session, source: Source, _| match source.registry() {
+        Some(reference) => session.tags(reference, &request).await,
+        None => Err(Error::new(ErrorKind::Usage, "files are no repository")),
+    };
     Ok(prepared.outcomes(typed, ask).await)
 }
 
@@ -67,6 +67,19 @@ fn filter(args: &TagsArgs) -> Result<Filter, Error> {
             None => usage,
         }
     })
+}
+
+/// What to say if more or something else than a repository was typed.
+fn not_a_repository(typed: &str, source: &Source) -> Option<Error> {
+    let usage = |is: &str| {
+        Error::new(ErrorKind::Usage, format!("{typed:?} is {is}, and `tags` is about a repository"))
+    };
+    if let Source::Local(_) = source {
+        return Some(usage("in files").hint(format!("read the image: regsize inspect {typed}")));
+    }
+    let (repository, tag) = tag_of(typed)?;
+    let pattern = tag.map(|tag| format!(" --match '{tag}'")).unwrap_or_default();
+    Some(usage("an image").hint(format!("regsize tags {repository}{pattern}")))
 }
 
 /// The repository of a reference that was typed with more than it, and the tag, if there is one.

@@ -7,6 +7,7 @@ use futures::future::join_all;
 
 use super::documents::Documents;
 use super::entries::Entries;
+use super::store::Store;
 use super::{BaseSource, Request, Session};
 use crate::image::{Base, Evidence, Image, Provenance};
 use crate::oci::{Digest, Document, Manifest, Platform};
@@ -183,10 +184,9 @@ async fn confirm(
     reference: &Reference,
     image: &Image,
 ) -> Result<Option<(usize, Digest)>, Error> {
-    let documents = match by {
-        Some(by) => Documents::led(session, reference, &by.registry)?,
-        None => Documents::new(session, reference)?,
-    };
+    let leader = by.and_then(|by| by.store.registry()).map(|(registry, _)| &**registry);
+    let store = Store::led(session, reference, leader)?;
+    let documents = Documents::new(session, &store);
     let root = documents.root().await?;
     let manifest = match &root.document {
         Document::Manifest(manifest) => manifest.clone(),

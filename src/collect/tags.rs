@@ -10,6 +10,7 @@ use futures::stream::{self, StreamExt as _};
 
 use super::documents::Documents;
 use super::entries::Entries;
+use super::store::Store;
 use super::{BaseSource, Request, Session, check_platform, missing};
 use crate::image::Image;
 use crate::oci::{Digest, Platform};
@@ -55,8 +56,9 @@ impl Session {
         reference: &Reference,
         request: &TagsRequest,
     ) -> Result<Repository, Error> {
-        let documents = Documents::new(self, reference)?.with_reserve(request.reserve);
-        let mut list = list(&documents).await?;
+        let store = Store::led(self, reference, None)?;
+        let documents = Documents::new(self, &store).with_reserve(request.reserve);
+        let mut list = list(&store, reference).await?;
         let listed = std::mem::take(&mut list.tags);
         let (count, some) = (listed.len(), listed.iter().take(5).cloned().collect::<Vec<_>>());
         let selected = request.filter.select(listed);
@@ -67,7 +69,7 @@ impl Session {
         let beyond = fitting.saturating_sub(tags.len());
         let (asked, mut unread) = resolve(&documents, tags).await;
         let images = self.read_tags(&documents, asked, request, &mut unread).await;
-        let traffic = documents.registry.traffic();
+        let traffic = store.traffic();
         Ok(Repository {
             name: format!("{}/{}", reference.registry(), reference.repository()),
             listed: count,
@@ -138,9 +140,9 @@ impl Session {
     }
 }
 
-async fn list(documents: &Documents<'_>) -> Result<TagList, Error> {
-    documents.registry.tags(documents.repository()).await.map_err(|error| match error.kind() {
-        ErrorKind::NotFound => missing::no_repository(documents.reference, error.request()),
+async fn list(store: &Store, reference: &Reference) -> Result<TagList, Error> {
+    store.tags().await.map_err(|error| match error.kind() {
+        ErrorKind::NotFound => missing::no_repository(reference, error.request()),
         _ => error,
     })
 }

@@ -14,6 +14,7 @@
 //! | `etc/` | a directory |
 //! | `a -> b`, `a => b` | a symbolic link, a hard link |
 //! | `-etc/x`, `-etc/*` | a whiteout, an opaque directory |
+//! | `!zstd 900 700 8` | none: eight parts of the layer that take 900 bytes, and 700 compressed anew |
 //!
 //! A file costs half its size in compressed bytes, rounded up, unless it says so.
 
@@ -24,7 +25,7 @@ use crate::filesystem::Filesystem;
 use crate::image::{Image, Layer, Origin, Runtime, Step};
 use crate::layer::{
     Attributes, Capture, ContentHash, Elf, ElfSection, Hashing, Keep, Kind, Limits, Source, Toc,
-    TocBuilder,
+    TocBuilder, Trial,
 };
 use crate::oci::{Digest, MediaType, Platform};
 
@@ -131,6 +132,9 @@ fn instruction(image: &mut Image, line: &str, layers: usize) -> bool {
 }
 
 fn entry(layer: &mut TocBuilder, line: &str) {
+    if let Some(tried) = line.strip_prefix('!') {
+        return trials(layer, tried);
+    }
     if let Some((path, content)) = line.split_once(" = ") {
         return document(layer, path, content);
     }
@@ -156,6 +160,17 @@ fn entry(layer: &mut TocBuilder, line: &str) {
         return;
     }
     file(layer, line);
+}
+
+fn trials(layer: &mut TocBuilder, line: &str) {
+    let mut words = line.split(' ');
+    let by = words.next();
+    let mut number = || words.next().unwrap().parse().expect("a number");
+    let trial = Trial { stored: number(), anew: number() };
+    let trials = std::iter::repeat_n(trial, number() as usize);
+    let known = &mut layer.toc().trials;
+    let list = if by == Some("zstd") { &mut known.zstd } else { &mut known.gzip };
+    list.extend(trials);
 }
 
 fn file(layer: &mut TocBuilder, line: &str) {

@@ -1,7 +1,8 @@
 //! The published schemas: types of their own, in a fixed order of keys.
 //!
 //! `regsize.inspect/1` is here; `regsize.analyze/1`, which adds to it, `regsize.files/1`,
-//! `regsize.packages/1`, `regsize.rules/1` and `regsize.tags/1` are in modules of their own.
+//! `regsize.packages/1`, `regsize.rules/1`, `regsize.tags/1` and `regsize.check/1` are in modules of
+//! their own.
 //!
 //! `snapshot` of an image is `regsize.snapshot/1`, see [`crate::snapshot`]: what `compare` and
 //! `check` read back from a report of an earlier run.
@@ -11,6 +12,7 @@
 //! from 0. A meaning that changes gets another schema name.
 
 mod analyze;
+mod check;
 mod files;
 mod finding;
 mod inspected;
@@ -37,6 +39,7 @@ use crate::rule::{Finding, Selection, index_findings};
 
 pub use self::analyze::write_analyze_json;
 use self::analyze::{PathJson, text_and_bytes};
+pub(super) use self::check::write_check_json;
 pub(super) use self::files::write_files_failure;
 pub use self::files::write_files_json;
 use self::inspected::{IndexFindings, InspectedJson};

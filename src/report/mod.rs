@@ -7,6 +7,7 @@
 
 mod analyze;
 mod cache;
+mod check;
 mod csv;
 pub mod document;
 mod encode;
@@ -34,6 +35,7 @@ pub use self::analyze::{
     AnalysisTable, AnalyzeOptions, analysis_table, compose_analysis, how_hidden,
 };
 pub use self::cache::{render_cache, write_cache_failure};
+pub use self::check::{CheckFormat, check_summary, compose_check, render_check, verdict_line};
 pub use self::csv::write_csv;
 pub use self::document::Document;
 pub use self::encode::Untrusted;

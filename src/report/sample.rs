@@ -327,14 +327,11 @@ fn push(
         return;
     }
     let known = Uncompressed { bytes: uncompressed, inferred: index > 0 };
+    let content = if text.starts_with("COPY") { text.into() } else { format!("{seed} {text}") };
     image.layers.push(Layer {
         index,
-        digest: if text.starts_with("COPY") {
-            Digest::of(text.as_bytes())
-        } else {
-            Digest::of(format!("{seed} {text}").as_bytes())
-        },
-        diff_id: Some(DiffId(Digest::of(text.as_bytes()))),
+        digest: Digest::of(content.as_bytes()),
+        diff_id: Some(DiffId(Digest::of(format!("{content}.tar").as_bytes()))),
         media_type: MediaType(GZIP.into()),
         compressed,
         uncompressed: (uncompressed > 0).then_some(known),

@@ -59,9 +59,9 @@ pub fn findings(facts: &Facts<'_>, selection: &Selection) -> Vec<Finding> {
     for rule in rules().iter().filter(|rule| selection.has(rule)) {
         let candidates = match &rule.detect {
             Detect::Paths(paths) => paths::detect(facts, rule, paths),
-            Detect::Layers(detect) => detect(facts),
+            Detect::Layers(detect) | Detect::Both(_, detect) => detect(facts),
             Detect::Manifest(detect) => detect(facts.image),
-            Detect::Index(_) => Vec::new(),
+            Detect::Index(_) | Detect::Platforms(_) => Vec::new(),
         };
         let spared = |candidate| needed::spare(&facts.needed, facts.ledger, rule, candidate);
         let candidates = candidates.into_iter().filter_map(spared).map(|candidate| Claimant {
@@ -92,7 +92,7 @@ pub fn findings(facts: &Facts<'_>, selection: &Selection) -> Vec<Finding> {
 /// What the rules find that need the manifest and config alone.
 pub fn manifest_findings(image: &Image, selection: &Selection) -> Vec<Finding> {
     without_layers(image, selection, |rule| match &rule.detect {
-        Detect::Manifest(detect) => detect(image),
+        Detect::Manifest(detect) | Detect::Both(detect, _) => detect(image),
         _ => Vec::new(),
     })
 }
@@ -106,7 +106,7 @@ pub fn index_findings(inspection: &Inspection, selection: &Selection) -> Vec<Fin
     })
 }
 
-fn without_layers(
+pub(super) fn without_layers(
     image: &Image,
     selection: &Selection,
     detect: impl Fn(&Rule) -> Vec<Candidate>,

@@ -21,6 +21,7 @@ mod fix;
 mod needed;
 mod packages;
 mod paths;
+mod platforms;
 mod purpose;
 #[cfg(test)]
 mod properties;
@@ -31,6 +32,10 @@ mod successors;
 #[cfg(test)]
 pub(crate) mod testing;
 
+use std::sync::Arc;
+
+use crate::layer::Toc;
+
 pub use candidate::{Candidate, Claim, Phrase, Piece, Table, Value};
 pub use catalogue::{rule, rules};
 pub use claims::{Selection, findings, index_findings, manifest_findings};
@@ -40,6 +45,7 @@ pub use facts::Facts;
 pub use family::repro::{VersionKind, VersionRow, version_inventory};
 pub use finding::{Confidence, Finding, OriginSplit, PathShare, Saving, StepShare};
 pub use paths::Paths;
+pub use platforms::{Stacks, platform_findings};
 pub use severity::{Bands, Severity};
 
 /// One rule of the catalogue.
@@ -134,6 +140,9 @@ pub enum Needs {
     Layers,
 }
 
+/// Finds in an inspection and the layers of each of its images.
+pub type DetectPlatforms = fn(&crate::image::Inspection, &[&[Arc<Toc>]]) -> Vec<Candidate>;
+
 /// How a rule finds.
 #[derive(Debug)]
 pub enum Detect {
@@ -143,8 +152,12 @@ pub enum Detect {
     Layers(fn(&Facts<'_>) -> Vec<Candidate>),
     /// By a function over the manifest and config alone.
     Manifest(fn(&crate::image::Image) -> Vec<Candidate>),
+    /// By a function over the manifest and config, and where the layers were read by another.
+    Both(fn(&crate::image::Image) -> Vec<Candidate>, fn(&Facts<'_>) -> Vec<Candidate>),
     /// By a function over all images of a reference.
     Index(fn(&crate::image::Inspection) -> Vec<Candidate>),
+    /// By a function over the layers of all images of a reference.
+    Platforms(DetectPlatforms),
 }
 
 impl Rule {

@@ -8,11 +8,29 @@
 
 use super::{Facts, Finding, Selection, findings};
 use crate::component::{self, Knowledge};
-use crate::image::Image;
+use crate::image::{Image, Inspection, Shared};
 use crate::ledger::testing::image;
 use crate::ledger::{Documents, Ledger};
+use crate::oci::{Digest, MediaType};
 use crate::owner::Owners;
 use crate::package::{Dependency, Ecosystem, Inventory, Package};
+
+/// An index of images.
+pub(crate) fn inspection(images: Vec<Image>) -> Inspection {
+    let platforms = images.iter().map(|image| image.platform.clone()).collect();
+    Inspection {
+        reference: "r".to_owned(),
+        digest: Digest::of(b"index"),
+        media_type: MediaType("application/vnd.oci.image.index.v1+json".to_owned()),
+        images,
+        shown: 0,
+        platforms,
+        attachments: Vec::new(),
+        shared: Shared::default(),
+        rate_limit: None,
+        warnings: Vec::new(),
+    }
+}
 
 /// What rules find in an image; `only` as [`Selection::only`] takes it, all rules where it is
 /// empty.

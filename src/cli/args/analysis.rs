@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 
 use super::{ImagesArgs, PlatformArgs, pair, positive};
-use crate::cli::help::{ANALYZE_EXAMPLES, PACKAGES_EXAMPLES, RULES_EXAMPLES};
+use crate::cli::help::{ANALYZE_EXAMPLES, PACKAGES_EXAMPLES, RULES_EXAMPLES, with_sources};
 use crate::size;
 
 /// Which layers are read, and how.
@@ -20,7 +20,7 @@ pub(in crate::cli) struct ReadArgs {
 }
 
 #[derive(Debug, Args)]
-#[command(after_help = ANALYZE_EXAMPLES)]
+#[command(after_help = with_sources(ANALYZE_EXAMPLES))]
 pub(in crate::cli) struct AnalyzeArgs {
     #[command(flatten)]
     pub(in crate::cli) images: ImagesArgs,
@@ -74,6 +74,10 @@ pub(in crate::cli) struct SelectionArgs {
     /// Know the components in this JSON file, too
     #[arg(long, value_name = "FILE")]
     pub(in crate::cli) components: Vec<PathBuf>,
+    /// Read settings from this file: `check` all of them, and regsize.toml by itself; `analyze` its
+    /// section [severity]
+    #[arg(long, value_name = "FILE")]
+    pub(in crate::cli) config: Option<PathBuf>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -91,13 +95,13 @@ pub(in crate::cli) enum TableKind {
 }
 
 #[derive(Debug, Args)]
-#[command(after_help = PACKAGES_EXAMPLES)]
+#[command(after_help = with_sources(PACKAGES_EXAMPLES))]
 pub(in crate::cli) struct PackagesArgs {
     /// The images
     #[arg(
         required = true,
         value_name = "IMAGE",
-        help = "Images: [host[:port]/]repository[:tag][@digest]"
+        help = "Images: [host[:port]/]repository[:tag][@digest], oci:DIRECTORY, oci-archive:FILE, docker-archive:FILE or -"
     )]
     pub(in crate::cli) references: Vec<String>,
     #[command(flatten)]

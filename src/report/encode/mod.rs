@@ -6,20 +6,24 @@
 //! move a cursor, hide, break a line, open a formula, ping a person or command a CI system.
 
 mod csv;
+mod github;
 mod json;
 mod markdown;
 mod path;
 mod printable;
+mod xml;
 
 use std::fmt;
 
 pub(super) use self::csv::csv_field;
+pub(super) use self::github::{github_message, github_property};
 pub(super) use self::json::write_json;
 pub(super) use self::markdown::{
     Place, markdown_code, markdown_fence, markdown_own, markdown_prose,
 };
 pub(super) use self::path::path_text;
 pub(super) use self::printable::{character_width, printable};
+pub(super) use self::xml::xml_text;
 
 /// Text that somebody else wrote.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]

@@ -58,7 +58,7 @@ pub(in crate::rule) const RULES: &[Rule] = &[
         ])),
         why: "The devel flavour of CUDA's images is for compiling; what is compiled runs on the \
               runtime flavour.",
-        fix: "FROM nvidia/cuda:<version>-runtime-<system>   # or -base- where wheels bring their libraries",
+        fix: "# the runtime flavour of the same tag, or -base- where wheels bring their libraries:\nFROM nvidia/cuda:…-runtime-…",
         caution: "Code that is compiled while the image runs (Triton, Numba, DeepSpeed, RAPIDS) \
                   needs ptxas, NVVM or the headers.",
         check: "nvidia-smi && ldconfig -p | grep libcudart",
@@ -105,7 +105,7 @@ pub(in crate::rule) const RULES: &[Rule] = &[
             .except(&["usr/local/cuda*/extras/CUPTI/"]),
         ),
         why: "They are for writing and measuring programs; running one needs none of them.",
-        fix: "FROM nvidia/cuda:<version>-runtime-<system>",
+        fix: "# the runtime flavour of the same tag:\nFROM nvidia/cuda:…-runtime-…",
         caution: "An image for profiling is made for them.",
         ..GPU
     },

@@ -15,6 +15,7 @@
 
 pub mod agreement;
 pub mod analysis;
+pub mod archive;
 pub mod blob;
 pub mod canary;
 pub mod client;
@@ -22,6 +23,7 @@ pub mod distribution;
 pub mod http;
 pub mod image;
 pub mod index;
+pub mod json_schema;
 pub mod layer;
 pub mod library;
 pub mod listing;

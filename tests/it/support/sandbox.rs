@@ -203,7 +203,11 @@ impl Sandbox {
 impl Running {
     /// Starts a command whose output is piped.
     pub fn start(command: &mut Command) -> Self {
-        let mut child = command.spawn().expect("the program runs");
+        Self::of(command.spawn().expect("the program runs"))
+    }
+
+    /// A run that was started, whose output is piped.
+    pub fn of(mut child: Child) -> Self {
         let stdout = collect(child.stdout.take().expect("a pipe"));
         let stderr = collect(child.stderr.take().expect("a pipe"));
         Self { child, stdout, stderr }

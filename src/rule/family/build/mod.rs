@@ -14,12 +14,7 @@ const BUILD: Rule = Rule {
     effort: Effort::Stage,
     bands: Bands::Normal,
     min: 5_000_000,
-    fix: "RUN apt-get update && apt-get install -y --no-install-recommends {{dev_pkgs}} \\\n\
-          \x20&& {{build}} \\\n\
-          \x20&& apt-mark manual {{runtime_pkgs}} \\\n\
-          \x20&& apt-get purge -y {{dev_pkgs}} && apt-get autoremove -y --purge \\\n\
-          \x20&& rm -rf /var/lib/apt/lists/*\n\
-          # or build in a stage of its own and COPY --from=build the product",
+    fix: "# build in a stage of its own, and copy what was made:\nCOPY --from=build /usr/local /usr/local",
     links: &["https://docs.docker.com/build/building/multi-stage/"],
     ..Rule::BLANK
 };

@@ -14,6 +14,7 @@ mod runtimes;
 #[cfg(test)]
 mod tests;
 mod tools;
+mod similar;
 mod trees;
 
 use crate::rule::{Bands, Detect, Effort, Phase, Risk, Rule, copies};
@@ -42,6 +43,19 @@ pub(in crate::rule) const RULES: &[Rule] = &[
         fix: "# in the step that makes the second one:\nRUN ln -s {{kept}} {{copy}}",
         caution: "Some loaders (of R and Java) want real directories.",
         check: "ls -l {{copy}}",
+        links: &[],
+        ..DUP
+    },
+    Rule {
+        id: "dup-similar-trees",
+        title: "Two directories that are nearly the same",
+        phase: Phase::Copies,
+        risk: Risk::Review,
+        min: copies::MIN,
+        detect: Detect::Layers(similar::similar),
+        why: "Two releases of a tool, or two copies of which a step changed a few files, share nearly all of their contents, which no layer stores only once.",
+        fix: "# leave out the step that makes {{copy}}, or keep in it only what differs from {{kept}}:\nRUN diff -rq {{kept}} {{copy}}",
+        caution: "Both may be needed as they are, such as two versions that users choose from.",
         links: &[],
         ..DUP
     },

@@ -48,7 +48,7 @@ fn without_recommended(ecosystem: Ecosystem) -> &'static str {
             "RUN dnf install -y --setopt=install_weak_deps=False {{pkgs}} \\\n && dnf clean all"
         }
         _ => {
-            "RUN apt-get update \\\n && apt-get install -y --no-install-recommends {{pkgs}} <recommended ones that are used> \\\n && rm -rf /var/lib/apt/lists/*"
+            "RUN apt-get update \\\n && apt-get install -y --no-install-recommends {{pkgs}} \\\n && rm -rf /var/lib/apt/lists/*"
         }
     }
 }
@@ -84,13 +84,13 @@ pub(super) fn orphaned(facts: &Facts<'_>) -> Vec<Candidate> {
 fn autoremove(ecosystem: Ecosystem) -> &'static str {
     match ecosystem {
         Ecosystem::Apk => {
-            "RUN apk add --no-cache --virtual .build <packages> \\\n && <build> \\\n && apk del .build"
+            "# In the RUN that removes what needed {{pkgs}}:\nRUN {{cmd}} \\\n && apk del {{pkgs}}"
         }
         Ecosystem::Rpm => {
             "# In the RUN that removes what needed {{pkgs}}:\nRUN {{cmd}} \\\n && dnf autoremove -y && dnf clean all"
         }
         Ecosystem::Conda => {
-            "# Create the environment anew from the packages that are asked for:\nRUN mamba create -y -p <prefix> <packages> \\\n && mamba clean -afy"
+            "# In the RUN that removes what needed {{pkgs}}, or in a new environment without it:\nRUN {{cmd}} \\\n && mamba remove -y {{pkgs}} && mamba clean -afy"
         }
         _ => {
             "# In the RUN that removes what needed {{pkgs}}:\nRUN {{cmd}} \\\n && apt-get autoremove -y --purge"
@@ -256,7 +256,11 @@ dpkg -libc 1 usr/lib/libc.so.6
 ";
         check_with("pkg-recommends-only", IMAGE, packages, &[46_000_000]);
         let found = found_with(IMAGE, packages, &["pkg-recommends-only"]);
-        assert!(found[0].snippet.contains("--no-install-recommends app <"), "{}", found[0].snippet);
+        assert!(
+            found[0].snippet.contains("--no-install-recommends app \\"),
+            "{}",
+            found[0].snippet
+        );
         let rows = &found[0].table.as_ref().unwrap().rows;
         assert_eq!(rows[1][3], Value::Text("docs".to_owned()));
         // Something needs it, too.

@@ -1,0 +1,216 @@
+//! What layers would take compressed anew, from parts of them that were tried while they passed.
+//!
+//! Layers of which nothing was tried (small ones, those read by a table of contents) are left out,
+//! and so are those of the base image, whose blobs other images share. What upper layers hide is
+//! taken to be gone.
+
+use super::super::layer::is_empty;
+use crate::image::{Layer, Origin};
+use crate::layer::Trial;
+use crate::oci::{Compression, Kind};
+use crate::rule::{Candidate, Claim, Facts, Phrase, Table, Value};
+
+/// Fewer parts say nothing of a whole.
+const ENOUGH: usize = 8;
+/// A layer whose parts gzip makes no smaller than this is well compressed, in percent.
+const WELL: u64 = 92;
+/// Only one of the ways to compress anew is taken.
+const GROUP: &str = "recompression";
+/// The annotation of layers that are read in parts.
+const LAZY: &str = "containerd.io/snapshot/stargz/toc.digest";
+
+/// A layer with its parts.
+struct Tried<'a> {
+    layer: &'a Layer,
+    /// Bytes of its blob, without what is hidden.
+    left: u64,
+    trials: &'a [Trial],
+}
+
+/// Parts of some layers together.
+#[derive(Clone, Copy, Default)]
+struct Sum {
+    parts: usize,
+    stored: u64,
+    anew: u64,
+    /// Twice the standard error of `anew`.
+    error: u64,
+}
+
+impl Sum {
+    fn of(trials: &[Trial]) -> Self {
+        let add = |field: fn(&Trial) -> u32| {
+            trials.iter().fold(0_u64, |sum, trial| sum.saturating_add(field(trial).into()))
+        };
+        let (stored, anew) = (add(|trial| trial.stored), add(|trial| trial.anew));
+        let squares = trials.iter().fold(0_u128, |sum, trial| {
+            let expected = u128::from(trial.stored) * u128::from(anew);
+            let expected = expected.checked_div(stored.into()).unwrap_or(0);
+            let off = expected.abs_diff(trial.anew.into());
+            sum.saturating_add(off.saturating_mul(off))
+        });
+        let parts = trials.len();
+        let others = parts.saturating_sub(1).max(1) as u128;
+        let variance = squares.saturating_mul(parts as u128) / others;
+        let error = u64::try_from(variance.isqrt().saturating_mul(2)).unwrap_or(u64::MAX);
+        Self { parts, stored, anew, error }
+    }
+
+    /// What so many bytes would take, `more` or less than expected.
+    fn takes(&self, bytes: u64, more: i64) -> u64 {
+        let anew = self.anew.saturating_add_signed(more);
+        let taken = u128::from(bytes) * u128::from(anew);
+        let taken = taken.checked_div(self.stored.into()).unwrap_or(bytes.into());
+        u64::try_from(taken).unwrap_or(u64::MAX)
+    }
+}
+
+/// Layers that zstd would make smaller.
+pub(super) fn to_zstd(facts: &Facts<'_>) -> Vec<Candidate> {
+    let layers = tried(facts, |trials| &trials.zstd);
+    let all: Vec<Trial> = layers.iter().flat_map(|tried| tried.trials).copied().collect();
+    let sum = Sum::of(&all);
+    let left = layers.iter().fold(0_u64, |sum, tried| sum.saturating_add(tried.left));
+    let error = i64::try_from(sum.error).unwrap_or(i64::MAX);
+    let least = left.saturating_sub(sum.takes(left, error));
+    if sum.parts < ENOUGH || least == 0 {
+        return Vec::new();
+    }
+    let saved = left.saturating_sub(sum.takes(left, 0));
+    let most = left.saturating_sub(sum.takes(left, error.saturating_neg()));
+    let message = Phrase::words("zstd makes ").count(layers.len()).and(" layers smaller by some ");
+    let message = message.share(saved, left);
+    let note = Phrase::words("Estimated from ")
+        .count(sum.parts)
+        .and(" parts of the layers, compressed at zstd's level 3: between ")
+        .bytes(least)
+        .and(" and ")
+        .bytes(most)
+        .and(" (95 % confidence). Higher levels save more.");
+    vec![candidate(facts, message, &layers, saved).note(note)]
+}
+
+/// Layers that gzip itself would make smaller.
+pub(super) fn gzip_level(facts: &Facts<'_>) -> Vec<Candidate> {
+    let mut layers = tried(facts, |trials| &trials.gzip);
+    layers.retain(|tried| {
+        let sum = Sum::of(tried.trials);
+        sum.anew.saturating_mul(100) < sum.stored.saturating_mul(WELL)
+    });
+    if layers.is_empty() {
+        return Vec::new();
+    }
+    let saved =
+        |tried: &Tried<'_>| tried.left.saturating_sub(Sum::of(tried.trials).takes(tried.left, 0));
+    let bytes = layers.iter().map(saved).fold(0, u64::saturating_add);
+    let parts = layers.iter().map(|tried| tried.trials.len()).sum();
+    let message = Phrase::words("gzip at its level 6 makes ")
+        .count(layers.len())
+        .and(" layers smaller than they are");
+    let note = Phrase::words("Estimated from ")
+        .count(parts)
+        .and(" parts of the layers, each compressed anew; a layer may differ by some 5 %.");
+    vec![candidate(facts, message, &layers, bytes).note(note)]
+}
+
+fn candidate(facts: &Facts<'_>, message: Phrase, layers: &[Tried<'_>], saved: u64) -> Candidate {
+    let mut candidate = Candidate::new("", message, Claim::Download(saved));
+    candidate.group = Some(GROUP.to_owned());
+    let row = |tried: &Tried<'_>| {
+        let sum = Sum::of(tried.trials);
+        let known = sum.parts >= ENOUGH;
+        let estimate = sum.takes(tried.layer.compressed, 0);
+        vec![
+            Value::Text(facts.instruction(tried.layer.index)),
+            Value::Bytes(tried.layer.compressed),
+            if known { Value::Bytes(estimate) } else { Value::Unknown },
+            Value::Count(sum.parts as u64),
+        ]
+    };
+    let columns = vec!["Instruction", "Download", "Compressed anew", "Parts tried"];
+    let rows = layers.iter().take(super::ROWS).map(row).collect();
+    candidate.table = Some(Table { columns, rows });
+    candidate
+}
+
+/// The image's own layers of which parts were tried.
+fn tried<'a>(
+    facts: &'a Facts<'_>,
+    which: impl Fn(&'a crate::layer::Trials) -> &'a Vec<Trial>,
+) -> Vec<Tried<'a>> {
+    let filesystem = facts.ledger.filesystem();
+    let own = facts.image.layers.iter().filter(|layer| is_own(layer) && !is_empty(layer));
+    let tried = |layer: &'a Layer| {
+        let trials = which(&filesystem.toc(layer.index)?.trials).as_slice();
+        let hidden = filesystem.shadowed_in(layer.index).compressed;
+        let left = layer.compressed.saturating_sub(hidden);
+        (!trials.is_empty()).then_some(Tried { layer, left, trials })
+    };
+    own.filter_map(tried).collect()
+}
+
+fn is_own(layer: &Layer) -> bool {
+    let Kind::Layer(kind) = layer.media_type.kind() else { return false };
+    kind.compression != Compression::Zstd
+        && !kind.foreign
+        && layer.origin != Origin::Base
+        && !layer.annotations.contains_key(LAZY)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rule::testing::found;
+
+    fn check(rule: &str, text: &str, expected: &[u64]) {
+        let found = found(text, &[rule]);
+        let bytes: Vec<u64> = found.iter().map(|finding| finding.net.compressed).collect();
+        assert_eq!(bytes, expected, "{text}");
+        let estimated = |finding: &crate::rule::Finding| finding.confidence.as_str() == "estimated";
+        assert!(found.iter().all(estimated));
+    }
+
+    #[test]
+    fn layers_for_zstd() {
+        let rule = "blob-gzip-to-zstd";
+        let own = "RUN a\n  a 1000 compressed=800000000\n  !zstd 100000 90000 40\n";
+        check(rule, own, &[80_000_000]);
+        // Hidden bytes go anyway.
+        let hidden = format!("{own}  b 1000 compressed=400000000\nRUN b\n  -a\n");
+        check(rule, &hidden, &[]);
+        let hidden = format!("{own}  b 1000 compressed=400000000\nRUN b\n  -b\n");
+        check(rule, &hidden, &[80_000_000]);
+        // Weights; too few parts; parts that differ so much that they tell nothing.
+        check(rule, "RUN a\n  a 1 compressed=800000000\n  !zstd 100000 99999 40\n", &[]);
+        check(rule, "RUN a\n  a 1 compressed=800000000\n  !zstd 100000 50000 7\n", &[]);
+        let mixed =
+            "RUN a\n  a 1 compressed=800000000\n  !zstd 100000 105000 9\n  !zstd 100000 40000 1\n";
+        check(rule, mixed, &[]);
+        check(rule, &format!("base: {own}"), &[]);
+        check(rule, "RUN a\n  a 1000 compressed=800000000\n", &[]);
+    }
+
+    #[test]
+    fn the_range_follows_from_how_much_parts_differ() {
+        let parts = |each: &[(u32, u32)]| {
+            let trial = |(stored, anew): &(u32, u32)| Trial { stored: *stored, anew: *anew };
+            Sum::of(&each.iter().map(trial).collect::<Vec<_>>())
+        };
+        let same = parts(&[(100, 90), (200, 180)]);
+        assert_eq!((same.takes(1000, 0), same.error), (900, 0));
+        // Each is 10 off: √(2 · 200 / 1) = 20, twice.
+        let apart = parts(&[(100, 80), (100, 100)]);
+        assert_eq!((apart.takes(1000, 0), apart.error), (900, 40));
+        assert_eq!(parts(&[]).takes(1000, 0), 1000);
+    }
+
+    #[test]
+    fn layers_that_gzip_compresses_poorly() {
+        let rule = "blob-gzip-level";
+        let fast = "RUN a\n  a 1000 compressed=400000000\n  !gzip 100000 85000 3\n";
+        check(rule, fast, &[60_000_000]);
+        check(rule, "RUN a\n  a 1000 compressed=400000000\n  !gzip 100000 93000 3\n", &[]);
+        check(rule, "RUN a\n  a 1000 compressed=90000000\n  !gzip 100000 85000 3\n", &[]);
+        check(rule, &format!("base: {fast}"), &[]);
+    }
+}
