@@ -40,7 +40,7 @@ pub(in crate::cli) struct StoreArgs {
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct HistoryArgs {
-    /// A repository for all of its tags, or one tag: [host[:port]/]repository[:tag]
+    /// A repository for all of its tags, or one tag, as in ghcr.io/owner/name:1.2
     #[arg(value_name = "TARGET")]
     pub(in crate::cli) target: String,
     /// Show just this platform, as in linux/arm64
