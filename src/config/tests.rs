@@ -19,6 +19,7 @@ RUN build
   bin/sh 1_000_000 hash=other
   root/.cache/pip/http/a 60_000_000
   var/lib/dpkg/status = \"Package: gcc-12\\nStatus: install ok installed\\nVersion: 12.2\\nArchitecture: amd64\\n\\n\"
+  var/lib/dpkg/info/gcc-12.list = \"/bin\\n\"
 ";
 
 fn config(text: &str) -> Config {
@@ -100,7 +101,7 @@ fn what_is_wrong_is_told_with_its_place() {
     check("[severity]\ncache-pip = \"lo\"", "line 2, column 13: \"lo\" is not a severity");
     check("[budget\n", "line 1, column 8");
     check("a = 1\na = 2", "line 2, column 1");
-    check("ä = \"1\"\n\"é\" = 1", "line 1, column 1: a file of settings has no \"ä\"");
+    check("\"ä\" = \"1\"\n\"é\" = 1", "line 1, column 1: a file of settings has no \"ä\"");
 }
 
 #[test]

@@ -14,7 +14,7 @@ const SCHEMA: &str = include_str!("../../testdata/sarif/sarif-schema-2.1.0.json"
 const BUDGET: &str = r#"
 [budget]
 max-layers = 5
-max-content = { warn = "40MB", fail = "1GB" }
+max-content = { warn = "4MB", fail = "1GB" }
 max-growth = "5% and 1MB"
 forbid-findings = "medium"
 forbid-paths = ["*.pem", "**/*<&>*"]
@@ -32,7 +32,7 @@ reason = "none here"
 static REGISTRY: LazyLock<RunningRegistry> = LazyLock::new(|| {
     let image = Image::new("linux/amd64")
         .layer(Layer::gzip("etc/ssl/a.pem 700\n srv/key.pem 70"), "ADD rootfs.tar / # base")
-        .layer(Layer::gzip("root/.cache/pip/http/a 45000000\n srv/a<&>b%,: 1"), "RUN pip # x");
+        .layer(Layer::gzip("root/.cache/pip/http/a 4500000\n srv/a<&>b%,: 1"), "RUN pip # x");
     Registry::new().put_image("team/app", "latest", &image.bundle()).start()
 });
 
