@@ -261,6 +261,13 @@ fn commands_tell_what_was_over_time() {
     audit(&["export", file.to_str().unwrap()]);
     assert!(fs::read(&file).unwrap().starts_with(b"PAR1"));
     assert_eq!(audit(&["export"]).stdout.lines().count(), 1 + 2 + 3);
+    let arguments = ["audit", "export", "--store", store.to_str().unwrap()];
+    // A reader who leaves early is no error, and a disk that is full is one.
+    let script = "exec {fifo}> >(:); wait $!; exec \"$0\" \"$@\" >&$fifo";
+    let output = Sandbox::new().shell(script, &arguments);
+    assert_eq!((output.code, output.stderr.as_str()), (Some(0), ""), "{output}");
+    let output = Sandbox::new().shell("exec \"$0\" \"$@\" > /dev/full", &arguments);
+    assert_eq!(output.code, Some(2), "{output}");
 }
 
 #[test]

@@ -8,7 +8,7 @@ use super::super::args::{Cli, ExportArgs, OutputFormat};
 use super::super::exit::Exit;
 use super::super::progress::line;
 use super::{error, open, show};
-use crate::history::{Access, Exported, Form, Store};
+use crate::history::{Access, Error as HistoryError, Exported, Form, Store};
 use crate::registry::{Error, ErrorKind};
 use crate::report::HistoryReport;
 
@@ -18,10 +18,10 @@ pub(super) async fn run(cli: &Cli, args: &ExportArgs) -> Result<Exit, Error> {
     let exported = if let Some(file) = &args.file {
         to_file(&mut store, form, file).await?
     } else {
-        let mut out = BufWriter::new(io::stdout());
-        let exported = store.export(form, &mut out).await.map_err(error)?;
-        out.flush().map_err(|error| unwritten("stdout", error))?;
-        exported
+        match to_stdout(&mut store, form).await? {
+            Some(exported) => exported,
+            None => return Ok(Exit::Fine),
+        }
     };
     store.close().await.map_err(error)?;
     if exported.damaged > 0 {
@@ -31,6 +31,19 @@ pub(super) async fn run(cli: &Cli, args: &ExportArgs) -> Result<Exit, Error> {
         return Ok(Exit::Fine);
     }
     Ok(show(cli, &HistoryReport::Exported { place: &place, exported }))
+}
+
+/// Gives nothing where the reader left before the end, who had enough.
+async fn to_stdout(store: &mut Store, form: Form) -> Result<Option<Exported>, Error> {
+    let mut out = BufWriter::new(io::stdout());
+    let exported = store.export(form, &mut out).await;
+    let is_left = |error: &io::Error| error.kind() == io::ErrorKind::BrokenPipe;
+    match (exported, out.flush()) {
+        (Err(HistoryError::File { source, .. }), _) if is_left(&source) => Ok(None),
+        (Ok(_), Err(error)) if is_left(&error) => Ok(None),
+        (Ok(_), Err(error)) => Err(unwritten("stdout", error)),
+        (exported, _) => exported.map(Some).map_err(error),
+    }
 }
 
 /// Writes a file beside its place and gives it its name at the end, so that it is never half of one.
