@@ -32,6 +32,7 @@
 //! | [`analysis`] | usage by layer and path, waste by step pair, efficiency, and the study of packages, owners and findings |
 //! | [`snapshot`] | an image in figures, kept in reports: what comparisons, budgets and histories need |
 //! | [`compare`] | images by their snapshots: layers aligned, what differs, and what made the difference |
+//! | [`history`] | what published tags were, recorded in SQLite or PostgreSQL: points, events, the chain of hashes over them |
 //! | [`check`] | budgets for images, and verdicts on them |
 //! | [`config`] | the file of settings and budgets, and dive's, each error with its line and column |
 //! | [`report`] | documents for terminal, Markdown and CSV, and the JSON schema |
@@ -48,7 +49,8 @@
 //!   [`registry::policy`] allows, and cannot be formatted.
 //! - Text from images and registries reaches a sink only through that sink's encoder.
 //! - Only `cli` prints, ends the program or reads the environment; only `registry` uses the
-//!   network; only `cache`, `local` and `registry::credentials` touch the disk.
+//!   network; only `cache`, `history`, `local` and `registry::credentials` touch the disk; only
+//!   `history` speaks to a database.
 //! - The same digests make the same report.
 
 pub mod size;
@@ -72,6 +74,7 @@ pub mod rule;
 pub mod analysis;
 pub mod snapshot;
 pub mod compare;
+pub mod history;
 pub mod check;
 pub mod config;
 pub mod report;

@@ -1,6 +1,7 @@
 //! The command line: types that clap fills in, and the help texts.
 
 mod analysis;
+mod audit;
 mod check;
 mod compare;
 mod tags;
@@ -18,10 +19,15 @@ use crate::size;
 pub(super) use self::analysis::{
     AnalyzeArgs, PackagesArgs, ReadArgs, RulesArgs, SelectionArgs, TableKind,
 };
+pub(super) use self::audit::{
+    AuditCommand, ExportArgs, HistoryArgs, ImportArgs, PruneStoreArgs, StoreArgs,
+};
 pub(super) use self::check::{CheckArgs, LimitArgs};
 pub(super) use self::compare::{ALL, CompareArgs, CompareTableKind};
 pub(super) use self::tags::TagsArgs;
-use super::help::{CACHE_EXAMPLES, EXAMPLES, FILES_EXAMPLES, INSPECT_EXAMPLES, with_sources};
+use super::help::{
+    AUDIT_EXAMPLES, CACHE_EXAMPLES, EXAMPLES, FILES_EXAMPLES, INSPECT_EXAMPLES, with_sources,
+};
 
 /// Where the bytes of a container image are, read from its registry alone.
 #[derive(Debug, Parser)]
@@ -51,6 +57,9 @@ pub(super) enum Command {
     /// What differs between images or platforms, and what made the difference; reads the layers that
     /// differ
     Compare(CompareArgs),
+    /// The history of published tags: look at it, check it, move it
+    #[command(subcommand, after_help = AUDIT_EXAMPLES)]
+    Audit(AuditCommand),
     /// The tags of a repository with sizes and what they share; no layer is read
     Tags(TagsArgs),
     /// Hold an image against limits: a verdict for CI; reads no more than they need
@@ -211,6 +220,10 @@ pub(super) enum OutputFormat {
     Csv,
     /// Names and versions, one a line; of `packages` alone
     Manifest,
+    /// One JSON object a line; of `audit export` alone
+    Jsonl,
+    /// Columns for DuckDB and friends; of `audit export` alone
+    Parquet,
     /// Text and annotations for a job of GitHub, and its summary; of `check` alone
     Github,
     /// Test cases as JUnit writes them; of `check` alone

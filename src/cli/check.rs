@@ -64,8 +64,11 @@ pub(super) async fn run(cli: &Cli, args: &CheckArgs) -> Exit {
 
 fn format(format: OutputFormat) -> CheckFormat {
     match format {
-        // A manifest is refused before.
-        OutputFormat::Terminal | OutputFormat::Manifest => CheckFormat::Terminal,
+        // Forms of other commands are refused before.
+        OutputFormat::Terminal
+        | OutputFormat::Manifest
+        | OutputFormat::Jsonl
+        | OutputFormat::Parquet => CheckFormat::Terminal,
         OutputFormat::Markdown => CheckFormat::Markdown,
         OutputFormat::Json => CheckFormat::Json,
         OutputFormat::Csv => CheckFormat::Csv,

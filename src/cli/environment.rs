@@ -15,8 +15,9 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use rustix::process::{Resource, getrlimit};
 
-use super::args::NetworkArgs;
+use super::args::{NetworkArgs, StoreArgs};
 use crate::cache::{Cache, DEFAULT_LIMIT};
+use crate::history::{self, Place};
 use crate::layer;
 use crate::reference::Reference;
 use crate::registry::credentials::{Explicit, Sources};
@@ -94,6 +95,47 @@ pub(super) fn cache(network: &NetworkArgs) -> (Cache, Option<String>) {
 pub(super) fn cache_directory(network: &NetworkArgs) -> Option<PathBuf> {
     let home = || absolute("XDG_CACHE_HOME").or_else(|| Some(absolute("HOME")?.join(".cache")));
     network.cache_dir.clone().or_else(|| Some(home()?.join("regsize")))
+}
+
+/// Where the history is: as asked for, by the variable, or in the user's data directory.
+pub(super) fn store(args: &StoreArgs) -> Result<Place, Error> {
+    let usage = |error: history::Error| {
+        let hint = error.what_to_do().unwrap_or_default();
+        Error::new(ErrorKind::Usage, error.to_string()).hint(hint)
+    };
+    if let Some(text) = &args.store {
+        let place: Place = text.parse().map_err(usage)?;
+        if place.has_password() {
+            let text = "a password on the command line is seen by every user of this machine";
+            return Err(Error::new(ErrorKind::Usage, text).hint(
+                "put the address into the variable REGSIZE_STORE or a file: --store-file FILE",
+            ));
+        }
+        return Ok(place);
+    }
+    if let Some(path) = &args.store_file {
+        let name = path.display();
+        let cannot = |error| {
+            Error::new(ErrorKind::Local, format!("the file {name} cannot be read")).because(error)
+        };
+        let mut text = String::new();
+        let file = std::fs::File::open(path).map_err(cannot)?;
+        file.take(MAX_PASSWORD).read_to_string(&mut text).map_err(cannot)?;
+        return text.trim().parse().map_err(usage);
+    }
+    if let Some(text) = env::var_os("REGSIZE_STORE").filter(|text| !text.is_empty()) {
+        return match text.to_str() {
+            Some(text) => text.parse().map_err(usage),
+            None => Ok(Place::file(text)),
+        };
+    }
+    let home =
+        || absolute("XDG_DATA_HOME").or_else(|| Some(absolute("HOME")?.join(".local/share")));
+    let directory = home().ok_or_else(|| {
+        let text = "there is no directory for a history: HOME and XDG_DATA_HOME are not set";
+        Error::new(ErrorKind::Local, text).hint("name a file: --store FILE")
+    })?;
+    Ok(Place::file(directory.join("regsize/history.sqlite")))
 }
 
 /// How many bytes are kept; `None` for any number.

@@ -117,6 +117,22 @@ Examples:
   regsize compare my/app:1.2 my/app:1.3 --format csv --table packages > packages.csv
   regsize compare my/app:1.2 my/app:1.3 --format json | jq '.causes[:5]'";
 
+pub(super) const AUDIT_EXAMPLES: &str = "\
+The history is regsize/history.sqlite in $XDG_DATA_HOME unless --store, --store-file or REGSIZE_STORE
+name another place: a file on a local disk, or a PostgreSQL database for several machines. A password
+goes into REGSIZE_STORE, a file for --store-file, or a password file of PostgreSQL (PGPASSFILE); the
+command line is no place for it. A server on another machine has to prove its name by TLS; add
+?sslrootcert=FILE for an authority of your own, or ?sslmode=prefer to ask for no proof.
+
+Examples:
+  regsize audit history debian:12                  sizes of a tag over time, per platform
+  regsize audit history ghcr.io/owner/name --format json | jq '.points[]'
+  regsize audit verify                             whether every row is what was written
+  regsize audit prune --keep 400d --dry-run        what would go
+  regsize audit export sizes.parquet               for DuckDB and friends
+  regsize audit export | gzip > history.jsonl.gz
+  regsize audit import history.jsonl --store postgres://me@db.example/sizes";
+
 pub(super) const CHECK_EXAMPLES: &str = "\
 Limits come from the command line, from section [budget] of regsize.toml, or from dive's .dive-ci.
 The last line is for programs: regsize-verdict: pass|warn|fail|unknown …; it is on stderr where

@@ -5,6 +5,7 @@
 
 mod analyze;
 mod args;
+mod audit;
 mod cache;
 mod check;
 mod compare;
@@ -34,7 +35,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use crate::reference::Source;
 use crate::registry::{Error, ErrorKind};
 use crate::report::usage_json;
-use args::{Cli, Command, OutputFormat};
+use args::{AuditCommand, Cli, Command, OutputFormat};
 use exit::Exit;
 use progress::line;
 
@@ -68,6 +69,7 @@ fn run(cli: &Cli) -> Exit {
         Command::Check(check) => until_interrupted(check::run(cli, check)),
         Command::Packages(packages) => until_interrupted(packages::run(cli, packages)),
         Command::Compare(compare) => until_interrupted(compare::run(cli, compare)),
+        Command::Audit(command) => until_interrupted(audit::run(cli, command)),
         Command::Tags(tags) => until_interrupted(tags::run(cli, tags)),
         Command::Rules(rules) => rules::run(cli, rules),
     }
@@ -78,7 +80,8 @@ fn format_fits(cli: &Cli) -> Result<(), Error> {
     let usage = |text: &str| Error::new(ErrorKind::Usage, text);
     match (cli.output.format, &cli.command) {
         (OutputFormat::Manifest, Command::Packages(_))
-        | (OutputFormat::Github | OutputFormat::Junit | OutputFormat::Sarif, Command::Check(_)) => {
+        | (OutputFormat::Github | OutputFormat::Junit | OutputFormat::Sarif, Command::Check(_))
+        | (OutputFormat::Jsonl | OutputFormat::Parquet, Command::Audit(AuditCommand::Export(_))) => {
             Ok(())
         }
         (OutputFormat::Manifest, _) => Err(usage("a manifest is a format of `packages` alone")
@@ -86,6 +89,10 @@ fn format_fits(cli: &Cli) -> Result<(), Error> {
         (OutputFormat::Github | OutputFormat::Junit | OutputFormat::Sarif, _) => {
             Err(usage("github, junit and sarif are formats of `check` alone")
                 .hint("regsize check IMAGE --max-compressed 2GB --format github"))
+        }
+        (OutputFormat::Jsonl | OutputFormat::Parquet, _) => {
+            Err(usage("jsonl and parquet are formats of `audit export` alone")
+                .hint("regsize audit export FILE --format parquet"))
         }
         _ => Ok(()),
     }

@@ -171,7 +171,9 @@ pub(super) fn format(output: &OutputArgs) -> Format {
         | OutputFormat::Manifest
         | OutputFormat::Github
         | OutputFormat::Junit
-        | OutputFormat::Sarif => Format::Terminal,
+        | OutputFormat::Sarif
+        | OutputFormat::Jsonl
+        | OutputFormat::Parquet => Format::Terminal,
         OutputFormat::Markdown => Format::Markdown,
         OutputFormat::Json => Format::Json,
         OutputFormat::Csv => Format::Csv,

@@ -48,6 +48,7 @@ fn piece(piece: &Piece) -> String {
         Piece::Number(number) | Piece::Bytes(number) => number.to_string(),
         Piece::Difference(number) => number.to_string(),
         Piece::Share(share) | Piece::Bar(share) => percent(*share),
+        Piece::Trend(_) => String::new(),
         Piece::Digest(digest) | Piece::ShortDigest(digest) => digest.to_string(),
         Piece::Name(text) | Piece::Sentence(text) => csv_field(text),
     }

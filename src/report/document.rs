@@ -164,6 +164,8 @@ pub enum Piece {
     Share(Share),
     /// A part of a whole, as a bar.
     Bar(Share),
+    /// Values one after another, as a line of columns; each is a part of the same whole.
+    Trend(Vec<Share>),
     /// A digest in full.
     Digest(Digest),
     /// The first digits of a digest.
@@ -223,6 +225,18 @@ impl Share {
         size::share(self.part, self.whole, scale)
     }
 }
+
+/// The columns of a trend, from the lowest to the highest of eight signs; a trend that never rises
+/// is a line in the middle.
+pub(super) fn trend(shares: &[Share], signs: [char; 8]) -> String {
+    let level = |share: &Share| share.scaled(7).and_then(|level| usize::try_from(level).ok());
+    shares.iter().map(|share| signs[level(share).unwrap_or(3).min(7)]).collect()
+}
+
+/// The signs of trends where the output takes Unicode.
+pub(super) const TREND: [char; 8] = [
+    '\u{2581}', '\u{2582}', '\u{2583}', '\u{2584}', '\u{2585}', '\u{2586}', '\u{2587}', '\u{2588}',
+];
 
 impl Column {
     /// A column of words that is always shown whole.
