@@ -102,11 +102,11 @@ fn no_layer_is_read_for_what_manifests_tell() {
     // The documents of two images: both manifests and both configs.
     assert_eq!((registry.count("GET", "/manifests/"), registry.count("GET", "/blobs/")), (2, 2));
     for layer in LAYERS.iter() {
-        assert_eq!(asked_for(&registry, &layer), 0);
+        assert_eq!(asked_for(&registry, layer), 0);
     }
     checked(&Sandbox::new(), &registry, "latest", &["--max-content", "1GB"]);
     for layer in LAYERS.iter() {
-        assert_eq!(asked_for(&registry, &layer), 1);
+        assert_eq!(asked_for(&registry, layer), 1);
     }
 }
 
