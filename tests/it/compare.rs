@@ -357,6 +357,20 @@ fn reports_of_earlier_runs_need_no_registry() {
 }
 
 #[test]
+fn a_build_in_files_is_compared_with_what_is_published() {
+    let new = image(&[(&tools(), INSTALL), (&app(9500), COPY)]);
+    let registry = published(&first(), &new);
+    let sandbox = Sandbox::new();
+    new.bundle().write_layout(&sandbox.path("home/build"), "latest");
+    let old = registry.reference("team/app:old");
+    let local = document(&sandbox, &["compare", &old, "oci:build:latest"]);
+    let live = compared(&sandbox, &registry, &[]);
+    for list in ["layers", "causes", "paths", "delta"] {
+        assert_eq!(local[list], live[list], "{list}");
+    }
+}
+
+#[test]
 fn what_a_report_does_not_hold_is_not_known() {
     let registry = published(&first(), &image(&[(&tools(), INSTALL), (&app(9500), COPY)]));
     let sandbox = Sandbox::new();
