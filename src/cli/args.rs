@@ -20,7 +20,7 @@ pub(super) use self::analysis::{
     AnalyzeArgs, PackagesArgs, ReadArgs, RulesArgs, SelectionArgs, TableKind,
 };
 pub(super) use self::audit::{
-    AuditCommand, ExportArgs, HistoryArgs, ImportArgs, PruneStoreArgs, StoreArgs,
+    AuditCommand, ExportArgs, HistoryArgs, ImportArgs, PruneStoreArgs, RecordArgs, StoreArgs,
 };
 pub(super) use self::check::{CheckArgs, LimitArgs};
 pub(super) use self::compare::{ALL, CompareArgs, CompareTableKind};

@@ -125,6 +125,9 @@ command line is no place for it. A server on another machine has to prove its na
 ?sslrootcert=FILE for an authority of your own, or ?sslmode=prefer to ask for no proof.
 
 Examples:
+  regsize audit record my/app:latest my/app:2.1    what these tags are now, platform by platform
+  regsize audit record my/app:latest --manifest-only
+                                                   sizes of layers alone; no layer is read
   regsize audit history debian:12                  sizes of a tag over time, per platform
   regsize audit history ghcr.io/owner/name --format json | jq '.points[]'
   regsize audit verify                             whether every row is what was written

@@ -1,6 +1,7 @@
 //! Which rules run: names as users type them, and files that add to what is known.
 
-use std::fs;
+use std::fs::File;
+use std::io::{self, Read as _};
 use std::path::Path;
 
 use super::args::SelectionArgs;
@@ -8,6 +9,7 @@ use crate::component::Knowledge;
 use crate::config::{Config, nearest};
 use crate::registry::{Error, ErrorKind};
 use crate::rule::{Rule, Selection, Severity, rules};
+use crate::size::Units;
 
 /// Larger files are no description of components, nor Dockerfiles.
 const LARGEST: u64 = 16 << 20;
@@ -38,21 +40,24 @@ pub(super) fn knowledge(args: &SelectionArgs) -> Result<Knowledge, Error> {
 
 /// A text file that the user names.
 pub(super) fn text_of(path: &Path) -> Result<String, Error> {
-    at_most(path, LARGEST)?;
-    fs::read_to_string(path).map_err(|error| unreadable(path, error))
+    String::from_utf8(bytes_of(path, LARGEST)?).map_err(|_| {
+        Error::new(ErrorKind::Usage, format!("{} is not text in UTF-8", path.display()))
+    })
 }
 
-/// Refuses a file that is not there or is larger than `limit`.
-pub(super) fn at_most(path: &Path, limit: u64) -> Result<(), Error> {
-    let length = fs::metadata(path).map_err(|error| unreadable(path, error))?.len();
-    if length > limit {
-        return Err(Error::new(ErrorKind::Usage, format!("{} is too large", path.display())));
+/// A file, which may be a pipe or a device, of at most so many bytes.
+pub(super) fn bytes_of(path: &Path, limit: u64) -> Result<Vec<u8>, Error> {
+    let unreadable = |error: io::Error| {
+        Error::new(ErrorKind::Local, format!("{} cannot be read", path.display())).because(error)
+    };
+    let mut bytes = Vec::new();
+    let mut file = File::open(path).map_err(unreadable)?.take(limit.saturating_add(1));
+    file.read_to_end(&mut bytes).map_err(unreadable)?;
+    if bytes.len() as u64 > limit {
+        return Err(Error::new(ErrorKind::Usage, format!("{} is too large", path.display()))
+            .hint(format!("it may have {}", Units::Binary.format(limit.into()))));
     }
-    Ok(())
-}
-
-fn unreadable(path: &Path, error: std::io::Error) -> Error {
-    Error::new(ErrorKind::Local, format!("{} cannot be read", path.display())).because(error)
+    Ok(bytes)
 }
 
 /// The rules of an id, family or pattern; an error with the one that may be meant if there are

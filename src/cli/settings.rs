@@ -1,12 +1,11 @@
 //! Files of settings, budgets and baselines: read here, understood by [`crate::config`].
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use jiff::civil::Date;
 
 use super::args::{LimitArgs, SelectionArgs};
-use super::selection::{at_most, text_of};
+use super::selection::{bytes_of, text_of};
 use crate::check::{Budget, DiveRules, Forbidden, Levels, Measure, is_pattern};
 use crate::component::Knowledge;
 use crate::config::{Config, Names, read, read_dive_ci};
@@ -20,7 +19,7 @@ pub(super) const DEFAULT_FILE: &str = "regsize.toml";
 /// dive's file of rules.
 const DIVE_CI: &str = ".dive-ci";
 /// Larger files are no reports.
-const LARGEST_REPORT: u64 = 256 << 20;
+pub(super) const LARGEST_REPORT: u64 = 256 << 20;
 
 /// What a file of settings says, if one is given.
 pub(super) fn config(
@@ -95,10 +94,7 @@ pub(super) fn baseline_file(typed: &str) -> Result<Option<Vec<Snapshot>>, Error>
     if !path.is_file() && !is_report && !typed.starts_with(['.', '/']) {
         return Ok(None);
     }
-    at_most(path, LARGEST_REPORT)?;
-    let cannot = || format!("the baseline {typed} cannot be read");
-    let document =
-        fs::read(path).map_err(|error| Error::new(ErrorKind::Local, cannot()).because(error))?;
+    let document = bytes_of(path, LARGEST_REPORT).map_err(|error| error.about(&"the baseline"))?;
     let found = snapshot::read(&document).map_err(|error| {
         Error::new(ErrorKind::Usage, format!("the baseline {typed} cannot be used")).because(error)
     })?;

@@ -44,7 +44,7 @@ pub use self::csv::write_csv;
 pub use self::document::Document;
 pub use self::encode::Untrusted;
 pub use self::files::{Listing, render_files, render_files_failure};
-pub use self::history::{HistoryReport, render_history, render_history_failure};
+pub use self::history::{HistoryReport, Recorded, render_history, render_history_failure};
 pub use self::inspect::{
     Failure, InspectOptions, Outcome, Sort, compose, compose_side_by_side, layer_rows,
     side_by_side_rows,

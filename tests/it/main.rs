@@ -8,6 +8,7 @@ mod agreement_toc;
 mod analyze;
 mod architecture;
 mod attribution;
+mod audit;
 mod auth;
 mod base_image;
 mod blob_faults;

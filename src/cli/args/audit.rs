@@ -4,12 +4,16 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
+use super::PlatformArgs;
 use crate::cli::help::AUDIT_EXAMPLES;
 use crate::oci::Platform;
 
 /// What is done with a history.
 #[derive(Debug, Subcommand)]
 pub(in crate::cli) enum AuditCommand {
+    /// Read tags and record what they are now, platform by platform; for cron and CI
+    #[command(after_help = AUDIT_EXAMPLES)]
+    Record(RecordArgs),
     /// What a published tag was over time: sizes, changes, whether it is still there
     #[command(after_help = AUDIT_EXAMPLES)]
     History(HistoryArgs),
@@ -36,6 +40,20 @@ pub(in crate::cli) struct StoreArgs {
     /// Read from this file where the history is, with a password
     #[arg(long, value_name = "FILE")]
     pub(in crate::cli) store_file: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct RecordArgs {
+    /// The images by their tags, as in ghcr.io/owner/name:latest
+    #[arg(value_name = "IMAGE", required = true)]
+    pub(in crate::cli) references: Vec<String>,
+    #[command(flatten)]
+    pub(in crate::cli) platform: PlatformArgs,
+    /// Record sizes of images and layers alone; no layer is read
+    #[arg(long)]
+    pub(in crate::cli) manifest_only: bool,
+    #[command(flatten)]
+    pub(in crate::cli) store: StoreArgs,
 }
 
 #[derive(Debug, Args)]

@@ -4,6 +4,7 @@ mod export;
 mod history;
 mod import;
 mod prune;
+mod record;
 mod verify;
 
 use super::args::{AuditCommand, Cli, OutputFormat, StoreArgs};
@@ -16,6 +17,7 @@ use crate::report::{Failure, HistoryReport, render_history, render_history_failu
 
 pub(super) async fn run(cli: &Cli, command: &AuditCommand) -> Exit {
     let (name, result) = match command {
+        AuditCommand::Record(args) => ("record", record::run(cli, args).await),
         AuditCommand::History(args) => ("history", history::run(cli, args).await),
         AuditCommand::Verify(args) => ("verify", verify::run(cli, &args.store).await),
         AuditCommand::Prune(args) => ("prune", prune::run(cli, args).await),

@@ -1,14 +1,12 @@
 //! Images out of reports that were written before.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
+use crate::cli::selection::bytes_of;
+use crate::cli::settings::LARGEST_REPORT;
 use crate::oci::Platform;
 use crate::registry::{Error, ErrorKind};
 use crate::snapshot::{Snapshot, read};
-
-/// Larger files are no reports.
-const LARGEST: u64 = 512 << 20;
 
 /// The file that an argument names: behind an `@`, by a path that starts with `/`, `./` or `../`,
 /// or by a name without a colon that ends in `.json`. Anything else is a reference: a repository with such a name
@@ -26,7 +24,7 @@ pub(super) fn file_of(typed: &str) -> Option<PathBuf> {
 
 /// The image of a report: that of the platform, if one is wanted, or else the only one.
 pub(super) fn chosen(path: &Path, wanted: Option<&Platform>) -> Result<Snapshot, Error> {
-    let snapshots = read(&content(path)?).map_err(|error| {
+    let snapshots = read(&bytes_of(path, LARGEST_REPORT)?).map_err(|error| {
         Error::new(ErrorKind::Usage, format!("{} holds no image to compare with", path.display()))
             .because(error)
             .hint("write one: regsize analyze IMAGE --format json > FILE.json")
@@ -48,17 +46,6 @@ pub(super) fn chosen(path: &Path, wanted: Option<&Platform>) -> Result<Snapshot,
         let text = format!("{} has no image for {wanted}; it has {all}", path.display());
         Error::new(ErrorKind::Usage, text).hint("name one: --platform OS/ARCH")
     })
-}
-
-fn content(path: &Path) -> Result<Vec<u8>, Error> {
-    let about = format!("{} cannot be read", path.display());
-    let cannot = |error| Error::new(ErrorKind::Local, about.clone()).because(error);
-    let length = fs::metadata(path).map_err(cannot)?.len();
-    if length > LARGEST {
-        let text = format!("{} is too large for a report", path.display());
-        return Err(Error::new(ErrorKind::Usage, text));
-    }
-    fs::read(path).map_err(cannot)
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 
-use super::HistoryReport;
+use super::{HistoryReport, Recorded};
 use crate::history::{Broken, Fault, Figures, Point, Timeline, Verified};
 use crate::oci::Digest;
 use crate::report::encode::write_json;
@@ -12,6 +12,7 @@ use crate::report::encode::write_json;
 /// The schema of a command's report.
 pub(super) fn schema(command: &str) -> &'static str {
     match command {
+        "record" => "regsize.audit-record/1",
         "verify" => "regsize.audit-verify/1",
         "prune" => "regsize.audit-prune/1",
         "export" => "regsize.audit-export/1",
@@ -111,6 +112,15 @@ struct ImportedJson<'a> {
     damaged: u64,
 }
 
+#[derive(Serialize)]
+struct RecordedJson<'a> {
+    schema: &'static str,
+    place: &'a str,
+    changed: usize,
+    same: usize,
+    failed: usize,
+}
+
 /// Writes a report in the schema of its command.
 pub(super) fn write(report: &HistoryReport<'_>, out: &mut dyn Write) -> io::Result<()> {
     match *report {
@@ -143,6 +153,11 @@ pub(super) fn write(report: &HistoryReport<'_>, out: &mut dyn Write) -> io::Resu
         HistoryReport::Exported { place, exported } => {
             let (rows, damaged) = (exported.rows, exported.damaged);
             write_json(&ExportedJson { schema: schema("export"), place, rows, damaged }, out)
+        }
+        HistoryReport::Recorded { place, recorded } => {
+            let Recorded { changed, same, failed } = recorded;
+            let schema = schema("record");
+            write_json(&RecordedJson { schema, place, changed, same, failed }, out)
         }
         HistoryReport::Imported { place, imported } => {
             let json = ImportedJson {

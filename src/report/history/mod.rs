@@ -54,6 +54,13 @@ pub enum HistoryReport<'a> {
         /// What was written.
         exported: Exported,
     },
+    /// What was recorded.
+    Recorded {
+        /// Where the history is.
+        place: &'a str,
+        /// What became of what was read.
+        recorded: Recorded,
+    },
     /// What was imported.
     Imported {
         /// Where the history is.
@@ -61,6 +68,17 @@ pub enum HistoryReport<'a> {
         /// What was appended.
         imported: Imported,
     },
+}
+
+/// What became of images that were read to be recorded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Recorded {
+    /// Images that are new or another than before.
+    pub changed: usize,
+    /// Images that are what they were.
+    pub same: usize,
+    /// Tags that could not be read.
+    pub failed: usize,
 }
 
 /// Writes a report about a history.
@@ -96,6 +114,7 @@ fn compose(report: &HistoryReport<'_>) -> Document {
         HistoryReport::Verified { place, .. }
         | HistoryReport::Pruned { place, .. }
         | HistoryReport::Exported { place, .. }
+        | HistoryReport::Recorded { place, .. }
         | HistoryReport::Imported { place, .. } => {
             let blocks = vec![Block::Facts(facts(report))];
             let sections = vec![Section { heading: Text::default(), blocks }];
@@ -124,6 +143,11 @@ fn facts(report: &HistoryReport<'_>) -> Vec<Fact> {
         HistoryReport::Exported { exported, .. } => {
             vec![fact("rows", exported.rows), fact("damaged", exported.damaged)]
         }
+        HistoryReport::Recorded { recorded, .. } => vec![
+            Fact::new("recorded", Text::number(recorded.changed).with(" new or changed images")),
+            Fact::new("same", Text::number(recorded.same).with(" images seen again")),
+            Fact::new("failed", Text::number(recorded.failed).with(" tags could not be read")),
+        ],
         HistoryReport::Imported { imported, .. } => vec![
             fact("rows", imported.rows),
             Fact::new("known", count(imported.known).with(" were there already")),
