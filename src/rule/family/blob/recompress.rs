@@ -139,7 +139,9 @@ fn tried<'a>(
     which: impl Fn(&'a crate::layer::Trials) -> &'a Vec<Trial>,
 ) -> Vec<Tried<'a>> {
     let filesystem = facts.ledger.filesystem();
-    let own = facts.image.layers.iter().filter(|layer| is_own(layer) && !is_empty(layer));
+    let compressed_by_push = |layer: &Layer| facts.image.in_files && layer.is_plain();
+    let fits = |layer: &&Layer| is_own(layer) && !is_empty(layer) && !compressed_by_push(layer);
+    let own = facts.image.layers.iter().filter(fits);
     let tried = |layer: &'a Layer| {
         let trials = which(&filesystem.toc(layer.index)?.trials).as_slice();
         let hidden = filesystem.shadowed_in(layer.index).compressed;
@@ -202,6 +204,26 @@ mod tests {
         let apart = parts(&[(100, 80), (100, 100)]);
         assert_eq!((apart.takes(1000, 0), apart.error), (900, 40));
         assert_eq!(parts(&[]).takes(1000, 0), 1000);
+    }
+
+    #[test]
+    fn plain_layers_in_files_are_compressed_by_a_push() {
+        let rules = ["blob-gzip-level".to_owned(), "blob-gzip-to-zstd".to_owned()];
+        let selection = crate::rule::Selection { only: rules.to_vec(), ..Default::default() };
+        let check = |in_files: bool, media_type: &str, expected: usize| {
+            let text = "RUN a\n  a 1000 compressed=400000000\n  !gzip 100000 50000 9\n  !zstd 100000 40000 9\n";
+            let (mut image, ledger) = crate::ledger::testing::image(text);
+            image.in_files = in_files;
+            image.layers[0].media_type = crate::oci::MediaType(media_type.to_owned());
+            let found = crate::rule::testing::with_layers(&image, &ledger, |facts| {
+                crate::rule::findings(facts, &selection).len()
+            });
+            assert_eq!(found, expected, "{media_type}");
+        };
+        check(true, "application/vnd.docker.image.rootfs.diff.tar", 0);
+        check(true, "application/vnd.oci.image.layer.v1.tar", 0);
+        check(true, "application/vnd.oci.image.layer.v1.tar+gzip", 2);
+        check(false, "application/vnd.oci.image.layer.v1.tar", 2);
     }
 
     #[test]
