@@ -259,6 +259,7 @@ fn image() -> Image {
         labels: BTreeMap::default(),
         label_secrets: Vec::new(),
         annotations: BTreeMap::default(),
+        in_files: false,
     }
 }
 

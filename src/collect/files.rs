@@ -2,9 +2,8 @@
 
 use super::documents::Documents;
 use super::layers::{descriptor, is_optional};
-use crate::image::{Image, Layer};
+use crate::image::Image;
 use crate::local::Local;
-use crate::oci::{Compression, Kind};
 use crate::registry::Error;
 
 /// Refuses an image whose layers are not all there: it could not be pushed.
@@ -15,8 +14,8 @@ pub(super) fn check(local: &Local, image: &Image) -> Result<(), Error> {
 
 /// Says that what is stored as it is will be smaller once it is pushed.
 pub(super) fn warn_of_plain(documents: &Documents<'_>, image: &Image) {
-    let is_plain = |layer: &&Layer| matches!(layer.media_type.kind(), Kind::Layer(kind) if kind.compression == Compression::None);
-    let (count, of) = (image.layers.iter().filter(is_plain).count(), image.layers.len());
+    let (count, of) =
+        (image.layers.iter().filter(|one| one.is_plain()).count(), image.layers.len());
     if count > 0 {
         documents.warn(format!(
             "{}: {count} of {of} layers are stored uncompressed here, so their compressed sizes are those of the tars; a push compresses them",

@@ -138,7 +138,8 @@ impl Session {
         let shown = entries.shown;
         if let (Some(local), Some(image)) = (store.local(), images.get(shown)) {
             files::check(local, image)?;
-            for image in &images {
+            for image in &mut images {
+                image.in_files = true;
                 files::warn_of_plain(&documents, image);
             }
         }

@@ -67,6 +67,7 @@ impl Image {
             labels,
             label_secrets,
             annotations: manifest.annotations.clone(),
+            in_files: false,
             platform,
         };
         let warnings =

@@ -21,7 +21,7 @@ pub(crate) use join::Parts;
 pub(crate) use join::label;
 pub(crate) use provenance::{Provenance, read as read_provenance};
 
-use crate::oci::{Annotations, DiffId, Digest, MediaType, Platform};
+use crate::oci::{Annotations, Compression, DiffId, Digest, Kind, MediaType, Platform};
 pub use crate::registry::RateLimit;
 use crate::secrecy::Secret;
 pub use shell::{Action, Command, Manager, PackageVerb, commands};
@@ -121,6 +121,8 @@ pub struct Image {
     pub label_secrets: Vec<(String, Secret)>,
     /// Annotations of the manifest.
     pub annotations: Annotations,
+    /// Whether it lies in files, where layers may be stored as they are: a push compresses those.
+    pub in_files: bool,
 }
 
 /// What the config says of a container of the image. Values of variables may be secrets: they are
@@ -268,6 +270,13 @@ impl Origin {
             Self::Base => "base",
             Self::Unknown => "unknown",
         }
+    }
+}
+
+impl Layer {
+    /// Whether its media type says that its blob is a tar stream as it is.
+    pub fn is_plain(&self) -> bool {
+        matches!(self.media_type.kind(), Kind::Layer(kind) if kind.compression == Compression::None)
     }
 }
 

@@ -76,6 +76,7 @@ fn empty() -> Image {
         labels: std::collections::BTreeMap::default(),
         label_secrets: Vec::new(),
         annotations: std::collections::BTreeMap::default(),
+        in_files: false,
     }
 }
 

@@ -298,6 +298,7 @@ fn image(platform: &str, seed: u8, lines: &[Line], base_layers: usize) -> Image 
             "GPL-2.0-or-later".into(),
         )]),
         annotations: BTreeMap::new(),
+        in_files: false,
     };
     for line in lines {
         push(&mut image, seed, *line, base_layers);

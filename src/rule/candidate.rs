@@ -40,8 +40,9 @@ pub enum Claim {
     Files(Vec<(AtomId, u32)>),
     /// So many content bytes of stored files; what they cost in a blob is taken in proportion.
     Parts(Vec<(AtomId, u64)>),
-    /// Bytes of blobs alone, estimated.
-    Download(u64),
+    /// Bytes of blobs alone, estimated, by layer: what its visible part would be smaller by. Only
+    /// the share of it counts that no other finding takes.
+    Download(Vec<(usize, u64)>),
     /// Nothing. The files are those it is about.
     View(Vec<AtomId>),
     /// Nothing. The bytes are what it is about, where the files are not known.

@@ -8,7 +8,7 @@ use super::{
     Bands, Detect, Effort, Facts, OriginSplit as Origins, Phase, Risk, Rule, Severity, fix, needed,
     paths, rules, shares,
 };
-use crate::image::{Image, Inspection};
+use crate::image::{Image, Inspection, Origin};
 use crate::ledger::AtomId;
 use crate::pattern::component_fits;
 
@@ -31,8 +31,8 @@ struct Claimant {
     rule: &'static Rule,
     candidate: Candidate,
     gross: Saving,
-    net: Saving,
-    origins: Origins,
+    /// What it gets of each layer.
+    gains: BTreeMap<usize, Saving>,
 }
 
 /// Who claimed a file, and how closely it describes it.
@@ -55,6 +55,28 @@ impl Selection {
 
 /// What the rules find in an image, the most important first.
 pub fn findings(facts: &Facts<'_>, selection: &Selection) -> Vec<Finding> {
+    let whole = facts.whole();
+    let mut findings: Vec<Finding> = claimants(facts, selection)
+        .into_iter()
+        .filter(Claimant::has_something)
+        .map(|claimant| claimant.finding(Some(facts), facts.image, whole, selection))
+        .collect();
+    sort(&mut findings);
+    findings
+}
+
+/// What the findings together take of each layer.
+#[cfg(test)]
+pub(super) fn taken(facts: &Facts<'_>, selection: &Selection) -> BTreeMap<usize, Saving> {
+    let mut sums: BTreeMap<usize, Saving> = BTreeMap::new();
+    for (layer, saving) in claimants(facts, selection).into_iter().flat_map(|one| one.gains) {
+        *sums.entry(layer).or_default() += saving;
+    }
+    sums
+}
+
+/// All that the rules propose, each with what it gets.
+fn claimants(facts: &Facts<'_>, selection: &Selection) -> Vec<Claimant> {
     let mut claimants = Vec::new();
     for rule in rules().iter().filter(|rule| selection.has(rule)) {
         let candidates = match &rule.detect {
@@ -68,25 +90,20 @@ pub fn findings(facts: &Facts<'_>, selection: &Selection) -> Vec<Finding> {
             gross: gross(Some(facts), &candidate.claim),
             rule,
             candidate,
-            net: Saving::default(),
-            origins: Origins::default(),
+            gains: BTreeMap::new(),
         });
         claimants.extend(candidates.filter(Claimant::is_enough));
     }
     claimants.sort_by(|a, b| {
-        let key = |claimant: &Claimant| std::cmp::Reverse(claimant.gross.content);
+        let key = |claimant: &Claimant| {
+            let Saving { content, compressed } = claimant.gross;
+            std::cmp::Reverse((content, compressed))
+        };
         let name = |claimant: &Claimant| (claimant.rule.id, claimant.candidate.anchor.clone());
         (a.rule.phase, key(a)).cmp(&(b.rule.phase, key(b))).then_with(|| name(a).cmp(&name(b)))
     });
     settle(facts, &mut claimants);
-    let whole = facts.whole();
-    let mut findings: Vec<Finding> = claimants
-        .into_iter()
-        .filter(Claimant::has_something)
-        .map(|claimant| claimant.finding(Some(facts), facts.image, whole, selection))
-        .collect();
-    sort(&mut findings);
-    findings
+    claimants
 }
 
 /// What the rules find that need the manifest and config alone.
@@ -117,8 +134,7 @@ pub(super) fn without_layers(
     for rule in rules().iter().filter(|rule| selection.has(rule)) {
         findings.extend(detect(rule).into_iter().map(|candidate| {
             let gross = gross(None, &candidate.claim);
-            let (net, origins) = (Saving::default(), Origins::default());
-            let claimant = Claimant { rule, candidate, gross, net, origins };
+            let claimant = Claimant { rule, candidate, gross, gains: BTreeMap::new() };
             claimant.finding(None, image, whole, selection)
         }));
     }
@@ -155,7 +171,9 @@ fn gross(facts: Option<&Facts<'_>>, claim: &Claim) -> Saving {
         Claim::Parts(parts) => {
             parts.iter().map(|(file, bytes)| part(facts, *file, *bytes)).for_each(add);
         }
-        Claim::Download(bytes) => add(Saving { content: 0, compressed: *bytes }),
+        Claim::Download(layers) => {
+            layers.iter().map(|(_, bytes)| Saving { content: 0, compressed: *bytes }).for_each(add);
+        }
         Claim::Figure(saving) => add(*saving),
     }
     sum
@@ -190,6 +208,7 @@ fn settle(facts: &Facts<'_>, claimants: &mut [Claimant]) {
         }
     }
     let mut taken: HashMap<AtomId, u64> = HashMap::new();
+    let mut left: Vec<u64> = facts.image.layers.iter().map(|one| facts.shown_of(one)).collect();
     for (at, claimant) in claimants.iter_mut().enumerate() {
         let gains: Vec<(AtomId, Saving)> = match &claimant.candidate.claim {
             Claim::Files(files) => {
@@ -203,16 +222,34 @@ fn settle(facts: &Facts<'_>, claimants: &mut [Claimant]) {
                 let free = parts.iter().filter(|(file, _)| holders[file.index()].is_none());
                 free.map(|(file, bytes)| (*file, take(facts, &mut taken, *file, *bytes))).collect()
             }
-            Claim::Download(_) => {
-                claimant.net = claimant.gross;
-                claimant.origins.own = claimant.gross;
-                continue;
-            }
-            Claim::View(_) | Claim::Figure(_) => continue,
+            Claim::Download(_) | Claim::View(_) | Claim::Figure(_) => continue,
         };
         for (file, saving) in gains {
-            claimant.net += saving;
-            *claimant.origins.of(facts.origin(file)) += saving;
+            let atom = facts.ledger.atom(file);
+            *claimant.gains.entry(atom.layer).or_default() += saving;
+            if let Some(left) = left.get_mut(atom.layer).filter(|_| atom.is_live()) {
+                *left = left.saturating_sub(saving.compressed);
+            }
+        }
+    }
+    settle_downloads(facts, claimants, &left);
+}
+
+/// Gives those who compress layers anew their share of what all others leave of each layer.
+fn settle_downloads(facts: &Facts<'_>, claimants: &mut [Claimant], left: &[u64]) {
+    let mut free = left.to_vec();
+    for claimant in claimants {
+        let Claim::Download(layers) = &claimant.candidate.claim else { continue };
+        for (at, bytes) in layers {
+            let (Some(layer), Some(left)) = (facts.image.layers.get(*at), left.get(*at)) else {
+                continue;
+            };
+            let Some(free) = free.get_mut(*at) else { continue };
+            let share = u128::from(*bytes) * u128::from(*left);
+            let share = share.checked_div(facts.shown_of(layer).into()).unwrap_or_default();
+            let compressed = u64::try_from(share).unwrap_or(u64::MAX).min(*free);
+            *free = free.saturating_sub(compressed);
+            *claimant.gains.entry(*at).or_default() += Saving { content: 0, compressed };
         }
     }
 }
@@ -235,8 +272,23 @@ impl Claimant {
 
     /// Whether others left something for it, or it claims nothing.
     fn has_something(&self) -> bool {
-        let claims = matches!(self.candidate.claim, Claim::Files(_) | Claim::Parts(_));
-        !claims || self.net != Saving::default() || self.gross == Saving::default()
+        let claims = !matches!(self.candidate.claim, Claim::View(_) | Claim::Figure(_));
+        !claims || self.net() != Saving::default() || self.gross == Saving::default()
+    }
+
+    fn net(&self) -> Saving {
+        let mut sum = Saving::default();
+        self.gains.values().for_each(|saving| sum += *saving);
+        sum
+    }
+
+    fn origins(&self, image: &Image) -> Origins {
+        let mut origins = Origins::default();
+        for (layer, saving) in &self.gains {
+            let origin = image.layers.get(*layer).map_or(Origin::Unknown, |layer| layer.origin);
+            *origins.of(origin) += *saving;
+        }
+        origins
     }
 
     fn finding(
@@ -246,7 +298,8 @@ impl Claimant {
         whole: Saving,
         selection: &Selection,
     ) -> Finding {
-        let Self { rule, candidate, gross, net, origins } = self;
+        let (net, origins) = (self.net(), self.origins(image));
+        let Self { rule, candidate, gross, .. } = self;
         let shares = facts.map(|facts| shares::shares(facts, &candidate.claim)).unwrap_or_default();
         let counted = if rule.phase == Phase::View { gross } else { net };
         let severity = selection.severities.get(rule.id).copied();
@@ -256,7 +309,7 @@ impl Claimant {
         let estimated = matches!(candidate.claim, Claim::Parts(_) | Claim::Download(_));
         Finding {
             id: id(rule, &candidate.anchor),
-            severity: severity.unwrap_or_else(|| grade(rule, counted, whole)),
+            severity: severity.unwrap_or_else(|| grade(rule, counted, whole, origins)),
             quick_win: risk == Risk::Safe && small && origins.own.content >= QUICK,
             confidence: if estimated { Confidence::Estimated } else { Confidence::Measured },
             snippet: fix::snippet(rule, &candidate, &shares, image),
@@ -279,12 +332,16 @@ impl Claimant {
     }
 }
 
-/// The severity by bytes. What only tells of others' bytes does not stand above what saves some.
-fn grade(rule: &Rule, counted: Saving, whole: Saving) -> Severity {
+/// The severity by bytes. What only tells of others' bytes, and what only the base image's makers
+/// can save, does not stand above what the image's own steps can.
+fn grade(rule: &Rule, counted: Saving, whole: Saving, origins: Origins) -> Severity {
     let severity = rule.bands.grade(counted, whole);
+    let nothing = Saving::default();
+    let in_base = origins.base != nothing && origins.own == nothing && origins.unknown == nothing;
     match (rule.phase, rule.bands) {
         (_, Bands::Fixed(_)) => severity,
         (Phase::View, _) => severity.min(Severity::Medium),
+        _ if in_base => severity.min(Severity::Medium),
         _ => severity,
     }
 }

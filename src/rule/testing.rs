@@ -41,12 +41,20 @@ pub(crate) fn found(text: &str, only: &[&str]) -> Vec<Finding> {
 /// Asks the facts of an image.
 pub(crate) fn with_facts<T>(text: &str, ask: impl FnOnce(&Facts<'_>) -> T) -> T {
     let (image, ledger) = image(text);
-    let documents = Documents::new(&ledger);
-    let inventory = Inventory::read(&ledger, &documents);
-    let components =
-        component::find(&image, &ledger, &documents, &inventory, &Knowledge::default());
-    let owners = Owners::attribute(&image, &ledger, &inventory, &components);
-    ask(&Facts::new(&image, &ledger, &documents, &inventory, &components, &owners))
+    with_layers(&image, &ledger, ask)
+}
+
+/// Asks the facts of an image with its layers.
+pub(crate) fn with_layers<T>(
+    image: &Image,
+    ledger: &Ledger,
+    ask: impl FnOnce(&Facts<'_>) -> T,
+) -> T {
+    let documents = Documents::new(ledger);
+    let inventory = Inventory::read(ledger, &documents);
+    let components = component::find(image, ledger, &documents, &inventory, &Knowledge::default());
+    let owners = Owners::attribute(image, ledger, &inventory, &components);
+    ask(&Facts::new(image, ledger, &documents, &inventory, &components, &owners))
 }
 
 /// What rules find in an image with packages written as text.

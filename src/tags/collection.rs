@@ -251,6 +251,7 @@ mod tests {
             labels: std::collections::BTreeMap::new(),
             label_secrets: Vec::new(),
             annotations: std::collections::BTreeMap::new(),
+            in_files: false,
         }
     }
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use crate::image::{AttachmentKind, Image, Inspection};
 use crate::layer::{Entry, Toc};
 use crate::ledger::AtomId;
-use crate::oci::Digest;
+use crate::oci::{Digest, Kind as MediaKind};
 use crate::rule::{
     Bands, Candidate, Claim, Detect, Facts, Needs, Phase, Phrase, Risk, Rule, Saving, Severity,
     Table, Value,
@@ -192,7 +192,10 @@ fn missing(inspection: &Inspection) -> Vec<Candidate> {
         .any(|image| GRAPHICS.iter().any(|name| image.runtime.env.contains_key(*name)));
     let lacking: Vec<&str> = COMMON.into_iter().filter(|name| !has(name)).collect();
     let [lacking] = lacking[..] else { return Vec::new() };
-    if graphics {
+    // A file with a manifest and no index is one build's, for one platform.
+    let is_index = matches!(inspection.media_type.kind(), MediaKind::Index);
+    let is_single = !is_index && inspection.images.iter().any(|image| image.in_files);
+    if graphics || is_single {
         return Vec::new();
     }
     let message = Phrase::words("There is no image for ").name(format!("linux/{lacking}"));
@@ -349,6 +352,12 @@ mod tests {
         let text = "RUN x\n  a 1\n";
         let found = ids(&inspection(&[("amd64", text)]));
         assert_eq!(found, [("platform-missing", Severity::Low, 0)]);
+        // A file that has room for one.
+        let mut file = inspection(&[("amd64", text)]);
+        file.images[0].in_files = true;
+        assert_eq!(ids(&file).len(), 1);
+        "application/vnd.oci.image.manifest.v1+json".clone_into(&mut file.media_type.0);
+        assert_eq!(ids(&file), []);
         // For graphics cards; or for neither of the common platforms.
         let gpu = "ENV CUDA_VERSION=12.4\nRUN x\n  a 1\n";
         assert_eq!(ids(&inspection(&[("amd64", gpu)])), []);

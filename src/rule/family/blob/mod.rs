@@ -8,7 +8,7 @@ use super::layer::is_empty;
 use super::steps::name_step;
 use crate::image::{Image, Inspection, Layer};
 use crate::ledger::AtomId;
-use crate::oci::{Compression, Kind};
+use crate::oci::Kind;
 use crate::rule::{
     Bands, Candidate, Claim, Detect, Effort, Facts, Needs, Phase, Phrase, Risk, Rule, Saving,
     Severity, Table, Value,
@@ -48,7 +48,7 @@ pub(in crate::rule) const RULES: &[Rule] = &[
         detect: Detect::Layers(recompress::to_zstd),
         why: "zstd finds what repeats over megabytes, where gzip sees 32 KiB, and unpacks faster. The contents stay the same.",
         fix: "docker buildx build --output type=image,push=true,compression=zstd,force-compression=true,oci-mediatypes=true .",
-        caution: "The figure is an estimate from parts of the layers. Clients older than Docker 23 or containerd 1.5 cannot unpack them, new digests end sharing with tags that are published, and images for lazy pulling keep their format.",
+        caution: "The figure is an estimate from parts of the layers, on what other findings leave of them. Clients older than Docker 23 or containerd 1.5 cannot unpack them, new digests end sharing with tags that are published, and images for lazy pulling keep their format.",
         links: &[EXPORTERS],
         ..BLOB
     },
@@ -62,7 +62,7 @@ pub(in crate::rule) const RULES: &[Rule] = &[
         detect: Detect::Layers(recompress::gzip_level),
         why: "The layers are plain archives, or were compressed at a level for speed. Each pull pays for it.",
         fix: "docker buildx build --output type=image,push=true,compression=gzip,compression-level=6,force-compression=true .",
-        caution: "The figure is an estimate from parts of the layers.",
+        caution: "The figure is an estimate from parts of the layers, on what other findings leave of them.",
         links: &[EXPORTERS],
         ..BLOB
     },
@@ -124,7 +124,8 @@ fn instruction(image: &Image, layer: &Layer) -> String {
 fn uncompressed(image: &Image) -> Vec<Candidate> {
     let is_plain = |layer: &&Layer| {
         let Kind::Layer(kind) = layer.media_type.kind() else { return false };
-        kind.compression == Compression::None && !kind.foreign && layer.compressed >= PLAIN
+        let stays = layer.is_plain() && !kind.foreign && !image.in_files;
+        stays && layer.compressed >= PLAIN
     };
     let plain: Vec<&Layer> = image.layers.iter().filter(is_plain).collect();
     if plain.is_empty() {
@@ -259,6 +260,9 @@ mod tests {
             layer.media_type = MediaType("application/vnd.oci.image.layer.v1.tar".to_owned());
         }
         assert_eq!(found("blob-poor-compression", &image), [(0, 30_000_000, Severity::Low)]);
+        // A push compresses what lies in files.
+        image.in_files = true;
+        assert_eq!(found("blob-poor-compression", &image), []);
     }
 
     #[test]

@@ -76,9 +76,12 @@ pub(super) fn to_zstd(facts: &Facts<'_>) -> Vec<Candidate> {
     if sum.parts < ENOUGH || least == 0 {
         return Vec::new();
     }
-    let saved = left.saturating_sub(sum.takes(left, 0));
+    let saved = |tried: &Tried<'_>| tried.left.saturating_sub(sum.takes(tried.left, 0));
+    let savings = savings(&layers, saved);
+    let saved = savings.iter().fold(0, |sum: u64, (_, saved)| sum.saturating_add(*saved));
     let most = left.saturating_sub(sum.takes(left, error.saturating_neg()));
-    let message = Phrase::words("zstd makes ").count(layers.len()).and(" layers smaller by some ");
+    let message = Phrase::words("zstd makes ");
+    let message = message.counted(layers.len(), " layer", " layers").and(" smaller by some ");
     let message = message.share(saved, left);
     let note = Phrase::words("Estimated from ")
         .count(sum.parts)
@@ -87,7 +90,7 @@ pub(super) fn to_zstd(facts: &Facts<'_>) -> Vec<Candidate> {
         .and(" and ")
         .bytes(most)
         .and(" (95 % confidence). Higher levels save more.");
-    vec![candidate(facts, message, &layers, saved).note(note)]
+    vec![candidate(facts, message, &layers, savings).note(note)]
 }
 
 /// Layers that gzip itself would make smaller.
@@ -102,19 +105,30 @@ pub(super) fn gzip_level(facts: &Facts<'_>) -> Vec<Candidate> {
     }
     let saved =
         |tried: &Tried<'_>| tried.left.saturating_sub(Sum::of(tried.trials).takes(tried.left, 0));
-    let bytes = layers.iter().map(saved).fold(0, u64::saturating_add);
+    let savings = savings(&layers, saved);
     let parts = layers.iter().map(|tried| tried.trials.len()).sum();
-    let message = Phrase::words("gzip at its level 6 makes ")
-        .count(layers.len())
-        .and(" layers smaller than they are");
+    let message = Phrase::words("gzip at its level 6 makes ").counted(
+        layers.len(),
+        " layer smaller than it is",
+        " layers smaller than they are",
+    );
     let note = Phrase::words("Estimated from ")
         .count(parts)
         .and(" parts of the layers, each compressed anew; a layer may differ by some 5 %.");
-    vec![candidate(facts, message, &layers, bytes).note(note)]
+    vec![candidate(facts, message, &layers, savings).note(note)]
 }
 
-fn candidate(facts: &Facts<'_>, message: Phrase, layers: &[Tried<'_>], saved: u64) -> Candidate {
-    let mut candidate = Candidate::new("", message, Claim::Download(saved));
+fn savings<'a>(layers: &[Tried<'a>], saved: impl Fn(&Tried<'a>) -> u64) -> Vec<(usize, u64)> {
+    layers.iter().map(|tried| (tried.layer.index, saved(tried))).collect()
+}
+
+fn candidate(
+    facts: &Facts<'_>,
+    message: Phrase,
+    layers: &[Tried<'_>],
+    savings: Vec<(usize, u64)>,
+) -> Candidate {
+    let mut candidate = Candidate::new("", message, Claim::Download(savings));
     candidate.group = Some(GROUP.to_owned());
     let row = |tried: &Tried<'_>| {
         let sum = Sum::of(tried.trials);
@@ -139,11 +153,12 @@ fn tried<'a>(
     which: impl Fn(&'a crate::layer::Trials) -> &'a Vec<Trial>,
 ) -> Vec<Tried<'a>> {
     let filesystem = facts.ledger.filesystem();
-    let own = facts.image.layers.iter().filter(|layer| is_own(layer) && !is_empty(layer));
+    let compressed_by_push = |layer: &Layer| facts.image.in_files && layer.is_plain();
+    let fits = |layer: &&Layer| is_own(layer) && !is_empty(layer) && !compressed_by_push(layer);
+    let own = facts.image.layers.iter().filter(fits);
     let tried = |layer: &'a Layer| {
         let trials = which(&filesystem.toc(layer.index)?.trials).as_slice();
-        let hidden = filesystem.shadowed_in(layer.index).compressed;
-        let left = layer.compressed.saturating_sub(hidden);
+        let left = facts.shown_of(layer);
         (!trials.is_empty()).then_some(Tried { layer, left, trials })
     };
     own.filter_map(tried).collect()
@@ -190,6 +205,34 @@ mod tests {
         check(rule, "RUN a\n  a 1000 compressed=800000000\n", &[]);
     }
 
+    /// Compressed net savings by rule, the most important first.
+    fn check_beside_others(text: &str, expected: &[(&str, u64)]) {
+        let found = found(text, &["blob-gzip-to-zstd", "blob-gzip-level", "cache-pip"]);
+        let net: Vec<_> =
+            found.iter().map(|finding| (finding.rule.id, finding.net.compressed)).collect();
+        assert_eq!(net, expected, "{text}");
+    }
+
+    #[test]
+    fn what_others_take_is_not_saved_again() {
+        let zstd = "  !zstd 100000 90000 40\n";
+        let cache = "RUN a\n  root/.cache/pip/x 2_000_000 compressed=600000000\n";
+        let other = "  y 1 compressed=200000000\n";
+        let pip = ("cache-pip", 600_000_000);
+        let half = format!("{cache}{other}{zstd}");
+        check_beside_others(&half, &[pip, ("blob-gzip-to-zstd", 20_000_000)]);
+        // Another layer keeps its saving; nothing is left; hidden bytes are no one's twice.
+        let beside = format!("{cache}{zstd}RUN b\n{other}{zstd}");
+        check_beside_others(&beside, &[pip, ("blob-gzip-to-zstd", 20_000_000)]);
+        check_beside_others(&format!("{cache}{zstd}"), &[pip]);
+        let hidden = format!("{half}  z 9_000_000 compressed=100000000\nRUN c\n  -z\n");
+        check_beside_others(&hidden, &[pip, ("blob-gzip-to-zstd", 20_000_000)]);
+        // Two ways to compress share what is there.
+        let plain = "RUN a\n  a 1000 compressed=400000000\n  !gzip 100000 30000 9\n  !zstd 100000 25000 9\n";
+        let both = [("blob-gzip-to-zstd", 300_000_000), ("blob-gzip-level", 100_000_000)];
+        check_beside_others(plain, &both);
+    }
+
     #[test]
     fn the_range_follows_from_how_much_parts_differ() {
         let parts = |each: &[(u32, u32)]| {
@@ -202,6 +245,26 @@ mod tests {
         let apart = parts(&[(100, 80), (100, 100)]);
         assert_eq!((apart.takes(1000, 0), apart.error), (900, 40));
         assert_eq!(parts(&[]).takes(1000, 0), 1000);
+    }
+
+    #[test]
+    fn plain_layers_in_files_are_compressed_by_a_push() {
+        let rules = ["blob-gzip-level".to_owned(), "blob-gzip-to-zstd".to_owned()];
+        let selection = crate::rule::Selection { only: rules.to_vec(), ..Default::default() };
+        let check = |in_files: bool, media_type: &str, expected: usize| {
+            let text = "RUN a\n  a 1000 compressed=400000000\n  !gzip 100000 50000 9\n  !zstd 100000 40000 9\n";
+            let (mut image, ledger) = crate::ledger::testing::image(text);
+            image.in_files = in_files;
+            image.layers[0].media_type = crate::oci::MediaType(media_type.to_owned());
+            let found = crate::rule::testing::with_layers(&image, &ledger, |facts| {
+                crate::rule::findings(facts, &selection).len()
+            });
+            assert_eq!(found, expected, "{media_type}");
+        };
+        check(true, "application/vnd.docker.image.rootfs.diff.tar", 0);
+        check(true, "application/vnd.oci.image.layer.v1.tar", 0);
+        check(true, "application/vnd.oci.image.layer.v1.tar+gzip", 2);
+        check(false, "application/vnd.oci.image.layer.v1.tar", 2);
     }
 
     #[test]

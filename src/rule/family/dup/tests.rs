@@ -139,7 +139,14 @@ fn tools_at_two_places() {
     let mrtrix = format!(
         "{unnamed}  opt/ants/bin/mrconvert 1 mode=755\n  opt/ants/lib/libmrtrix.so 1\n  opt/ants-2.4.4/bin/mrconvert 1 mode=755\n  opt/ants-2.4.4/lib/libmrtrix.so 1\n"
     );
-    assert_eq!(found(&mrtrix, &["dup-tool-versions"])[0].risk, Risk::Test);
+    assert_eq!(found(&mrtrix, &["dup-tool-versions"])[0].risk, Risk::Review);
+    // Only where all contents of one are in the other does nothing go with it.
+    let equal =
+        "RUN a\n".to_owned() + &commands("opt/a", 2_000_000) + &commands("opt/b", 2_000_000);
+    let equal = equal.replace("mode=755", "mode=755 hash=x");
+    assert_eq!(found(&equal, &["dup-tool-versions"])[0].risk, Risk::Test);
+    let more = equal + "  opt/a/lib/x.so 1\n  opt/b/lib/y.so 2\n";
+    assert_eq!(found(&more, &["dup-tool-versions"])[0].risk, Risk::Review);
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Tools that are installed at several places, known by their commands.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use super::super::steps::Anchors;
 use super::roots::{SearchPath, bytes, child, named, text, version};
@@ -64,9 +64,8 @@ pub(super) fn several(facts: &Facts<'_>) -> Vec<Candidate> {
         if bytes(ledger, &going) < MIN || !seen.insert(tools[dropped].root) {
             continue;
         }
-        let is_known = same.contains(&(a, b)) || same.contains(&(b, a));
         let (dropped, kept) = (&tools[dropped], &tools[kept]);
-        let pair = Pair { dropped, kept, going, staying, is_known };
+        let pair = Pair { dropped, kept, going, staying };
         found.push(pair.candidate(facts, &mut anchors));
     }
     found
@@ -164,8 +163,6 @@ struct Pair<'a> {
     kept: &'a Tool,
     going: Vec<AtomId>,
     staying: Vec<AtomId>,
-    /// Whether more than the names of their commands says that they are one tool.
-    is_known: bool,
 }
 
 impl Pair<'_> {
@@ -186,7 +183,8 @@ impl Pair<'_> {
         let common =
             self.dropped.commands.keys().find(|name| self.kept.commands.contains_key(*name));
         let common = common.map(|name| String::from_utf8_lossy(name).into_owned());
-        let is_spare = self.is_known && missing.is_empty() && !is_named(facts, self.dropped);
+        let is_spare =
+            missing.is_empty() && self.is_contained(ledger) && !is_named(facts, self.dropped);
         let mut candidate =
             Candidate::new(anchor, message, Claim::files(self.going.iter().copied()))
                 .risk(if is_spare { Risk::Test } else { Risk::Review })
@@ -196,6 +194,14 @@ impl Pair<'_> {
         candidate.table = Some(self.table(facts));
         candidate.notes.extend(self.notes(facts, &missing));
         candidate
+    }
+
+    /// Whether the contents of all files that go are known to be among those that stay.
+    fn is_contained(&self, ledger: &Ledger) -> bool {
+        let staying: HashSet<_> =
+            self.staying.iter().filter_map(|file| ledger.identity(*file)).collect();
+        let stays = |file: &AtomId| ledger.identity(*file).is_some_and(|id| staying.contains(&id));
+        self.going.iter().all(stays)
     }
 
     fn table(&self, facts: &Facts<'_>) -> Table {
