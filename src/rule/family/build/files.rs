@@ -130,7 +130,7 @@ pub(super) const RULES: &[Rule] = &[
             .then(weighed),
         ),
         why: "The modules are compiled; their sources serve only who compiles against them.",
-        fix: "RUN {{cmd}} \\\n && find {{site}} \\( -name '*.pyx' -o -name '*.pxd' \\) -delete",
+        fix: "RUN {{cmd}} \\\n && rm -rf {{paths}}",
         caution: "Packages that compile while they run read theirs; the known ones are not \
                   counted.",
         check: "python -c 'import {{module}}'",
