@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use super::Rule;
 use super::candidate::Candidate;
 use super::finding::StepShare;
+use super::interpreter::interpreter;
 use super::quote::{all_quoted, quoted};
 use super::shares::Shares;
+use super::{Facts, Rule};
 use crate::image::{Image, Origin};
 
 /// The snippet of a candidate.
@@ -17,7 +18,7 @@ use crate::image::{Image, Origin};
 /// `{{path}}` and `{{dir}}` its largest path, `{{paths}}` all of its paths that the finding lists,
 /// with remarks on those of other steps, `{{prefix}}` the installation that they are in,
 /// `{{site}}` its directory of Python packages, `{{module}}` its package there, `{{base}}` the base
-/// image. A step's command that is not known stands as `…`, all else as `<name>`.
+/// image. A step's command that is not known stands as `…`, all else as `<name>` in a comment.
 pub(super) fn snippet(
     rule: &Rule,
     candidate: &Candidate,
@@ -25,12 +26,67 @@ pub(super) fn snippet(
     image: &Image,
 ) -> String {
     let template = candidate.snippet.as_deref().unwrap_or(rule.fix);
-    filled(template, candidate, shares, image).unwrap_or_else(|partly| partly)
+    let part = |part: &str| match filled(part, candidate, shares, image) {
+        Ok(text) if !has_placeholder(part) => text,
+        Ok(text) | Err(text) => commented(&text),
+    };
+    instructions(template).into_iter().map(part).collect::<Vec<_>>().join("\n")
 }
 
-/// The command that tries what a candidate changes; none if a name in it is not known.
-pub(super) fn check(rule: &Rule, candidate: &Candidate, shares: &Shares, image: &Image) -> String {
-    filled(rule.check, candidate, shares, image).unwrap_or_default()
+/// The instructions of a template, each with the lines that continue it.
+fn instructions(template: &str) -> Vec<&str> {
+    let mut parts = Vec::new();
+    let (mut from, mut at, mut is_open) = (0, 0, false);
+    for line in template.split_inclusive('\n') {
+        at += line.len();
+        let is_comment = line.trim_start().starts_with('#');
+        is_open = line.trim_end().ends_with('\\') && !is_comment || is_open && is_comment;
+        if !is_open {
+            parts.push(template.get(from..at).unwrap_or_default());
+            from = at;
+        }
+    }
+    parts.push(template.get(from..).unwrap_or_default());
+    parts.retain(|part| !part.is_empty());
+    parts.into_iter().map(|part| part.strip_suffix('\n').unwrap_or(part)).collect()
+}
+
+/// Whether a template has something like `<URL>`, for the reader to write.
+fn has_placeholder(template: &str) -> bool {
+    let is_name = |name: &str| {
+        let is_inner = |c: char| c.is_ascii_alphanumeric() || " _-'".contains(c);
+        let is_whole = name.starts_with(|c: char| c.is_ascii_alphabetic()) && !name.ends_with(' ');
+        is_whole && name.chars().all(is_inner)
+    };
+    let mut parts = template.split('<').skip(1).filter_map(|after| after.split_once('>'));
+    parts.any(|(name, _)| is_name(name))
+}
+
+/// Lines that no build takes for instructions.
+fn commented(text: &str) -> String {
+    let line = |line: &str| {
+        if line.starts_with('#') { line.to_owned() } else { format!("# {line}") }
+    };
+    text.lines().map(line).collect::<Vec<_>>().join("\n")
+}
+
+/// The command that tries what a candidate changes; none if a name in it is not known, or the
+/// image does not have the Python that it takes.
+pub(super) fn check(
+    rule: &Rule,
+    candidate: &Candidate,
+    shares: &Shares,
+    image: &Image,
+    facts: Option<&Facts<'_>>,
+) -> String {
+    let text = filled(rule.check, candidate, shares, image).unwrap_or_default();
+    let Some((facts, arguments)) = facts.zip(text.strip_prefix("python ")) else { return text };
+    let is_of_path = rule.check.contains("{{module}}");
+    let chosen = heaviest(shares, image);
+    let mut paths = shares.paths.iter().filter(|share| Some(share.layer) == chosen);
+    let path = paths.find(|share| is_of_path && module(&share.path).is_some());
+    let program = interpreter(facts.ledger, image, path.map(|share| &*share.path));
+    program.map_or_else(String::new, |program| format!("{program} {arguments}"))
 }
 
 /// A template with its names filled in; as an error one in which some stand as `<name>`.
@@ -220,6 +276,24 @@ mod tests {
         check(two, "RUN b \\\n && rm -rf /srv/b/.git\n# step 1 stores /srv/a/.git\n# or");
         let base = two.replace("RUN b", "RUN c").replace("RUN a", "base: RUN a");
         check(&base, "RUN c \\\n && rm -rf /srv/b/.git\n# the base image stores /srv/a/.git\n# or");
+    }
+
+    #[test]
+    fn what_is_left_to_the_reader_is_a_comment() {
+        let check = |template: &str, expected: &str| {
+            let is_open = |part: &&str| has_placeholder(part);
+            let parts = instructions(template);
+            assert_eq!(parts.join("\n"), template);
+            let open: Vec<String> = parts.iter().copied().filter(is_open).map(commented).collect();
+            assert_eq!(open.join("|"), expected, "{template}");
+        };
+        check("FROM <this image> AS full\nRUN a", "# FROM <this image> AS full");
+        check(
+            "RUN a \\\n# why\n && <b> \\\n && c\nRUN d",
+            "# RUN a \\\n# why\n#  && <b> \\\n#  && c",
+        );
+        check("# <a>\nRUN <<'SH'\na >b\nSH", "# <a>");
+        check("RUN a <in >out", "");
     }
 
     #[test]
