@@ -1,12 +1,10 @@
 //! Files that only compilers and linkers read.
 
-use super::super::steps::{commands_of, is_base};
-use super::{BUILD, weighed};
+use super::{BUILD, read_later, weighed};
 use crate::filesystem::NodeId;
-use crate::image::{Action, Command, Manager, PackageVerb};
 use crate::ledger::AtomId;
 use crate::rule::purpose::{has_child, has_compiler, has_r, is_interactive, shows_any};
-use crate::rule::{Candidate, Claim, Detect, Effort, Facts, Paths, Phrase, Risk, Rule};
+use crate::rule::{Candidate, Detect, Effort, Facts, Paths, Phrase, Risk, Rule};
 
 pub(super) const RULES: &[Rule] = &[
     Rule {
@@ -31,7 +29,7 @@ pub(super) const RULES: &[Rule] = &[
                     "**/lib/ocaml/",
                 ])
                 .only(is_static_library)
-                .then(weighed),
+                .then(read_later),
         ),
         why: "Only linkers read them; a linked program has its own copy.",
         fix: "RUN {{cmd}} \\\n && find {{prefix}}/lib -name '*.a' -delete",
@@ -168,7 +166,7 @@ fn is_static_library(facts: &Facts<'_>, file: AtomId) -> bool {
 }
 
 fn described(facts: &Facts<'_>, candidate: Candidate) -> Candidate {
-    let candidate = weighed(facts, candidate);
+    let candidate = read_later(facts, candidate);
     if candidate.risk.is_some() || !(has_compiler(facts) || has_r(facts)) {
         return candidate;
     }
@@ -196,30 +194,9 @@ fn is_of_headers(facts: &Facts<'_>, node: NodeId) -> bool {
             || (known && path.split(|byte| *byte == b'/').count() <= 4))
 }
 
-/// Whether a step after the first that stores some files may compile with them.
-fn is_compiled_later(facts: &Facts<'_>, candidate: &Candidate) -> bool {
-    let Claim::Files(files) = &candidate.claim else { return false };
-    let layers = files.iter().map(|(file, _)| facts.ledger.atom(*file).layer);
-    let Some(first) = layers.filter(|layer| !is_base(facts.image, *layer)).min() else {
-        return false;
-    };
-    let compiles = |command: &Command| match &command.action {
-        Action::Build | Action::Script | Action::Clone { .. } => true,
-        Action::Packages { manager, verb, .. } => {
-            *verb == PackageVerb::Install && *manager == Manager::Pip
-        }
-        _ => false,
-    };
-    let later = first.saturating_add(1)..facts.image.layers.len();
-    later.into_iter().any(|layer| commands_of(facts, layer).iter().any(compiles))
-}
-
 /// Where something may compile against the headers, somebody has to agree.
 fn compiled_against(facts: &Facts<'_>, candidate: Candidate) -> Candidate {
-    let mut candidate = weighed(facts, candidate);
-    if is_compiled_later(facts, &candidate) {
-        candidate.snippet = Some(format!("# later steps compile\n{}", BUILD.fix));
-    }
+    let candidate = read_later(facts, candidate);
     let has_torch = facts.inventory.installed().any(|(_, package)| package.name == "torch");
     let tracers = ["usr/sbin/bpftrace", "usr/bin/bpftrace", "usr/share/bcc"];
     let compiles = has_compiler(facts) && (has_r(facts) || has_torch || is_interactive(facts));
@@ -245,6 +222,10 @@ RUN a
   opt/x/cells.lib 9_000_000
 ";
         check("build-static-libs", image, &[8_000_000]);
+        let snippet = |image: &str| found(image, &["build-static-libs"])[0].snippet.clone();
+        assert!(snippet(image).contains("-delete"));
+        // A later step may link with them.
+        assert!(snippet(&format!("{image}RUN make\n  x 1\n")).contains("COPY --from=build"));
         check("build-static-libs", &format!("{image}  usr/bin/gcc 10\n"), &[3_000_000]);
     }
 

@@ -70,17 +70,19 @@ pub(super) fn cleanup(facts: &Facts<'_>, pair: &Pair) -> String {
     let named: Vec<&Command> =
         deleting.iter().copied().filter(|command| names(command, &paths)).collect();
     let chosen = if named.is_empty() { deleting } else { named };
-    let text = |command: &&Command| {
-        let text = match &command.action {
-            Action::Remove { paths: removed } => narrowed(&one_line(command), removed, &paths),
-            _ => Some(one_line(command)),
-        };
-        text.map(|text| {
-            let text = located(facts, pair.hidden, &commands, command, &text)?;
-            portable(facts, pair.born, pair.hidden, &text)
-        })
+    let text = |command: &Command| {
+        let text = located(facts, pair.hidden, &commands, command, &one_line(command))?;
+        portable(facts, pair.born, pair.hidden, &text)
     };
-    let texts: Option<Vec<String>> = chosen.iter().filter_map(text).collect();
+    let texts: Option<Vec<(String, &Command)>> =
+        chosen.into_iter().map(|command| Some((text(command)?, command))).collect();
+    let texts = texts.map(|texts| {
+        let own = |(text, command): (String, &Command)| match command.action {
+            Action::Remove { .. } => narrowed(&text, &paths),
+            _ => Some(text),
+        };
+        texts.into_iter().filter_map(own).collect::<Vec<String>>()
+    });
     match texts.filter(|texts| !texts.is_empty()) {
         Some(texts) => texts.join(" && "),
         None => removal(ledger, &pair.files),

@@ -44,24 +44,20 @@ fn emptied(ledger: &Ledger, file: AtomId) -> NodeId {
     free.last().or(above.first()).copied().unwrap_or(NodeId::ROOT)
 }
 
-/// The text of a command that deletes, without the paths of which none of some files is.
-pub(super) fn narrowed(text: &str, removed: &[String], files: &[Vec<u8>]) -> Option<String> {
-    let is_path = |word: &str| removed.iter().any(|path| path == word);
-    let mut kept = 0;
-    let words: Vec<&str> = text
-        .split(' ')
-        .filter(|word| {
-            let stays = !is_path(word) || is_of(word, files);
-            kept += usize::from(stays && is_path(word));
-            stays
-        })
-        .collect();
-    let is_plain = text.split(' ').filter(|word| is_path(word)).count() == removed.len();
-    match (is_plain, kept) {
-        (true, 0) => None,
-        (true, _) => Some(words.join(" ")),
-        (false, _) => Some(text.to_owned()),
+/// The text of a command that deletes, without the paths that are not of some files; `None` if
+/// nothing is left to delete.
+pub(super) fn narrowed(text: &str, files: &[Vec<u8>]) -> Option<String> {
+    let is_path = |word: &&str| word.starts_with('/');
+    // What is run in a directory of its own stays as it is.
+    if text.starts_with('(') || !text.split(' ').any(|word| is_path(&word)) {
+        return Some(text.to_owned());
     }
+    let is_target = |word: &&str| word.starts_with(['/', '$', '~', '"', '\'']);
+    let words: Vec<&str> =
+        text.split(' ').filter(|word| !is_path(word) || is_of(word, files)).collect();
+    let is_search = text.starts_with("find ");
+    let mut left = words.iter().filter(|word| is_target(word) && (!is_search || is_path(word)));
+    left.next().is_some().then(|| words.join(" "))
 }
 
 /// Whether a path as it stands in a command is one of some files, or above one.
@@ -85,15 +81,17 @@ mod tests {
     #[test]
     fn commands_keep_the_paths_of_their_step() {
         let check = |text: &str, expected: Option<&str>| {
-            let removed: Vec<String> = text.split(' ').skip(2).map(str::to_owned).collect();
             let files = [b"opt/a/x".to_vec(), b"srv/b".to_vec()];
-            assert_eq!(narrowed(text, &removed, &files).as_deref(), expected, "{text}");
+            assert_eq!(narrowed(text, &files).as_deref(), expected, "{text}");
         };
         check("rm -rf /opt/a /opt/b /srv/b", Some("rm -rf /opt/a /srv/b"));
         check("rm -rf /opt/* /usr/c", Some("rm -rf /opt/*"));
         check("rm -rf /op /srv/b/", Some("rm -rf /srv/b/"));
         check("rm -rf /usr/a /usr/b", None);
         check("rm -rf $X /usr/b", Some("rm -rf $X"));
+        check("find /usr/b /srv -name '*.a' -delete", Some("find /srv -name '*.a' -delete"));
+        check("find /usr/b -name '*.a' -delete", None);
+        check("(cd /usr && rm -rf 'a' b)", Some("(cd /usr && rm -rf 'a' b)"));
     }
 
     #[test]

@@ -224,17 +224,13 @@ pub(super) fn identical(facts: &Facts<'_>) -> Vec<Candidate> {
         });
         let candidate =
             pair.candidate(facts, &mut anchors, " stores again, unchanged, files of ", 0);
-        match copy {
-            Some((is_stage, text)) => {
-                let snippet = format!("# FROM an image that does not have it yet:\n{text}");
-                let candidate = with_snippet(candidate, facts, born, snippet);
-                if is_stage { same_base(candidate, facts, hidden, same) } else { candidate }
-            }
-            None => {
-                let change = run_of(facts, hidden).unwrap_or("…");
-                with_snippet(candidate, facts, born, merged(facts, born, hidden, change))
-            }
-        }
+        let Some((is_stage, text)) = copy else {
+            let change = run_of(facts, hidden).unwrap_or("…");
+            return with_snippet(candidate, facts, born, merged(facts, born, hidden, change));
+        };
+        let snippet = format!("# FROM an image that does not have it yet:\n{text}");
+        let candidate = with_snippet(candidate, facts, born, snippet);
+        if is_stage { same_base(candidate, facts, hidden, same) } else { candidate }
     };
     pairs.into_iter().map(candidate).collect()
 }

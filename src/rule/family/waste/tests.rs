@@ -26,7 +26,7 @@ fn what_is_deleted_is_named_from_the_root() {
     };
     check("", "cd /srv/app && rm -rf build", "rm -rf /srv/app/build");
     check("", "cd /srv && cd app && rm -rf ./build && ls", "rm -rf /srv/app/build");
-    check("", "cd /srv/x && rm -rf ../app/build", "rm -rf /srv/x/../app/build");
+    check("", "cd /srv/x && rm -rf ../app/build", "rm -rf /srv/app/build");
     check("WORKDIR /srv\nWORKDIR app\n", "rm -rf build", "rm -rf /srv/app/build");
     check("", "cd /srv/app && rm -rf 'build' x", "(cd /srv/app && rm -rf 'build' x)");
     check("", "cd /srv/app && find build -delete", "find /srv/app/build -delete");
@@ -188,7 +188,11 @@ RUN rm -rf /opt/a /srv/b /none
 ";
     let snippets: Vec<String> =
         found(text, &["waste-deleted-later"]).into_iter().map(|one| one.snippet).collect();
-    assert_eq!(snippets, ["RUN a \\\n && rm -rf /opt/a", "RUN b \\\n && rm -rf /srv/b"]);
+    let expected = ["RUN a \\\n && rm -rf /opt/a", "RUN b \\\n && rm -rf /srv/b"];
+    assert_eq!(snippets, expected);
+    let relative = text.replace("RUN rm -rf /opt/a /srv/b", "RUN cd /opt && rm -rf a ../srv/b");
+    let found = found(&relative, &["waste-deleted-later"]);
+    assert_eq!(found[0].snippet, expected[0]);
 }
 
 #[test]
