@@ -313,7 +313,7 @@ impl Claimant {
             quick_win: risk == Risk::Safe && small && origins.own.content >= QUICK,
             confidence: if estimated { Confidence::Estimated } else { Confidence::Measured },
             snippet: fix::snippet(rule, &candidate, &shares, image),
-            check: fix::check(rule, &candidate, &shares, image),
+            check: fix::check(rule, &candidate, &shares, image, facts),
             rule,
             message: candidate.message,
             risk,

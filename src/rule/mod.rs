@@ -18,6 +18,7 @@ mod facts;
 mod family;
 mod finding;
 mod fix;
+mod interpreter;
 mod needed;
 mod packages;
 mod paths;

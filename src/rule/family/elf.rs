@@ -21,7 +21,7 @@ pub(in crate::rule) const RULES: &[Rule] = &[
         detect: Detect::Layers(detect::unstripped),
         why: "Linkers keep symbols and debugging data that no program loads to run; debuggers and \
               profilers read them, and some languages name functions in their backtraces by them.",
-        fix: "RUN {{cmd}} \\\n && { find {{dirs}} -type f \\( -name '*.so*' -o -perm /111 \\) \
+        fix: "RUN {{cmd}} \\\n && command -v strip \\\n && { find {{dirs}} -type f \\( -name '*.so*' -o -perm /111 \\) \
               -exec strip --strip-unneeded {} + 2>/dev/null || true; }\n\
               # Rust: [profile.release] strip = true; Go: -ldflags '-s -w'; R: ENV _R_SHLIB_STRIP_=true",
         caution: "Files whose checksum or signature is verified must stay as they are, as must \

@@ -130,7 +130,15 @@ pub(super) struct Installs {
     /// The layers of the steps.
     pub(super) layers: Vec<usize>,
     packages: Vec<String>,
+    /// What the steps run, on one line each.
+    texts: Vec<String>,
+    /// The options of each that change what it installs.
+    options: BTreeSet<Vec<String>>,
 }
+
+/// Options that do not change what is installed.
+const COMMON: [&str; 8] = ["-y", "-q", "-qq", "-yq", "-qy", "--yes", "--quiet", "--no-cache-dir"];
+const LEAN: &str = "--no-install-recommends";
 
 /// By package manager, the one of the most steps first.
 pub(super) fn installs(image: &Image) -> Vec<Installs> {
@@ -146,10 +154,16 @@ pub(super) fn installs(image: &Image) -> Vec<Installs> {
                 manager,
                 layers: Vec::new(),
                 packages: Vec::new(),
+                texts: Vec::new(),
+                options: BTreeSet::new(),
             });
             if installs.layers.last() != Some(&layer.index) {
                 installs.layers.push(layer.index);
             }
+            let options = command.words.iter().filter(|word| word.starts_with('-'));
+            let options = options.filter(|word| !COMMON.contains(&word.as_str())).cloned();
+            installs.options.insert(options.collect());
+            installs.texts.push(command.text.split_whitespace().collect::<Vec<_>>().join(" "));
             installs.packages.extend(packages);
         }
     }
@@ -165,10 +179,19 @@ impl Installs {
         let packages: Vec<&str> =
             self.packages.iter().map(String::as_str).filter(|name| seen.insert(*name)).collect();
         let packages = packages.join(" ");
+        let lean = [LEAN.to_owned()];
+        let is_plain = |options: &Vec<String>| options.is_empty() || options[..] == lean;
+        if self.options.len() > 1 || !self.options.iter().all(is_plain) {
+            return self.one_after_another();
+        }
         match self.manager {
-            Manager::Apt => format!(
-                "RUN apt-get update \\\n && apt-get install -y {packages} \\\n && rm -rf /var/lib/apt/lists/*"
-            ),
+            Manager::Apt => {
+                let is_lean = self.options.iter().any(|options| !options.is_empty());
+                let option = if is_lean { format!("{LEAN} ") } else { String::new() };
+                format!(
+                    "RUN apt-get update \\\n && apt-get install -y {option}{packages} \\\n && rm -rf /var/lib/apt/lists/*"
+                )
+            }
             Manager::Dnf => format!("RUN dnf install -y {packages} \\\n && dnf clean all"),
             Manager::Zypper => format!("RUN zypper -n install {packages} \\\n && zypper clean -a"),
             Manager::Apk => format!("RUN apk add --no-cache {packages}"),
@@ -178,6 +201,17 @@ impl Installs {
             Manager::Conda => format!("RUN conda install -y {packages} \\\n && conda clean -afy"),
             Manager::Pip => format!("RUN pip install --no-cache-dir {packages}"),
             other => format!("# one RUN for all that {} installs: {packages}", other.as_str()),
+        }
+    }
+    /// One `RUN` of the steps' own commands, where their options differ.
+    fn one_after_another(&self) -> String {
+        let commands = self.texts.join(" \\\n && ");
+        match self.manager {
+            Manager::Apt => {
+                format!("RUN apt-get update \\\n && {commands} \\\n && rm -rf /var/lib/apt/lists/*")
+            }
+            Manager::Conda => format!("RUN {commands} \\\n && conda clean -afy"),
+            _ => format!("RUN {commands}"),
         }
     }
 }

@@ -3,6 +3,7 @@
 use std::cmp::Reverse;
 use std::collections::HashSet;
 
+use super::super::steps::is_base;
 use super::{BUILD, weighed};
 use crate::filesystem::NodeId;
 use crate::ledger::{AtomId, Ledger};
@@ -18,8 +19,8 @@ pub(super) const RULES: &[Rule] = &[
         why: "They hold headers and what linkers read. Programs that are linked need the run-time \
               packages alone.",
         caution: "Some hold the plain name of a library (libx.so) that a program opens by that \
-                  name. Triton and torch.compile compile while they run. What the build pulled in \
-                  for the program has to be marked as manual before autoremove.",
+                  name. Triton and torch.compile compile while they run. The image itself \
+                  needs the libraries that the program is linked with.",
         check: "ldd {{program}}",
         ..BUILD
     },
@@ -140,23 +141,22 @@ fn with_company(facts: &Facts<'_>, ids: &HashSet<PackageId>, candidate: Candidat
         .map(|id| facts.inventory.package(*id).name.as_str())
         .collect();
     if let Some(snippet) = candidate.snippet.as_mut().filter(|_| !kept.is_empty()) {
-        let line = format!(" && apt-mark manual {} \\\n && apt-get purge", kept.join(" "));
-        *snippet = snippet.replacen(" && apt-get purge", &line, 1);
+        snippet.push_str("\n# what was compiled may use:\nRUN apt-get update \\\n && apt-get install -y --no-install-recommends {{company}} \\\n && rm -rf /var/lib/apt/lists/*");
     }
-    candidate
+    candidate.fill("company", kept.join(" "))
 }
 
-/// How packages are removed in the step that installed them, or built apart.
-fn removal(ecosystem: Ecosystem) -> Option<&'static str> {
+/// How packages are kept out of the image: later steps may use them, so no step removes them.
+fn stage(ecosystem: Ecosystem) -> Option<&'static str> {
     match ecosystem {
         Ecosystem::Dpkg => Some(
-            "RUN {{cmd}} \\\n# compile here, in the same step\n && apt-get purge -y {{dev_pkgs}} && apt-get autoremove -y --purge \\\n && rm -rf /var/lib/apt/lists/*\n# or build in a stage of its own and COPY --from=build the product",
+            "FROM {{base}} AS build\nRUN apt-get update \\\n && apt-get install -y --no-install-recommends {{dev_pkgs}}\n# the steps that compile; then, in the last stage:\nCOPY --from=build /usr/local /usr/local",
         ),
         Ecosystem::Apk => Some(
             "RUN apk add --no-cache --virtual .build {{dev_pkgs}} \\\n# compile here, in the same step\n && apk del .build",
         ),
         Ecosystem::Rpm => Some(
-            "RUN {{cmd}} \\\n# compile here, in the same step\n && dnf remove -y {{dev_pkgs}} && dnf clean all",
+            "FROM {{base}} AS build\nRUN dnf install -y {{dev_pkgs}}\n# the steps that compile; then, in the last stage:\nCOPY --from=build /usr/local /usr/local",
         ),
         _ => None,
     }
@@ -265,11 +265,22 @@ fn candidate(
         return None;
     }
     let mut found = Candidate::new("", Phrase::words(words), Claim::Files(files));
+    let is_own = |package: &&&Package| !is_base(facts.image, package.layer);
+    let own: HashSet<&str> =
+        packages.iter().filter(is_own).map(|package| package.name.as_str()).collect();
     if let Some((.., first)) = rows.first() {
-        let alike = rows.iter().filter(|(.., ecosystem)| ecosystem == first).take(NAMES);
+        let alike =
+            rows.iter().filter(|(_, name, ecosystem)| ecosystem == first && own.contains(name));
+        let alike = alike.take(NAMES);
         let names: Vec<&str> = alike.map(|(_, name, _)| *name).collect();
+        found.snippet = if names.is_empty() {
+            Some(
+                "# the base image has them: take a flavour of it without\nFROM {{base}}".to_owned(),
+            )
+        } else {
+            stage(*first).map(str::to_owned)
+        };
         found = found.fill("dev_pkgs", names.join(" "));
-        found.snippet = removal(*first).map(str::to_owned);
         let rows = rows.iter().take(NAMES);
         let listed = |(bytes, name, _): &(u64, &str, Ecosystem)| {
             vec![Value::Text((*name).to_owned()), Value::Bytes(*bytes)]
@@ -358,8 +369,9 @@ dpkg +app 1 > libz1
         let found = crate::rule::testing::found_with(&text, packages, &["build-dev-packages"]);
         let [found] = &found[..] else { panic!("{found:?}") };
         assert_eq!(found.gross.content, 7_000_000);
-        assert!(found.snippet.contains("apt-mark manual libx1 \\\n && apt-get purge -y libx-dev"));
-        assert!(!found.snippet.contains('<'), "{}", found.snippet);
+        assert!(found.snippet.contains("--no-install-recommends libx-dev\n"));
+        assert!(found.snippet.contains("--no-install-recommends libx1 \\\n"));
+        assert!(!found.snippet.contains("purge"), "{}", found.snippet);
         let bytes = found.notes[0]
             .0
             .iter()

@@ -9,7 +9,8 @@ use crate::filesystem::NodeId;
 use crate::ledger::AtomId;
 use crate::rule::quote::{quoted, word};
 use crate::rule::{
-    Candidate, Claim, ComponentUsage, Facts, Phrase, Piece, Risk, Severity, Table, Value,
+    Candidate, Claim, ComponentUsage, Facts, LayerUsage, Phrase, Piece, Risk, Severity, Table,
+    Value,
 };
 
 const MB: u64 = 1_000_000;
@@ -19,6 +20,8 @@ const ROWS: usize = 20;
 /// rules that know less of it.
 const PART: u32 = 200;
 const WHOLE: u32 = 100;
+/// Of this share of a layer, in percent, a component is what its step is for.
+const ALONE: u32 = 80;
 
 /// The components with what each takes.
 pub(super) fn top(facts: &Facts<'_>) -> Vec<Candidate> {
@@ -179,9 +182,26 @@ pub(super) fn optional(facts: &Facts<'_>) -> Vec<Candidate> {
         let name =
             component.id.to_ascii_uppercase().replace(|c: char| !c.is_ascii_alphanumeric(), "_");
         let anchor = anchor(component, usage);
-        found.push(Candidate::new(anchor, message, Claim::Files(files)).fill("NAME", name));
+        let mut candidate = Candidate::new(anchor, message, Claim::Files(files)).fill("NAME", name);
+        if !is_most_of_its_step(facts, usage) {
+            let fix = "# the step stores more than this: let what it runs read an argument\nARG INSTALL_{{NAME}}=false";
+            candidate.snippet = Some(fix.to_owned());
+        }
+        found.push(candidate);
     }
     found
+}
+
+/// Whether the step that stores most of a component stores little else.
+fn is_most_of_its_step(facts: &Facts<'_>, usage: &ComponentUsage) -> bool {
+    let filesystem = facts.ledger.filesystem();
+    let bytes = |row: &LayerUsage| row.visible.bytes.saturating_add(row.shadowed.bytes);
+    let heaviest = usage.layers.iter().max_by_key(|row| bytes(row));
+    heaviest.is_some_and(|row| {
+        let visible = filesystem.visible_in(row.layer).bytes;
+        let all = visible.saturating_add(filesystem.shadowed_in(row.layer).bytes);
+        u128::from(bytes(row)) * 100 >= u128::from(all) * u128::from(ALONE)
+    })
 }
 
 fn anchor(component: &Component, usage: &ComponentUsage) -> String {

@@ -40,7 +40,7 @@ pub(in crate::rule) const RULES: &[Rule] = &[
         min: copies::MIN,
         detect: Detect::Layers(trees::copied),
         why: "Two directories have the same names and contents, so that one of them and a link would do. A second unpacking, a cp -r, or a COPY of what is there already makes them.",
-        fix: "# in the step that makes the second one:\nRUN ln -s {{kept}} {{copy}}",
+        fix: "{{snippet}}",
         caution: "Some loaders (of R and Java) want real directories.",
         check: "ls -l {{copy}}",
         links: &[],

@@ -68,6 +68,10 @@ pub(super) fn unstripped(facts: &Facts<'_>) -> Vec<Candidate> {
                 Phrase::words("Of that, ").bytes(debugging).and(" are sections for debuggers.");
             candidate = candidate.note(note);
         }
+        if !has_strip(facts, layer) {
+            let note = "The image has no strip when the step runs: install binutils in it first, and remove it there again.";
+            candidate = candidate.note(Phrase::words(note));
+        }
         if stripped {
             let note = "The step runs strip already, but not on these files.";
             candidate = candidate.note(Phrase::words(note));
@@ -75,6 +79,20 @@ pub(super) fn unstripped(facts: &Facts<'_>) -> Vec<Candidate> {
         candidate
     };
     layers.into_iter().map(candidate).collect()
+}
+
+/// Whether a step finds `strip`, as far as it is still there in the end.
+fn has_strip(facts: &Facts<'_>, layer: usize) -> bool {
+    const PLACES: [&[u8]; 6] = [
+        b"usr/bin/strip",
+        b"usr/bin/x86_64-linux-gnu-strip",
+        b"usr/bin/aarch64-linux-gnu-strip",
+        b"usr/local/bin/strip",
+        b"opt/conda/bin/strip",
+        b"bin/strip",
+    ];
+    let files = PLACES.iter().filter_map(|path| facts.ledger.atom_at(facts.ledger.find(path)?));
+    files.into_iter().any(|file| facts.ledger.atom(file).layer <= layer)
 }
 
 /// Bytes that `strip --strip-unneeded` takes away.

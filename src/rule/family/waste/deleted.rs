@@ -2,11 +2,13 @@
 
 use std::collections::HashSet;
 
-use super::super::steps::{Anchors, commands_of, common_directory, is_base, joined, run_of};
+use super::super::steps::{Anchors, commands_of, is_base, joined, run_of};
 use super::MOVED;
+use super::emptied::{narrowed, removal};
 use super::labels::Labels;
 use super::pairs::{Pair, pairs, with_snippet};
-use crate::filesystem::{How, NodeId};
+use super::variables::portable;
+use crate::filesystem::How;
 use crate::image::{Action, Command, PackageVerb};
 use crate::layer::{ContentHash, Hashing};
 use crate::ledger::AtomId;
@@ -14,7 +16,7 @@ use crate::rule::quote::quoted;
 use crate::rule::{Candidate, Facts, Phrase};
 
 /// Files of a pair whose paths are compared with what a command deletes.
-const COMPARED: usize = 200;
+const COMPARED: usize = 20_000;
 /// What of a step's deletions has to be found again for a move, in percent, where no command
 /// tells of one.
 const MOVED_SHARE: u64 = 90;
@@ -68,34 +70,45 @@ pub(super) fn cleanup(facts: &Facts<'_>, pair: &Pair) -> String {
     let named: Vec<&Command> =
         deleting.iter().copied().filter(|command| names(command, &paths)).collect();
     let chosen = if named.is_empty() { deleting } else { named };
-    let texts: Option<Vec<String>> =
-        chosen.iter().map(|command| located(facts, pair.hidden, &commands, command)).collect();
-    if let Some(texts) = texts.filter(|texts| !texts.is_empty()) {
-        return texts.join(" && ");
-    }
-    let directory = common_directory(ledger, &pair.files);
-    let path = match pair.files.first() {
-        Some(file) if directory == NodeId::ROOT => ledger.path(*file),
-        _ => ledger.filesystem().path(directory),
+    let text = |command: &Command| {
+        let text = located(facts, pair.hidden, &commands, command, &one_line(command))?;
+        portable(facts, pair.born, pair.hidden, &text)
     };
-    format!("rm -rf {}", quoted(&path))
+    let texts: Option<Vec<(String, &Command)>> =
+        chosen.into_iter().map(|command| Some((text(command)?, command))).collect();
+    let texts = texts.map(|texts| {
+        let own = |(text, command): (String, &Command)| match command.action {
+            Action::Remove { .. } => narrowed(&text, &paths),
+            _ => Some(text),
+        };
+        texts.into_iter().filter_map(own).collect::<Vec<String>>()
+    });
+    match texts.filter(|texts| !texts.is_empty()) {
+        Some(texts) => texts.join(" && "),
+        None => removal(ledger, &pair.files),
+    }
 }
 
-/// A command's text on one line, as it does the same from wherever it is run; `None` if it is not
+/// A command's text on one line.
+pub(super) fn one_line(command: &Command) -> String {
+    command.text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// A command's text on one line as it does the same from wherever it is run; `None` if it is not
 /// known where it ran.
 pub(super) fn located(
     facts: &Facts<'_>,
     layer: usize,
     commands: &[Command],
     command: &Command,
+    text: &str,
 ) -> Option<String> {
-    let text = command.text.split_whitespace().collect::<Vec<_>>().join(" ");
     let (Action::Remove { paths } | Action::Attributes { paths }) = &command.action else {
-        return Some(text);
+        return Some(text.to_owned());
     };
     let is_relative = |path: &&String| !path.starts_with(['/', '~', '$', '"', '\'']);
     if !paths.iter().any(|path| is_relative(&path)) {
-        return Some(text);
+        return Some(text.to_owned());
     }
     let directory = working_directory(facts, layer, commands, command)?;
     let is_plain = |word: &str| paths.iter().any(|path| path == word && is_relative(&path));
@@ -211,8 +224,10 @@ pub(super) fn moved(facts: &Facts<'_>) -> Vec<Candidate> {
 
 fn move_of(facts: &Facts<'_>, anchors: &mut Anchors, pair: Pair, told: &[&Command]) -> Candidate {
     let born = pair.born;
-    let texts: Vec<&str> = told.iter().map(|command| command.text.as_str()).collect();
-    let tail = if texts.is_empty() { "mv … …".to_owned() } else { texts.join(" && ") };
+    let texts: Option<Vec<String>> =
+        told.iter().map(|command| portable(facts, born, pair.hidden, &command.text)).collect();
+    let texts = texts.filter(|texts| !texts.is_empty());
+    let tail = texts.map_or_else(|| "mv … …".to_owned(), |texts| texts.join(" && "));
     let copies = commands_of(facts, born);
     let snippet = match (&copies[..], told) {
         (
