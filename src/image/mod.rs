@@ -194,6 +194,8 @@ pub struct SourceLines {
     pub start_line: u32,
     /// Last line, inclusive.
     pub end_line: u32,
+    /// Whether the user gave the file; the build's provenance told of it if not.
+    pub given: bool,
 }
 
 /// One build step.
