@@ -15,7 +15,9 @@ mod tests;
 use std::fmt;
 
 pub use bound::{Bound, BoundError, Grown, Kind, Levels, Measure};
-pub use budget::{Budget, Budgets, Forbidden, Ignore, Ignored, Need, is_pattern};
+pub use budget::{
+    Budget, Budgets, Forbidden, Ignore, Ignored, Need, is_pattern, unknown_ecosystem,
+};
 pub use dive::DiveRules;
 
 use self::bound::Percent;
