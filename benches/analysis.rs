@@ -253,6 +253,7 @@ fn image() -> Image {
         created: None,
         os_name: None,
         layers: TOCS.iter().enumerate().map(|(at, toc)| layer(at, toc)).collect(),
+        plain_layers: 0,
         steps: STEPS.iter().enumerate().map(|(at, text)| step(at, text)).collect(),
         base: None,
         runtime: Runtime::default(),

@@ -13,10 +13,12 @@ pub(super) fn check(local: &Local, image: &Image) -> Result<(), Error> {
     layers.filter(|layer| !is_optional(layer)).try_for_each(|layer| local.check(&layer))
 }
 
-/// Says that what is stored as it is will be smaller once it is pushed.
-pub(super) fn warn_of_plain(documents: &Documents<'_>, image: &Image) {
+/// Counts the layers that are stored as they are, and says that they will be smaller once they are
+/// pushed.
+pub(super) fn mark_plain(documents: &Documents<'_>, image: &mut Image) {
     let is_plain = |layer: &&Layer| matches!(layer.media_type.kind(), Kind::Layer(kind) if kind.compression == Compression::None);
     let (count, of) = (image.layers.iter().filter(is_plain).count(), image.layers.len());
+    image.plain_layers = count;
     if count > 0 {
         documents.warn(format!(
             "{}: {count} of {of} layers are stored uncompressed here, so their compressed sizes are those of the tars; a push compresses them",

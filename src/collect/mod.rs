@@ -138,8 +138,8 @@ impl Session {
         let shown = entries.shown;
         if let (Some(local), Some(image)) = (store.local(), images.get(shown)) {
             files::check(local, image)?;
-            for image in &images {
-                files::warn_of_plain(&documents, image);
+            for image in &mut images {
+                files::mark_plain(&documents, image);
             }
         }
         let claimed = attested.apply(&mut images, &documents);

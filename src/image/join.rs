@@ -61,6 +61,7 @@ impl Image {
             created: config.created.as_deref().and_then(time::to_utc),
             os_name: os_name(&labels, &platform),
             layers: manifest.layers.iter().enumerate().map(layer).collect(),
+            plain_layers: 0,
             steps: joined.steps,
             base: None,
             runtime,

@@ -109,6 +109,9 @@ pub struct Image {
     pub os_name: Option<String>,
     /// The layers, base first.
     pub layers: Vec<Layer>,
+    /// How many layers files hold as bare tars: a push compresses them, so that their compressed
+    /// sizes are not what a pull downloads.
+    pub plain_layers: usize,
     /// The build steps, oldest first, with those that made no layer.
     pub steps: Vec<Step>,
     /// The base image, if there is evidence of one.

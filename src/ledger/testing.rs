@@ -70,6 +70,7 @@ fn empty() -> Image {
         created: None,
         os_name: None,
         layers: Vec::new(),
+        plain_layers: 0,
         steps: Vec::new(),
         base: None,
         runtime: Runtime::default(),

@@ -293,6 +293,7 @@ fn image(platform: &str, seed: u8, lines: &[Line], base_layers: usize) -> Image 
         created: Some("2026-01-29T09:40:12Z".into()),
         os_name: None,
         layers: Vec::new(),
+        plain_layers: 0,
         steps: Vec::new(),
         base: None,
         runtime: crate::image::Runtime::default(),

@@ -245,6 +245,7 @@ mod tests {
             created: created.map(str::to_owned),
             os_name: None,
             layers: layers.collect(),
+            plain_layers: 0,
             steps: Vec::new(),
             base: None,
             runtime: crate::image::Runtime::default(),
