@@ -70,7 +70,7 @@ fn contents(out: &mut String, study: &Study, options: &PackagesOptions) {
     }
     let listed = listed(study, options);
     let given = keys.of_packages(&listed);
-    let mut groups: BTreeMap<(Ecosystem, &[u8]), Vec<(&Package, Option<String>)>> = BTreeMap::new();
+    let mut groups: BTreeMap<(Ecosystem, &[u8]), Vec<Named<'_>>> = BTreeMap::new();
     for ((package, _), key) in listed.into_iter().zip(given) {
         if key.is_some() || package.version.is_none() {
             groups.entry((package.ecosystem, place(package))).or_default().push((package, key));
@@ -91,6 +91,9 @@ fn contents(out: &mut String, study: &Study, options: &PackagesOptions) {
         }
     }
 }
+
+/// A package and its variable, if it has one.
+type Named<'a> = (&'a Package, Option<String>);
 
 /// The packages that somebody asked for, each with what is visible of it, and other versions of
 /// them in the same place.
@@ -216,6 +219,7 @@ mod tests {
 
     #[test]
     fn each_variable_is_there_once() {
+        use Ecosystem::{Conda, Dpkg, Python};
         let check = |packages: &[(Ecosystem, &str, &str, &str, usize, u64)], expected: &[&str]| {
             let packages: Vec<(Package, u64)> = packages
                 .iter()
@@ -237,7 +241,6 @@ mod tests {
             let keys: Vec<&str> = keys.iter().map(|key| key.as_deref().unwrap_or("-")).collect();
             assert_eq!(keys, expected);
         };
-        use Ecosystem::{Conda, Dpkg, Python};
         check(
             &[
                 (Conda, "opt/conda", "numpy", "1.26.4", 6, 64),
