@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use super::{Bound, DiveRules, Levels, Measure};
 use crate::oci::Platform;
+use crate::package::Ecosystem;
+use crate::pattern::component_fits;
 
 /// What an image may take and hold.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -176,6 +178,14 @@ impl Ignore {
             Ignored::Package(pattern) => format!("package {pattern}"),
         }
     }
+}
+
+/// The ecosystem that a pattern of packages names, if there is none that fits it.
+pub fn unknown_ecosystem(pattern: &str) -> Option<&str> {
+    let (named, _) = pattern.split_once(':')?;
+    let wanted = named.to_lowercase();
+    let fits = |known: Ecosystem| component_fits(wanted.as_bytes(), known.as_str().as_bytes());
+    (!Ecosystem::ALL.into_iter().any(fits)).then_some(named)
 }
 
 /// Whether a text is a pattern of paths that can fit something: other wild cards than `*` and `**`

@@ -40,6 +40,23 @@ pub(super) fn rows(snapshot: &Snapshot, budget: &Budget, past: &Past<'_>) -> Vec
     all.map(|(scope, measure, levels)| row(snapshot, past, scope, measure, levels)).collect()
 }
 
+/// The row of an image that nothing is limited of: that is no pass.
+pub(super) fn unlimited(snapshot: &Snapshot) -> Row {
+    let platform = &snapshot.platform;
+    let reason = format!(
+        "no limit is set for {platform}: set one for all platforms, in [budget] or by a flag, or \
+         one for this platform"
+    );
+    Row {
+        id: "budget".to_owned(),
+        limit: Figure::Text("none".to_owned()),
+        actual: None,
+        verdict: Verdict::Unknown,
+        reason,
+        offences: Vec::new(),
+    }
+}
+
 fn row(
     snapshot: &Snapshot,
     past: &Past<'_>,
@@ -73,6 +90,9 @@ fn measured(
     measure: Measure,
 ) -> Result<Figure, String> {
     let unread = || "not all layers were read".to_owned();
+    if measure == Measure::Compressed {
+        pulled(snapshot, "the image")?;
+    }
     let whole = match measure {
         Measure::Growth => Measure::Compressed,
         Measure::ContentGrowth => Measure::Content,
@@ -82,6 +102,10 @@ fn measured(
         Past::Known(past) => past,
         Past::Missing(reason) => return Err(reason.clone()),
     };
+    if whole == Measure::Compressed {
+        pulled(snapshot, "the image")?;
+        pulled(past, "the baseline")?;
+    }
     let bytes = |snapshot: &Snapshot| match figure_of(snapshot, scope, whole) {
         Some(Figure::Bytes(bytes)) => Some(bytes),
         _ => None,
@@ -93,6 +117,19 @@ fn measured(
             .to_owned()
     })?;
     Ok(Figure::Growth(Grown::between(before, now)))
+}
+
+/// Refuses compressed sizes that are not those of a pull.
+fn pulled(snapshot: &Snapshot, what: &str) -> Result<(), String> {
+    let (plain, all) = (snapshot.sizes.plain_layers, snapshot.layers.len());
+    if plain == 0 {
+        return Ok(());
+    }
+    Err(format!(
+        "{what} is in files that hold {plain} of {all} layers uncompressed, so what a pull will \
+         download is not known: push it, or copy it with `skopeo copy … oci:DIRECTORY`, and name \
+         the copy"
+    ))
 }
 
 fn figure_of(snapshot: &Snapshot, scope: Scope<'_>, measure: Measure) -> Option<Figure> {

@@ -15,7 +15,9 @@ mod tests;
 use std::fmt;
 
 pub use bound::{Bound, BoundError, Grown, Kind, Levels, Measure};
-pub use budget::{Budget, Budgets, Forbidden, Ignore, Ignored, Need, is_pattern};
+pub use budget::{
+    Budget, Budgets, Forbidden, Ignore, Ignored, Need, is_pattern, unknown_ecosystem,
+};
 pub use dive::DiveRules;
 
 use self::bound::Percent;
@@ -62,6 +64,8 @@ pub struct Checked {
     pub baseline: Option<String>,
     /// Its images.
     pub images: Vec<Check>,
+    /// What a reader has to know to trust the figures, one sentence each.
+    pub warnings: Vec<String>,
 }
 
 /// An image and the verdict on it.
@@ -223,6 +227,9 @@ pub fn check(subject: &Subject, budget: &Budget, baseline: Option<&[Snapshot]>) 
     rows.extend(contents::paths(subject, budget, &mut tally));
     rows.extend(contents::packages(subject, budget, &mut tally));
     rows.extend(dive::rows(subject.dive.as_ref(), budget.dive.as_ref()));
+    if rows.is_empty() {
+        rows.push(figures::unlimited(snapshot));
+    }
     let (ignored, idle) = tally.close();
     let asked = budget.limits.contains_key(&Measure::Findings);
     Check {

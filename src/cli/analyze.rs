@@ -8,7 +8,7 @@ use super::selection::{knowledge, selection, text_of};
 use super::settings::config;
 use crate::analysis::{Analysis, AnalysisOptions, analyze};
 use crate::collect::{LayerRequest, Session};
-use crate::image::name_lines;
+use crate::image::{Inspection, name_lines};
 use crate::registry::{Error, ErrorKind};
 use crate::report::{AnalysisTable, AnalyzeOptions, Outcome, render_analysis};
 
@@ -89,7 +89,11 @@ async fn outcomes(cli: &Cli, args: &AnalyzeArgs) -> Result<Vec<Outcome<Analysis>
     let ask = async |session: &Session, reference, observer| {
         let mut read = session.layers(&reference, &request, &wanted, &observer).await?;
         if let Some((name, text)) = &dockerfile {
-            read.inspection.images.iter_mut().for_each(|image| name_lines(image, name, text));
+            let Inspection { images, warnings, .. } = &mut read.inspection;
+            let named: usize = images.iter_mut().map(|image| name_lines(image, name, text)).sum();
+            if named == 0 {
+                warnings.push(format!("{name}: no instruction of it is that of a layer"));
+            }
         }
         Ok(analyze(read, &options))
     };

@@ -13,6 +13,7 @@ use super::{environment, write_report};
 use crate::analysis::{AnalysisOptions, ImageAnalysis, PathSearch, analyze};
 use crate::check::{Budgets, Checked, Need, Subject, Verdict, check_all};
 use crate::collect::{BaseSource, LayerObserver, LayerRequest, Request, Session};
+use crate::image::Inspection;
 use crate::oci::Digest;
 use crate::reference::{Source, without_password};
 use crate::registry::{Error, ErrorKind};
@@ -33,6 +34,23 @@ struct Plan {
 struct Seen {
     digest: Digest,
     subjects: Vec<Subject>,
+    warnings: Vec<String>,
+}
+
+/// What growth is measured from.
+struct Past {
+    images: Vec<Snapshot>,
+    warnings: Vec<String>,
+}
+
+impl Past {
+    fn of(seen: Seen) -> Self {
+        let warning = |warning: &String| format!("baseline: {warning}");
+        Self {
+            warnings: seen.warnings.iter().map(warning).collect(),
+            images: seen.subjects.into_iter().map(|subject| subject.snapshot).collect(),
+        }
+    }
 }
 
 pub(super) async fn run(cli: &Cli, args: &CheckArgs) -> Exit {
@@ -102,18 +120,22 @@ async fn outcome(cli: &Cli, args: &CheckArgs) -> Result<Outcome<Checked>, Error>
     let Some(image) = seen.next() else {
         return Err(Error::new(ErrorKind::Usage, "there is no image to check"));
     };
-    let past: Option<Result<Vec<Snapshot>, _>> = match (seen.next(), kept) {
-        (Some(past), _) => Some(
-            past.result
-                .map(|seen| seen.subjects.into_iter().map(|subject| subject.snapshot).collect()),
-        ),
-        (None, kept) => kept.map(Ok),
+    let past: Option<Result<Past, _>> = match (seen.next(), kept) {
+        (Some(past), _) => Some(past.result.map(Past::of)),
+        (None, kept) => kept.map(|images| Ok(Past { images, warnings: Vec::new() })),
     };
-    let checked = |seen: Seen, past: Option<Vec<Snapshot>>| Checked {
-        reference: reference.clone(),
-        digest: seen.digest,
-        baseline: baseline.map(|typed| without_password(typed).into_owned()),
-        images: check_all(&seen.subjects, &plan.budgets, past.as_deref()),
+    let checked = |seen: Seen, past: Option<Past>| {
+        let images = past.as_ref().map(|past| &past.images[..]);
+        let mut warnings = seen.warnings;
+        let images = check_all(&seen.subjects, &plan.budgets, images);
+        warnings.extend(past.map(|past| past.warnings).unwrap_or_default());
+        Checked {
+            reference: reference.clone(),
+            digest: seen.digest,
+            baseline: baseline.map(|typed| without_password(typed).into_owned()),
+            images,
+            warnings,
+        }
     };
     let result = image.result.and_then(|seen| Ok(checked(seen, past.transpose()?)));
     Ok(Outcome { reference, result })
@@ -180,7 +202,8 @@ impl Plan {
                 Some(Subject::of_layers(snapshot, found))
             };
             let subjects = analysis.images.iter().filter_map(subject).collect();
-            return Ok(Seen { digest: inspection.digest.clone(), subjects });
+            let Inspection { digest, warnings, .. } = analysis.inspection;
+            return Ok(Seen { digest, subjects, warnings });
         }
         let inspection = session.inspect(source, &self.request).await?;
         let all = self.wanted.all_platforms;
@@ -188,6 +211,7 @@ impl Plan {
         let images = images.filter(|(at, _)| all || *at == inspection.shown);
         let snapshot = |(_, image)| Snapshot::of_inspection(&inspection, image);
         let subjects = images.map(snapshot).map(Subject::of_manifest).collect();
-        Ok(Seen { digest: inspection.digest.clone(), subjects })
+        let Inspection { digest, warnings, .. } = inspection;
+        Ok(Seen { digest, subjects, warnings })
     }
 }

@@ -5,6 +5,7 @@ use super::exit::Exit;
 use super::run::{finish, layers_request, not_started, prepare, render_options};
 use crate::analysis::{Analysis, AnalysisOptions, analyze};
 use crate::collect::{LayerRequest, Session};
+use crate::config::no_ecosystem;
 use crate::package::Ecosystem;
 use crate::registry::{Error, ErrorKind};
 use crate::report::{Outcome, PackagesOptions, render_packages};
@@ -45,11 +46,9 @@ async fn outcomes(cli: &Cli, args: &PackagesArgs) -> Result<Vec<Outcome<Analysis
 fn ecosystems(names: &[String]) -> Result<Vec<Ecosystem>, Error> {
     let known = || Ecosystem::ALL.iter().copied();
     let ecosystem = |name: &String| {
-        known().find(|known| known.as_str() == name).ok_or_else(|| {
-            let all: Vec<&str> = known().map(Ecosystem::as_str).collect();
-            Error::new(ErrorKind::Usage, format!("there is no ecosystem {name:?}"))
-                .hint(format!("write one of {}", all.join(", ")))
-        })
+        known()
+            .find(|known| known.as_str() == name)
+            .ok_or_else(|| Error::new(ErrorKind::Usage, no_ecosystem(name)))
     };
     names.iter().map(ecosystem).collect()
 }

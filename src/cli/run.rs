@@ -70,13 +70,28 @@ impl Prepared {
         let Self { session, cache: kept, sources, progress, verbose } = self;
         let asked = sources.into_iter().zip(typed).map(|(source, typed)| {
             let (ask, session, observer) = (&ask, &session, progress.layers());
-            async move { ask(session, source?, observer).await.map_err(|error| error.about(typed)) }
+            async move {
+                let source = source?;
+                let is_registry = source.registry().is_some();
+                let result = ask(session, source, observer).await;
+                let hinted = |error| if is_registry { or_file(error, typed) } else { error };
+                result.map_err(hinted).map_err(|error| error.about(typed))
+            }
         });
         let results = join_all(asked).await;
         drop(progress);
         cache::remark(&kept, verbose);
         let results = results.into_iter().zip(typed);
         results.map(|(result, typed)| outcome(typed, result.inspect_err(complain))).collect()
+    }
+}
+
+/// Says that there is something of that name here, if no registry has it.
+fn or_file(error: Error, typed: &str) -> Error {
+    let kinds = [ErrorKind::NotFound, ErrorKind::Auth, ErrorKind::Network];
+    match environment::form_of(typed).filter(|_| kinds.contains(&error.kind())) {
+        Some(prefix) => error.hint(format!("{typed} exists here: did you mean {prefix}{typed}?")),
+        None => error,
     }
 }
 

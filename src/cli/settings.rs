@@ -6,9 +6,9 @@ use jiff::civil::Date;
 
 use super::args::{LimitArgs, SelectionArgs};
 use super::selection::{bytes_of, text_of};
-use crate::check::{Budget, DiveRules, Forbidden, Levels, Measure, is_pattern};
+use crate::check::{Budget, DiveRules, Forbidden, Levels, Measure, is_pattern, unknown_ecosystem};
 use crate::component::Knowledge;
-use crate::config::{Config, Names, read, read_dive_ci};
+use crate::config::{Config, Names, no_ecosystem, read, read_dive_ci};
 use crate::registry::{Error, ErrorKind};
 use crate::snapshot::{self, Snapshot};
 
@@ -50,12 +50,7 @@ pub(super) fn dive_rules(given: Option<&Path>, alone: bool) -> Result<Option<Div
         }
         None => return Ok(None),
     };
-    let read = read_dive_ci(&text_of(path)?).map_err(|error| wrong(path, &error))?;
-    for (number, name) in &read.unknown {
-        let path = path.display();
-        line(&format!("note: {path}: line {number}: there is no rule {name}; it is left out"));
-    }
-    Ok(Some(read.rules))
+    read_dive_ci(&text_of(path)?).map(Some).map_err(|error| wrong(path, &error))
 }
 
 fn wrong(path: &Path, error: &impl std::fmt::Display) -> Error {
@@ -80,6 +75,9 @@ pub(super) fn of_flags(args: &LimitArgs) -> Result<Budget, Error> {
     if let Some(bad) = args.forbid_path.iter().find(|pattern| !is_pattern(pattern)) {
         let error = Error::new(ErrorKind::Usage, format!("{bad:?} is not a pattern of paths"));
         return Err(error.hint("only * and ** stand for something else"));
+    }
+    if let Some(name) = args.forbid_package.iter().find_map(|pattern| unknown_ecosystem(pattern)) {
+        return Err(Error::new(ErrorKind::Usage, no_ecosystem(name)));
     }
     let forbidden = |pattern: &String| Forbidden { pattern: pattern.clone(), soft: false };
     budget.paths = args.forbid_path.iter().map(forbidden).collect();

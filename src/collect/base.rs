@@ -1,7 +1,8 @@
 //! Confirms what an image claims about its base image by the base image's own layers.
 //!
 //! A base is confirmed if its layers, by digest or by uncompressed digest, are the lowest layers
-//! of the image. A claim that cannot be confirmed keeps its name but marks no layer.
+//! of the image. A claim that cannot be confirmed keeps its name but marks no layer, not even those
+//! below the boundary that the history shows: that may be the base of the base.
 
 use futures::future::join_all;
 
@@ -111,14 +112,14 @@ async fn best(
     named.filter(|claim| claim.evidence != Evidence::Provenance)
 }
 
-/// The history's boundary holds for a base that was named but could not be confirmed.
+/// The history's boundary holds for a base that was named but could not be confirmed only if the
+/// history names it, too.
 fn with_name(claim: Base, named: Option<Base>) -> Base {
     match named.filter(|named| {
         claim.evidence == Evidence::History && named.evidence != Evidence::Provenance
     }) {
-        Some(Base { name, digest, .. }) if claim.name.is_none() || claim.name == name => {
-            Base { name, digest, ..claim }
-        }
+        Some(named) if claim.name.is_none() => named,
+        Some(Base { name, digest, .. }) if claim.name == name => Base { name, digest, ..claim },
         _ => claim,
     }
 }

@@ -14,8 +14,7 @@ pub(super) fn check(local: &Local, image: &Image) -> Result<(), Error> {
 
 /// Says that what is stored as it is will be smaller once it is pushed.
 pub(super) fn warn_of_plain(documents: &Documents<'_>, image: &Image) {
-    let (count, of) =
-        (image.layers.iter().filter(|one| one.is_plain()).count(), image.layers.len());
+    let (count, of) = (image.plain_layers(), image.layers.len());
     if count > 0 {
         documents.warn(format!(
             "{}: {count} of {of} layers are stored uncompressed here, so their compressed sizes are those of the tars; a push compresses them",

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use super::table::{Found, Section};
+use super::table::{Found, Name, Section};
 use super::{Names, Read, measures, nearest};
-use crate::check::{Bound, Budget, Forbidden, Levels, Measure, is_pattern};
+use crate::check::{Bound, Budget, Forbidden, Levels, Measure, is_pattern, unknown_ecosystem};
 use crate::oci::Platform;
+use crate::package::Ecosystem;
 
 const LISTS: [&str; 2] = ["forbid-paths", "forbid-packages"];
 
@@ -21,6 +22,7 @@ pub(super) fn read(
         for (name, found) in platforms.section("budget.platform")?.entries() {
             let platform: Platform =
                 name.text.parse().map_err(|error| name.wrong(format!("{error}")))?;
+            check_platform(&name, &platform)?;
             let section = found.section(&format!("budget.platform.{:?}", name.text))?;
             section.only(&[&of_all[..], &LISTS, &["component"]].concat())?;
             parts.push((Some(platform), budget(&section, names)?));
@@ -83,9 +85,30 @@ fn forbidden(found: Option<Found<'_>>, paths: bool) -> Read<Vec<Forbidden>> {
         if paths && !is_pattern(pattern) {
             return Err(found.wrong(not_a_pattern(pattern)));
         }
+        if let Some(name) = unknown_ecosystem(pattern).filter(|_| !paths) {
+            return Err(found.wrong(no_ecosystem(name)));
+        }
         all.push(Forbidden { pattern: pattern.to_owned(), soft });
     }
     Ok(all)
+}
+
+/// Why a name is that of no ecosystem.
+pub fn no_ecosystem(name: &str) -> String {
+    let known = || Ecosystem::ALL.into_iter().map(Ecosystem::as_str);
+    let hint = nearest(name, known()).map_or_else(
+        || format!("write one of {}", known().collect::<Vec<_>>().join(", ")),
+        |near| format!("did you mean {near}?"),
+    );
+    format!("there is no ecosystem {name:?}: {hint}")
+}
+
+/// Refuses systems and processors that no image is for.
+fn check_platform(name: &Name<'_>, platform: &Platform) -> Read<()> {
+    let Some((part, known)) = platform.unknown_part() else { return Ok(()) };
+    let hint = nearest(part, known.iter().copied())
+        .map_or_else(|| known.join(", "), |near| format!("did you mean {near}?"));
+    Err(name.wrong(format!("{:?}: there is no platform with {part:?}: {hint}", name.text)))
 }
 
 /// Why a text is no pattern of paths.

@@ -1,26 +1,19 @@
 //! dive's file of rules, `.dive-ci`: the part of YAML that such files are written in.
 //!
-//! `rules:` with one name and value a line below it. Values are as dive reads them; names that dive
-//! does not know are told and left out, as dive leaves them out. YAML that goes beyond this is
-//! refused with its line, because a rule must not be lost.
+//! `rules:` with one name and value a line below it. Values are as dive reads them. Names that
+//! dive does not know, which it leaves out, and YAML that goes beyond this are refused with their
+//! line, because a rule must not be lost.
 
 use std::ops::Range;
 
-use super::{ConfigError, Read, Wrong};
+use super::{ConfigError, Read, Wrong, nearest};
 use crate::check::DiveRules;
 use crate::size;
 
-/// What a `.dive-ci` says.
-#[derive(Clone, Debug, PartialEq)]
-pub struct DiveCi {
-    /// The rules; those that the file does not set are dive's own.
-    pub rules: DiveRules,
-    /// Names that no rule has, with their lines.
-    pub unknown: Vec<(usize, String)>,
-}
+const NAMES: [&str; 3] = ["lowestEfficiency", "highestWastedBytes", "highestUserWastedPercent"];
 
-/// Reads dive's file of rules.
-pub fn read_dive_ci(text: &str) -> Result<DiveCi, ConfigError> {
+/// Reads dive's file of rules; those that it does not set are dive's own.
+pub fn read_dive_ci(text: &str) -> Result<DiveRules, ConfigError> {
     rules(text).map_err(|wrong| wrong.place_in(text))
 }
 
@@ -30,11 +23,10 @@ struct Line<'a> {
     name: &'a str,
     value: String,
     at: Range<usize>,
-    number: usize,
 }
 
-fn rules(text: &str) -> Read<DiveCi> {
-    let mut found = DiveCi { rules: DiveRules::default(), unknown: Vec::new() };
+fn rules(text: &str) -> Read<DiveRules> {
+    let mut found = DiveRules::default();
     let (mut inside, mut indent) = (false, None);
     for line in lines(text)? {
         if line.indent == 0 {
@@ -44,12 +36,12 @@ fn rules(text: &str) -> Read<DiveCi> {
                 return Err(wrong(&line, "the rules have to stand below, one a line"));
             }
             if !inside {
-                found.unknown.push((line.number, line.name.to_owned()));
+                return Err(unknown(&line, "section", &["rules"]));
             }
             continue;
         }
         if !inside {
-            continue;
+            return Err(wrong(&line, "a rule has to stand below rules:"));
         }
         if *indent.get_or_insert(line.indent) != line.indent {
             return Err(wrong(&line, "this is not indented as the rule before it"));
@@ -59,11 +51,10 @@ fn rules(text: &str) -> Read<DiveCi> {
     Ok(found)
 }
 
-fn set(found: &mut DiveCi, line: &Line<'_>) -> Read<()> {
+fn set(rules: &mut DiveRules, line: &Line<'_>) -> Read<()> {
     let value = line.value.as_str();
     let off = ["", "disabled", "off", "false", "null", "~"].contains(&value);
     let number = || ratio(value).ok_or_else(|| wrong(line, "a ratio from 0 to 1 is expected"));
-    let rules = &mut found.rules;
     match line.name.to_ascii_lowercase().as_str() {
         "lowestefficiency" => rules.lowest_efficiency = (!off).then(number).transpose()?,
         "highestuserwastedpercent" => {
@@ -74,7 +65,7 @@ fn set(found: &mut DiveCi, line: &Line<'_>) -> Read<()> {
                 || bytes(value).ok_or_else(|| wrong(line, "a size is expected, as in 20MB"));
             rules.highest_wasted_bytes = (!off).then(bytes).transpose()?;
         }
-        _ => found.unknown.push((line.number, line.name.to_owned())),
+        _ => return Err(unknown(line, "rule", &NAMES)),
     }
     Ok(())
 }
@@ -93,7 +84,7 @@ fn bytes(text: &str) -> Option<u64> {
 fn lines(text: &str) -> Read<Vec<Line<'_>>> {
     let mut lines = Vec::new();
     let mut start = 0;
-    for (index, whole) in text.split('\n').enumerate() {
+    for whole in text.split('\n') {
         let at = start..start + whole.len();
         start = at.end + 1;
         let line = whole.trim_end();
@@ -116,7 +107,7 @@ fn lines(text: &str) -> Read<Vec<Line<'_>>> {
             return Err(no("a space is expected after the colon"));
         }
         let value = scalar(value).ok_or_else(|| no("this is not a plain or quoted value"))?;
-        lines.push(Line { indent, name, value, at, number: index + 1 });
+        lines.push(Line { indent, name, value, at });
     }
     Ok(lines)
 }
@@ -133,6 +124,14 @@ fn scalar(text: &str) -> Option<String> {
     let value = if text.starts_with('#') { "" } else { text.split(" #").next().unwrap_or(text) };
     let special = ['[', '{', '&', '*', '!', '|', '>', '%', '@', '`'];
     (!value.starts_with(special)).then(|| value.trim_end().to_owned())
+}
+
+fn unknown(line: &Line<'_>, what: &str, known: &[&str]) -> Wrong {
+    let hint = nearest(line.name, known.iter().copied()).map_or_else(
+        || format!("known are {}", known.join(", ")),
+        |near| format!("did you mean {near}?"),
+    );
+    Wrong { at: line.at.clone(), message: format!("there is no {what} {:?}: {hint}", line.name) }
 }
 
 fn wrong(line: &Line<'_>, message: &str) -> Wrong {

@@ -2,10 +2,10 @@
 
 use jiff::civil::Date;
 
-use super::budget::not_a_pattern;
+use super::budget::{no_ecosystem, not_a_pattern};
 use super::table::{Found, Section};
-use super::{Read, rules_of};
-use crate::check::{Ignore, Ignored, is_pattern};
+use super::{Read, rules_of, unknown_rule};
+use crate::check::{Ignore, Ignored, is_pattern, unknown_ecosystem};
 
 const SUBJECTS: [&str; 4] = ["finding", "rule", "path", "package"];
 
@@ -35,13 +35,14 @@ fn subject(section: &Section<'_>) -> Read<Ignored> {
     let text = found.text("a name or pattern")?.to_owned();
     match name.text {
         "finding" => Ok(Ignored::Finding(text)),
-        "rule" if rules_of(&text).is_none() => {
-            Err(found.wrong(format!("there is no rule {text:?}: see `regsize rules`")))
-        }
+        "rule" if rules_of(&text).is_none() => Err(found.wrong(unknown_rule(&text))),
         "rule" => Ok(Ignored::Rule(text)),
         "path" if !is_pattern(&text) => Err(found.wrong(not_a_pattern(&text))),
         "path" => Ok(Ignored::Path(text)),
-        _ => Ok(Ignored::Package(text)),
+        _ => match unknown_ecosystem(&text) {
+            Some(name) => Err(found.wrong(no_ecosystem(name))),
+            None => Ok(Ignored::Package(text)),
+        },
     }
 }
 

@@ -14,7 +14,8 @@ mod tests;
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-pub use dive_ci::{DiveCi, read_dive_ci};
+pub use budget::no_ecosystem;
+pub use dive_ci::read_dive_ci;
 pub use table::nearest;
 
 use self::table::{Found, Section};
@@ -94,7 +95,7 @@ fn severities(found: &Found<'_>) -> Read<BTreeMap<String, Severity>> {
         let Some(crate::check::Bound::Severity(severity)) = value.bound(Kind::Severity)? else {
             return Err(value.wrong(Kind::Severity.describe().to_owned()));
         };
-        for id in rules_of(name.text).ok_or_else(|| unknown_rule(&name))? {
+        for id in rules_of(name.text).ok_or_else(|| name.wrong(unknown_rule(name.text)))? {
             severities.insert(id.to_owned(), severity);
         }
     }
@@ -109,13 +110,13 @@ fn rules_of(name: &str) -> Option<Vec<&'static str>> {
     (!found.is_empty()).then_some(found)
 }
 
-fn unknown_rule(name: &table::Name<'_>) -> Wrong {
+fn unknown_rule(name: &str) -> String {
     let known = rules().iter().flat_map(|rule| [rule.family(), rule.id]);
-    let hint = match nearest(name.text, known) {
+    let hint = match nearest(name, known) {
         Some(near) => format!("did you mean {near}?"),
         None => "see `regsize rules` for their names".to_owned(),
     };
-    name.wrong(format!("there is no rule {:?}: {hint}", name.text))
+    format!("there is no rule {name:?}: {hint}")
 }
 
 impl Wrong {

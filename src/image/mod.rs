@@ -196,6 +196,8 @@ pub struct SourceLines {
     pub start_line: u32,
     /// Last line, inclusive.
     pub end_line: u32,
+    /// Whether the user gave the file; the build's provenance told of it if not.
+    pub given: bool,
 }
 
 /// One build step.
@@ -281,6 +283,12 @@ impl Layer {
 }
 
 impl Image {
+    /// How many layers are stored in files as bare tars, which a push would compress.
+    pub fn plain_layers(&self) -> usize {
+        let layers = self.layers.iter().filter(|_| self.in_files);
+        layers.filter(|layer| layer.is_plain()).count()
+    }
+
     /// Compressed bytes of all layers: what a pull downloads, besides config and manifest.
     pub fn compressed(&self) -> u128 {
         self.layers.iter().map(|layer| u128::from(layer.compressed)).sum()

@@ -183,8 +183,12 @@ pub(super) fn hostile() -> Inspection {
         step.comment = (*text).to_owned();
     }
     for layer in &mut image.layers {
-        layer.source =
-            Some(SourceLines { file: "Docker|file\n".into(), start_line: 1, end_line: 1 });
+        layer.source = Some(SourceLines {
+            file: "Docker|file\n".into(),
+            start_line: 1,
+            end_line: 1,
+            given: false,
+        });
     }
     found.attachments[0].kind = AttachmentKind::Artifact("application/<img src=x>".into());
     found.attachments[0].predicates = vec!["https://evil.example/|x".into()];
@@ -342,6 +346,7 @@ fn push(
             file: "Dockerfile".into(),
             start_line: start,
             end_line: end,
+            given: false,
         }),
         annotations: BTreeMap::new(),
     });

@@ -54,6 +54,9 @@ fn bare(mut report: Value) -> Value {
     }
     for image in fields["images"].as_array_mut().unwrap() {
         image["snapshot"]["reference"].take();
+        // A registry has layers as a push left them.
+        let sizes = image.pointer_mut("/snapshot/sizes").and_then(Value::as_object_mut);
+        sizes.map(|sizes| sizes.remove("plain_layers"));
     }
     report
 }

@@ -7,6 +7,7 @@ use clap::Args;
 use super::{PlatformArgs, SelectionArgs};
 use crate::check::{Bound, BoundError, Kind, Measure};
 use crate::cli::help::CHECK_EXAMPLES;
+use crate::config::nearest;
 
 #[derive(Debug, Args)]
 #[command(after_help = CHECK_EXAMPLES)]
@@ -122,8 +123,15 @@ fn severity(text: &str) -> Result<Bound, BoundError> {
 fn soft(text: &str) -> Result<(Measure, Bound), String> {
     let names = || Measure::ALL.map(Measure::as_str).join(", ");
     let (name, value) = text.split_once('=').unwrap_or((text, ""));
+    let near = || nearest(name.trim(), Measure::ALL.map(Measure::as_str));
+    let hint = || {
+        near().map_or_else(
+            || format!("known are {}", names()),
+            |near| format!("did you mean {near}?"),
+        )
+    };
     let measure = Measure::named(name.trim())
-        .ok_or_else(|| format!("there is no limit {name:?}: known are {}", names()))?;
+        .ok_or_else(|| format!("there is no limit {name:?}: {}", hint()))?;
     let bound = measure.kind().read(value).map_err(|error| error.to_string())?;
     Ok((measure, bound))
 }

@@ -15,7 +15,7 @@ const COLUMNS: [Column; 5] = [
     Column::left("verdict"),
     Column::left("limit"),
     Column::right("actual").ranked(1),
-    Column::right("allowed").ranked(2),
+    Column::right("allowed"),
     Column::rest("why", Overflow::Wrap),
 ];
 
@@ -36,6 +36,11 @@ pub fn compose_check(checked: &Checked) -> Document {
         let text = Text::from("baseline: ").with(Text::name(&**baseline)).styled(Style::Dim);
         sections.push(Section { heading: Text::default(), blocks: vec![Block::Paragraph(text)] });
     }
+    if !checked.warnings.is_empty() {
+        let warnings = checked.warnings.iter().map(|warning| Text::sentence(warning)).collect();
+        let blocks = vec![Block::Notes(warnings)];
+        sections.push(Section { heading: Text::default(), blocks });
+    }
     let title = Text::name(&*checked.reference).with(": ").with(verdict(checked.verdict()));
     Document { title, sections }
 }
@@ -52,11 +57,7 @@ pub(super) fn compose_no_check(outcome: &Outcome<Checked>, failure: &Failure) ->
 fn section(check: &Check) -> Section {
     let rows = check.rows.iter().map(cells).collect();
     let table = Table { columns: COLUMNS.to_vec(), rows, totals: Vec::new() };
-    let mut blocks = if check.rows.is_empty() {
-        vec![Block::Paragraph("no limit is set for this platform".into())]
-    } else {
-        vec![Block::Table(table)]
-    };
+    let mut blocks = vec![Block::Table(table)];
     for row in check.rows.iter().filter(|row| row.verdict != Verdict::Pass) {
         blocks.extend(offences(row));
     }

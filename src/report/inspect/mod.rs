@@ -177,11 +177,9 @@ pub(super) fn origin_facts(image: &Image, shows_lines: bool) -> Vec<Fact> {
         image.created.as_deref().map(|created| Fact::new("created", Text::sentence(created))),
     );
     facts.push(Fact::new("base", base::describe(image.base.as_ref())));
-    facts.extend(only_file(image).filter(|_| shows_lines).map(|file| {
-        Fact::new(
-            "lines",
-            Text::from("of ").with(Text::name(file)).with(", by the build's provenance"),
-        )
+    facts.extend(only_file(image).filter(|_| shows_lines).map(|(file, given)| {
+        let by = if given { ", the given file" } else { ", by the build's provenance" };
+        Fact::new("lines", Text::from("of ").with(Text::name(file)).with(by))
     }));
     facts
 }

@@ -26,6 +26,7 @@ struct CheckJson<'a> {
     baseline: Option<&'a str>,
     images: Vec<ImageJson<'a>>,
     rules: Vec<RuleJson<'a>>,
+    warnings: &'a [String],
 }
 
 #[derive(Serialize)]
@@ -83,6 +84,7 @@ pub(in crate::report) fn write_check_json(
                 baseline: None,
                 images: Vec::new(),
                 rules: Vec::new(),
+                warnings: &[],
             };
             write_json(&failed, out)
         }
@@ -103,6 +105,7 @@ fn document(checked: &Checked) -> CheckJson<'_> {
         baseline: checked.baseline.as_deref(),
         images: checked.images.iter().map(image).collect(),
         rules: rules.collect(),
+        warnings: &checked.warnings,
     }
 }
 

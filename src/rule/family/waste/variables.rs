@@ -101,7 +101,7 @@ mod tests {
         check("rm -rf $TEXT/x", None);
         check("rm -rf $LATE/x", None);
         check("rm -rf $SHELL_ONLY/x", None);
-        check("rm -rf ${NEW:-x}/x $(ls)", None);
+        check("rm -rf ${NEW%x}/x $(ls)", None);
         check("rm -rf $1", None);
         check("a $", None);
     }
