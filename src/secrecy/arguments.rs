@@ -183,10 +183,10 @@ impl<'a> Command<'a> {
         let bare = bare.rsplit(['(', '`']).next().unwrap_or_default();
         let is_path = bare.contains('/');
         let is_program = !is_path || (self.row.is_none() && bare.starts_with(['/', '.']));
-        let base = bare.rsplit('/').next().unwrap_or_default();
-        let row = ROWS.iter().find(|row| is_program && row.programs.contains(&base));
+        let program = bare.rsplit('/').next().unwrap_or_default();
+        let row = ROWS.iter().find(|row| is_program && row.programs.contains(&program));
         if let Some(row) = row {
-            *self = Self { row: Some(row), program: base, ..Self::default() };
+            *self = Self { row: Some(row), program, ..Self::default() };
         }
         self.writes |= WRITERS.contains(&bare) || (bare == "set" && SETTERS.contains(&self.before));
     }
