@@ -66,7 +66,7 @@ impl Image {
             runtime,
             labels,
             label_secrets,
-            annotations: manifest.annotations.clone(),
+            annotations: without_secrets(manifest.annotations.clone()).0,
             in_files: false,
             platform,
         };
@@ -76,7 +76,7 @@ impl Image {
     }
 }
 
-/// Labels are shown, and some hold passwords; each of these is told with its label.
+/// Labels and annotations are shown, and some hold passwords; each of these is told with its label.
 fn without_secrets(
     labels: BTreeMap<String, String>,
 ) -> (BTreeMap<String, String>, Vec<(String, Secret)>) {
@@ -201,6 +201,17 @@ mod tests {
         check("com.example.api-token", "", "", None);
         check("com.example.token-url", "y9z8", "y9z8", None);
         check("version", "1.0", "1.0", None);
+    }
+
+    #[test]
+    fn passwords_in_annotations_are_hidden() {
+        let annotations = BTreeMap::from([
+            ("source".to_owned(), "https://x:y9z8@h.example/".to_owned()),
+            ("com.example.api-token".to_owned(), "y9z8".to_owned()),
+        ]);
+        let (shown, _) = without_secrets(annotations);
+        assert_eq!(shown["source"], "https://x:***@h.example/");
+        assert_eq!(shown["com.example.api-token"], "***");
     }
 
     #[test]

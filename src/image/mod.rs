@@ -119,7 +119,7 @@ pub struct Image {
     pub labels: BTreeMap<String, String>,
     /// The secrets that were in them, each with its label.
     pub label_secrets: Vec<(String, Secret)>,
-    /// Annotations of the manifest.
+    /// Annotations of the manifest; secrets are hidden.
     pub annotations: Annotations,
     /// Whether it lies in files, where layers may be stored as they are: a push compresses those.
     pub in_files: bool,
@@ -213,7 +213,7 @@ pub struct Step {
     pub created_by: String,
     /// The secrets that were in it.
     pub secrets: Vec<Secret>,
-    /// The remark of the config's history.
+    /// The remark of the config's history; secrets are hidden.
     pub comment: String,
     /// Whether the step made no layer.
     pub empty: bool,

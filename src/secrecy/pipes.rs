@@ -2,11 +2,12 @@
 
 use super::is_literal;
 use super::places::Span;
+use super::values::described;
 
 /// Programs that read lines of `user:password`.
 const USERS: &str = "chpasswd";
 /// Options by which programs read a password from a pipe.
-const STDIN: &[&str] = &["--password-stdin", "--with-token", "--stdin"];
+const STDIN: &[&str] = &["--password-stdin", "--with-token", "--stdin", "--passphrase-fd"];
 
 /// `echo user:password | chpasswd`, `chpasswd <<< user:password` and
 /// `echo password | PROGRAM --password-stdin`.
@@ -20,17 +21,19 @@ pub(super) fn pipes(text: &str) -> Vec<Span> {
         let reader = command(&text[at + 1..]);
         if reads_users(reader) {
             found.extend(users(text, start, at));
-        } else if reader.split_whitespace().any(|word| STDIN.contains(&word)) {
+        } else if reads_password(reader) {
             found.extend(last(text, start, at, reader));
         }
     }
-    for (at, mark) in text.match_indices("<<<") {
-        let from = text[..at].rfind(is_separator).map_or(0, |separator| separator + 1);
-        let before = text[from..at].trim_start();
-        if reads_users(before.strip_prefix("RUN ").unwrap_or(before)) {
-            let start = at + mark.len();
-            found.extend(users(text, start, start + command(&text[start..]).len()));
+    let mut start = 0;
+    for part in text.split_inclusive(is_separator) {
+        let before = part.split("<<<").next().unwrap_or_default();
+        let runs = before.trim_start();
+        if before.len() < part.len() && reads_users(runs.strip_prefix("RUN ").unwrap_or(runs)) {
+            let end = start + part.trim_end_matches(is_separator).len();
+            found.extend(users(text, (start + before.len() + 3).min(end), end));
         }
+        start += part.len();
     }
     found
 }
@@ -47,6 +50,11 @@ fn command(text: &str) -> &str {
 fn reads_users(command: &str) -> bool {
     let mut words = command.split_whitespace().skip_while(|word| *word == "sudo");
     words.next().is_some_and(|word| word.rsplit('/').next() == Some(USERS))
+}
+
+fn reads_password(command: &str) -> bool {
+    let by_sudo = command.trim_start().starts_with("sudo ");
+    command.split_whitespace().any(|word| STDIN.contains(&word) || (by_sudo && word == "-S"))
 }
 
 /// Where that begins which the last command of a text prints.
@@ -70,7 +78,7 @@ fn users(text: &str, start: usize, end: usize) -> Vec<Span> {
         let Some((user, password)) = line.split_once(':') else { continue };
         if !user.is_empty() && !password.is_empty() && is_literal(password) {
             let from = at + user.len() + 1;
-            found.push((from..from + password.len(), format!("password of {user}")));
+            found.push((from..from + password.len(), described("password of ", user)));
         }
     }
     found
@@ -82,7 +90,7 @@ fn last(text: &str, start: usize, end: usize, reader: &str) -> Option<Span> {
     let password = word.split("\\n").next().unwrap_or_default();
     let reader = reader.split_whitespace().next().unwrap_or_default();
     let is_value = !password.is_empty() && !password.starts_with('-') && is_literal(password);
-    is_value.then(|| (at..at + password.len(), format!("password for {reader}")))
+    is_value.then(|| (at..at + password.len(), described("password for ", reader)))
 }
 
 /// The words between two places, without quotes.

@@ -2,7 +2,7 @@
 //!
 //! What is no text stays as it is.
 
-use crate::secrecy::{HIDDEN, hide, hide_in_record};
+use crate::secrecy::{HIDDEN, hide, hide_in_published, hide_in_record};
 
 /// What the names in a file are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -11,14 +11,17 @@ pub(crate) enum Names {
     Settings,
     /// Packages and what they say of themselves.
     Packages,
-    /// Files, or packages as a distribution publishes them; there is nothing to hide.
+    /// Files; there is nothing to hide.
+    Lists,
+    /// Packages as a distribution publishes them; only URLs have secrets.
     Published,
 }
 
 /// A content without the secrets in it, as long as it was.
 pub(crate) fn without_secrets(names: Names, content: Vec<u8>) -> Vec<u8> {
     let hide = match names {
-        Names::Published => return content,
+        Names::Lists => return content,
+        Names::Published => hide_in_published,
         Names::Packages => hide_in_record,
         Names::Settings => hide,
     };
@@ -42,13 +45,20 @@ pub(crate) fn without_secrets(names: Names, content: Vec<u8>) -> Vec<u8> {
 
 /// Blank lines make up for what is missing; what is too much are signs that stand for a secret.
 fn fitted(mut content: Vec<u8>, length: usize) -> Vec<u8> {
-    while content.len() > length {
-        let Some(at) = content.windows(HIDDEN.len()).position(|part| part == HIDDEN.as_bytes())
-        else {
-            break;
-        };
-        content.drain(at..at + HIDDEN.len() - 1);
+    let mut excess = content.len().saturating_sub(length);
+    let sign = HIDDEN.as_bytes();
+    let (mut from, mut to) = (0, 0);
+    while from < content.len() {
+        content[to] = content[from];
+        if excess > 0 && content[from..].starts_with(sign) {
+            from += sign.len();
+            excess = excess.saturating_sub(sign.len() - 1);
+        } else {
+            from += 1;
+        }
+        to += 1;
     }
+    content.truncate(to);
     content.resize(length, b'\n');
     content
 }
@@ -68,7 +78,9 @@ mod tests {
         let hidden = r#"{"url": "https://me:***@git.example/x"}"#;
         check(Names::Packages, url, hidden);
         check(Names::Settings, url, hidden);
-        check(Names::Published, url, url);
+        check(Names::Published, url, hidden);
+        check(Names::Lists, url, url);
+        check(Names::Published, "Secret: a\nTOKEN=b", "Secret: a\nTOKEN=b");
         let named = r#"{"jsonwebtoken": "^9.0.2"}"#;
         check(Names::Packages, named, named);
         check(Names::Settings, "API_TOKEN=hunter2\nA=b", "API_TOKEN=***\nA=b");

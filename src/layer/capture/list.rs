@@ -117,8 +117,8 @@ const CODE: &[u8] = b"pth";
 /// Names of files on the list that list files, or packages as a distribution publishes them.
 const PUBLISHED: &[&[u8]] =
     &[b"installed", b"rpmdb.sqlite", b"status", b"texlive.tlpdb", b"RECORD"];
-/// Extensions of such.
-const PUBLISHED_EXTENSIONS: &[&[u8]] = &[b"list", b"md5sums"];
+/// Extensions of lists of files.
+const LIST_EXTENSIONS: &[&[u8]] = &[b"list", b"md5sums"];
 
 /// Extensions of files that hold other files, or one.
 const ARCHIVES: &[&str] = &[
@@ -159,7 +159,9 @@ pub(super) fn is_database(name: &[u8]) -> bool {
 pub(super) fn names(name: &[u8]) -> Names {
     let (parents, last) = split(name);
     let extension = extension(last);
-    if PUBLISHED.contains(&last) || PUBLISHED_EXTENSIONS.contains(&extension) {
+    if LIST_EXTENSIONS.contains(&extension) {
+        Names::Lists
+    } else if PUBLISHED.contains(&last) {
         Names::Published
     } else if SETTINGS.contains(&last)
         || SETTING_DIRECTORIES.contains(&split(parents).1)

@@ -267,6 +267,13 @@ mod tests {
         check("app/package-lock.json", r#"{"resolved": "https://me:hunter2@npm.example/a.tgz"}"#);
         check("etc/R/Renviron.site", "GITHUB_PAT_TOKEN=hunter2\n");
         check("srv/entrypoint.sh", "#!/bin/sh\nexec app --password hunter2\n");
+        check("srv/entrypoint.sh", "#!/bin/sh\nexec sshpass -phunter2 ssh x\n");
+        check("app/node_modules/a/package.json", r#"{"name": "a", "_authToken": "hunter2"}"#);
+        check("opt/conda/conda-meta/a-1-0.json", r#"{"auth": "hunter2"}"#);
+        check("var/lib/dpkg/status", "Package: a\nHomepage: https://u:hunter2@x.example/\n");
+        check("lib/apk/db/installed", "P:a\nU:https://u:hunter2@x.example/\n");
+        check("a/x.dist-info/RECORD", "https://u:hunter2@x.example/y,,\n");
+        check("usr/lib/R/library/a/DESCRIPTION", "Package: a\nRemotePassword: hunter2\n");
     }
 
     #[test]
