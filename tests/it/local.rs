@@ -53,8 +53,9 @@ fn bare(mut report: Value) -> Value {
         fields.remove(place);
     }
     // A file may be the image of one platform of several.
-    let findings = fields["findings"].as_array_mut().unwrap();
-    findings.retain(|finding| finding["rule"] != "platform-missing");
+    for findings in fields.values_mut().filter_map(Value::as_array_mut) {
+        findings.retain(|finding| finding["rule"] != "platform-missing");
+    }
     for image in fields["images"].as_array_mut().unwrap() {
         image["snapshot"]["reference"].take();
         // A registry has layers as a push left them.
