@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::candidate::{Candidate, Claim};
+use super::duplicates::groups_of;
 use super::finding::{Confidence, Finding, Saving};
 use super::{
     Bands, Detect, Effort, Facts, OriginSplit as Origins, Phase, Risk, Rule, Severity, fix, needed,
@@ -208,6 +209,7 @@ fn settle(facts: &Facts<'_>, claimants: &mut [Claimant]) {
         }
     }
     let mut taken: HashMap<AtomId, u64> = HashMap::new();
+    let mut copies = Copies::new(facts);
     let mut left: Vec<u64> = facts.image.layers.iter().map(|one| facts.shown_of(one)).collect();
     for (at, claimant) in claimants.iter_mut().enumerate() {
         let gains: Vec<(AtomId, Saving)> = match &claimant.candidate.claim {
@@ -215,7 +217,9 @@ fn settle(facts: &Facts<'_>, claimants: &mut [Claimant]) {
                 let is_own = |file: AtomId| {
                     holders[file.index()].is_some_and(|holder| holder.claimant == at)
                 };
+                let of_copies = claimant.rule.phase == Phase::Copies;
                 let own = files.iter().map(|(file, _)| *file).filter(|file| is_own(*file));
+                let own = own.filter(|file| !of_copies || copies.spares(*file));
                 own.map(|file| (file, whole_file(Some(facts), file))).collect()
             }
             Claim::Parts(parts) => {
@@ -233,6 +237,34 @@ fn settle(facts: &Facts<'_>, claimants: &mut [Claimant]) {
         }
     }
     settle_downloads(facts, claimants, &left);
+}
+
+/// Visible files of one content, of which one has to stay whoever claims them.
+struct Copies {
+    group: HashMap<AtomId, usize>,
+    /// How many of each group nobody took.
+    left: Vec<usize>,
+}
+
+impl Copies {
+    fn new(facts: &Facts<'_>) -> Self {
+        let (mut group, mut left) = (HashMap::new(), Vec::new());
+        for (_, files) in groups_of(facts.ledger, |file| facts.ledger.atom(file).bytes > 0) {
+            group.extend(files.iter().map(|file| (*file, left.len())));
+            left.push(files.len());
+        }
+        Self { group, left }
+    }
+
+    /// Takes a file, unless it is the last of its content.
+    fn spares(&mut self, file: AtomId) -> bool {
+        let Some(left) = self.group.get(&file).and_then(|group| self.left.get_mut(*group)) else {
+            return true;
+        };
+        let is_spare = *left > 1;
+        *left -= usize::from(is_spare);
+        is_spare
+    }
 }
 
 /// Gives those who compress layers anew their share of what all others leave of each layer.

@@ -75,7 +75,7 @@ pub(in crate::cli) struct SelectionArgs {
     #[arg(long, value_name = "FILE")]
     pub(in crate::cli) components: Vec<PathBuf>,
     /// Read settings from this file: `check` all of them, and regsize.toml by itself; `analyze` its
-    /// section [severity]
+    /// section `severity`
     #[arg(long, value_name = "FILE")]
     pub(in crate::cli) config: Option<PathBuf>,
 }
