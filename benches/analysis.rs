@@ -257,7 +257,9 @@ fn image() -> Image {
         base: None,
         runtime: Runtime::default(),
         labels: BTreeMap::default(),
+        label_secrets: Vec::new(),
         annotations: BTreeMap::default(),
+        in_files: false,
     }
 }
 

@@ -6,12 +6,16 @@
 //! would refuse are refused here, with the character that is wrong. See distribution-spec,
 //! "Pulling manifests", for the grammar of names and tags.
 
+mod source;
+
 use std::borrow::Cow;
 use std::fmt;
 use std::net::Ipv6Addr;
 use std::str::FromStr;
 
 use crate::oci::{Digest, DigestError};
+
+pub use source::{LocalKind, LocalSource, Source};
 
 /// The name by which Docker Hub is known in references.
 pub const DOCKER_HUB: &str = "docker.io";
@@ -78,6 +82,24 @@ pub enum ReferenceError {
         typed: String,
         /// Which part, and its limit.
         problem: &'static str,
+    },
+    /// The text is a path, and nothing says what is there.
+    #[error(
+        "{typed:?} is a path: write oci:PATH for an OCI layout, oci-archive:PATH or docker-archive:PATH for an archive"
+    )]
+    Path {
+        /// What was typed, shortened.
+        typed: String,
+    },
+    /// The text names a place that is not read.
+    #[error("{typed:?} is not read, as {transport} is not: {instead}")]
+    Transport {
+        /// What was typed, shortened.
+        typed: String,
+        /// How it begins.
+        transport: &'static str,
+        /// A way around.
+        instead: &'static str,
     },
     /// The digest is malformed.
     #[error("{typed:?} is not an image reference")]
@@ -290,7 +312,9 @@ impl Typed<'_> {
 /// What was typed, with `***` for what may be a user name and password.
 pub fn without_password(typed: &str) -> Cow<'_, str> {
     let Some((name, digest)) = typed.split_once('@') else { return typed.into() };
-    if !holds_password(name) || (names_algorithm(digest) && !digest.contains('@')) {
+    let is_digest = names_algorithm(digest) && !digest.contains('@');
+    let is_position = !digest.is_empty() && digest.bytes().all(|byte| byte.is_ascii_digit());
+    if !holds_password(name) || is_digest || (is_position && source::names_files(typed)) {
         return typed.into();
     }
     let host = digest.rsplit('@').next().unwrap_or_default();
@@ -460,7 +484,12 @@ mod tests {
         }
         let error = "user:s3cret@host:5000".parse::<Reference>().unwrap_err();
         assert!(!format!("{error:?} {error}").contains("s3cret"), "{error}");
-        for typed in ["debian:12", "host:5000/x:1@sha256:abc", "debian@md5:00"] {
+        for typed in [
+            "debian:12",
+            "host:5000/x:1@sha256:abc",
+            "debian@md5:00",
+            "docker-archive:/tmp/x.tar:@0",
+        ] {
             assert_eq!(without_password(typed), typed);
         }
     }
@@ -476,6 +505,7 @@ mod tests {
         #[test]
         fn any_text_is_a_reference_or_an_error(typed in "\\PC{0,60}") {
             let _ = typed.parse::<Reference>();
+            let _ = typed.parse::<Source>();
         }
     }
 }

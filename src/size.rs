@@ -41,6 +41,25 @@ impl Units {
         };
         format!("{value:.digits$} {}", names[unit])
     }
+
+    /// Formats a difference with its sign, as in `+1.24 GB`; none without one.
+    pub fn format_difference(self, bytes: i128) -> String {
+        let sign = match bytes {
+            0 => "",
+            1.. => "+",
+            _ => "-",
+        };
+        format!("{sign}{}", self.format(bytes.unsigned_abs()))
+    }
+}
+
+/// A part of a whole in parts of `scale`, rounded and at most `scale`; `None` of an empty whole.
+pub fn share(part: u128, whole: u128, scale: u128) -> Option<u128> {
+    let parts = match part.checked_mul(scale) {
+        Some(scaled) => scaled.saturating_add(whole / 2).checked_div(whole)?,
+        None => part.checked_div(whole / scale.max(1))?,
+    };
+    Some(parts.min(scale))
 }
 
 /// Why a size could not be read.

@@ -3,7 +3,8 @@
 use std::collections::HashSet;
 
 use super::{
-    Analysis, ImageAnalysis, LayerPaths, LayerUsage, PathUsage, Remark, dive, largest, study, waste,
+    Analysis, ImageAnalysis, LayerPaths, LayerUsage, PathSearch, PathUsage, Remark, dive, largest,
+    search, study, waste,
 };
 use crate::collect::{ImageLayers, LayerRead, ReadLayers};
 use crate::component::Knowledge;
@@ -11,7 +12,7 @@ use crate::filesystem::{Amount, Filesystem, NodeId};
 use crate::image::Image;
 use crate::layer::Kind;
 use crate::ledger::Ledger;
-use crate::rule::{Selection, index_findings};
+use crate::rule::{Selection, Stacks, index_findings, platform_findings};
 
 /// A directory of which one child holds more than so many per cent says nothing that the child
 /// does not.
@@ -30,6 +31,8 @@ pub struct AnalysisOptions {
     pub knowledge: Knowledge,
     /// Add up what each layer stores by path.
     pub paths: bool,
+    /// Paths to look for.
+    pub search: PathSearch,
     /// Study images of which layers were left out, too: what is told then holds for the layers that
     /// were read, by themselves.
     pub partial: bool,
@@ -42,9 +45,23 @@ pub fn analyze(read: ReadLayers, options: &AnalysisOptions) -> Analysis {
         let image = &inspection.images[layers.image];
         analyze_image(image, &layers, options)
     };
+    let stacks = stacks(&read.images, inspection.images.len());
     let images = read.images.into_iter().map(found).collect();
-    let findings = index_findings(&inspection, &options.selection);
+    let mut findings = index_findings(&inspection, &options.selection);
+    findings.extend(platform_findings(&inspection, &stacks, &options.selection));
     Analysis { inspection, images, findings }
+}
+
+/// The layers by image, where all of an image's were read.
+fn stacks(images: &[ImageLayers], count: usize) -> Stacks {
+    let mut stacks = vec![None; count];
+    for read in images {
+        let all = read.layers.iter().map(|layer| layer.as_ref().map(|read| read.toc.clone()));
+        if let Some(stack) = stacks.get_mut(read.image) {
+            *stack = all.collect();
+        }
+    }
+    stacks
 }
 
 pub(super) fn analyze_image(
@@ -76,6 +93,7 @@ pub(super) fn analyze_image(
         notes,
         remarks_dropped,
         paths: layer_paths(filesystem, options),
+        matches: search::search(filesystem, &options.search),
         study: (all || options.partial).then(|| study::study(described, &ledger, options)),
     }
 }

@@ -5,7 +5,9 @@
 
 mod analyze;
 mod dive;
+mod gaps;
 mod paths;
+mod search;
 mod study;
 #[cfg(test)]
 pub(crate) mod testing;
@@ -18,7 +20,9 @@ use std::cmp::Reverse;
 use std::collections::BTreeSet;
 
 pub use analyze::{AnalysisOptions, analyze};
+pub use gaps::Gaps;
 pub use paths::{LayerPaths, PathSum, text_of_path};
+pub use search::{PathMatch, PathMatches, PathSearch};
 pub use study::{
     Attribution, Balance, Brought, Declared, Group, GroupShare, Identity, Milestone, Optimized,
     OwnerShare, PackageUsage, Stage, Study, milestones, optimized, saved,
@@ -75,6 +79,8 @@ pub struct ImageAnalysis {
     /// What each layer stores by path, by layer; `None` for those that were not read, or if it was
     /// not asked for.
     pub paths: Vec<Option<LayerPaths>>,
+    /// The paths that were looked for, in the layers that were read; one for each pattern.
+    pub matches: Vec<PathMatches>,
     /// Owners, packages, components and findings; `None` if layers were left out, unless it was
     /// asked for all the same.
     pub study: Option<Study>,

@@ -5,6 +5,7 @@
 //! and [`LayerPaths::floor`] says from which size on.
 
 use std::cmp::Reverse;
+use std::fmt::Write as _;
 
 use serde::{Deserialize, Serialize};
 use twox_hash::xxhash3_128::Hasher;
@@ -139,7 +140,9 @@ fn target(toc: &Toc, entry: &Entry) -> Vec<u8> {
 
 fn hashed(parts: &[&[u8]]) -> u128 {
     let mut hasher = Hasher::new();
-    parts.iter().for_each(|part| hasher.write(part));
+    for part in parts {
+        hasher.write(part);
+    }
     hasher.finish_128()
 }
 
@@ -149,7 +152,7 @@ pub fn text_of_path(path: &[u8]) -> String {
     for chunk in path.utf8_chunks() {
         text.push_str(chunk.valid());
         for byte in chunk.invalid() {
-            text.push_str(&format!("\\x{byte:02x}"));
+            let _ = write!(text, "\\x{byte:02x}");
         }
     }
     text

@@ -1,6 +1,10 @@
 //! The command line: types that clap fills in, and the help texts.
 
 mod analysis;
+mod audit;
+mod check;
+mod compare;
+mod tags;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -15,7 +19,15 @@ use crate::size;
 pub(super) use self::analysis::{
     AnalyzeArgs, PackagesArgs, ReadArgs, RulesArgs, SelectionArgs, TableKind,
 };
-use super::help::{CACHE_EXAMPLES, EXAMPLES, FILES_EXAMPLES, INSPECT_EXAMPLES};
+pub(super) use self::audit::{
+    AuditCommand, ExportArgs, HistoryArgs, ImportArgs, PruneStoreArgs, RecordArgs, StoreArgs,
+};
+pub(super) use self::check::{CheckArgs, LimitArgs};
+pub(super) use self::compare::{ALL, CompareArgs, CompareTableKind};
+pub(super) use self::tags::TagsArgs;
+use super::help::{
+    AUDIT_EXAMPLES, CACHE_EXAMPLES, EXAMPLES, FILES_EXAMPLES, INSPECT_EXAMPLES, with_sources,
+};
 
 /// Where the bytes of a container image are, read from its registry alone.
 #[derive(Debug, Parser)]
@@ -42,6 +54,16 @@ pub(super) enum Command {
     Files(FilesArgs),
     /// What is installed in an image, with versions and sizes; reads the layers
     Packages(PackagesArgs),
+    /// What differs between images or platforms, and what made the difference; reads the layers that
+    /// differ
+    Compare(CompareArgs),
+    /// The history of published tags: look at it, check it, move it
+    #[command(subcommand, after_help = AUDIT_EXAMPLES)]
+    Audit(AuditCommand),
+    /// The tags of a repository with sizes and what they share; no layer is read
+    Tags(TagsArgs),
+    /// Hold an image against limits: a verdict for CI; reads no more than they need
+    Check(Box<CheckArgs>),
     /// The rules that `analyze` looks with; no registry is asked
     Rules(RulesArgs),
     /// Print a completion script for a shell
@@ -86,7 +108,7 @@ pub(super) struct ImagesArgs {
     #[arg(
         required = true,
         value_name = "IMAGE",
-        help = "Images: [host[:port]/]repository[:tag][@digest]; several are told one after another, by inspect in one table"
+        help = "Images: [host[:port]/]repository[:tag][@digest], oci:DIRECTORY, oci-archive:FILE, docker-archive:FILE or -; several are told one after another, by inspect in one table"
     )]
     pub(super) references: Vec<String>,
     #[command(flatten)]
@@ -100,7 +122,7 @@ pub(super) struct ImagesArgs {
     /// The base image; its layers are compared with the image's
     #[arg(long, value_name = "IMAGE", conflicts_with = "no_base")]
     pub(super) base: Option<String>,
-    /// Do not ask other repositories to confirm the base image
+    /// Do not ask other repositories to confirm the base image; nobody is for an image in files
     #[arg(long)]
     pub(super) no_base: bool,
     /// Exit with 2 if there is anything to warn about, such as an ambiguous document or layer
@@ -117,7 +139,7 @@ pub(super) struct PlatformArgs {
 }
 
 #[derive(Debug, Args)]
-#[command(after_help = INSPECT_EXAMPLES)]
+#[command(after_help = with_sources(INSPECT_EXAMPLES))]
 pub(super) struct InspectArgs {
     #[command(flatten)]
     pub(super) images: ImagesArgs,
@@ -133,10 +155,13 @@ pub(super) struct InspectArgs {
 }
 
 #[derive(Debug, Args)]
-#[command(after_help = FILES_EXAMPLES)]
+#[command(after_help = with_sources(FILES_EXAMPLES))]
 pub(super) struct FilesArgs {
     /// The image
-    #[arg(value_name = "IMAGE", help = "The image: [host[:port]/]repository[:tag][@digest]")]
+    #[arg(
+        value_name = "IMAGE",
+        help = "The image: [host[:port]/]repository[:tag][@digest], oci:DIRECTORY, oci-archive:FILE, docker-archive:FILE or -"
+    )]
     pub(super) reference: String,
     /// List only what is below this path
     #[arg(value_name = "PATH", default_value = "/", hide_default_value = true)]
@@ -195,6 +220,16 @@ pub(super) enum OutputFormat {
     Csv,
     /// Names and versions, one a line; of `packages` alone
     Manifest,
+    /// One JSON object a line; of `audit export` alone
+    Jsonl,
+    /// Columns for DuckDB and friends; of `audit export` alone
+    Parquet,
+    /// Text and annotations for a job of GitHub, and its summary; of `check` alone
+    Github,
+    /// Test cases as JUnit writes them; of `check` alone
+    Junit,
+    /// SARIF 2.1.0; of `check` alone
+    Sarif,
 }
 
 #[derive(Debug, Args)]

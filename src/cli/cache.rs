@@ -6,11 +6,11 @@ use std::time::Duration;
 use super::args::{CacheCommand, Cli, OutputFormat};
 use super::exit::Exit;
 use super::progress::line;
-use super::run::{failure, format, terminal_options};
+use super::run::{format, terminal_options};
 use super::{complain, environment, write_report};
 use crate::cache::{Cache, Removed, Usage};
 use crate::registry::{Error, ErrorKind};
-use crate::report::{render_cache, write_cache_failure};
+use crate::report::{Failure, render_cache, write_cache_failure};
 
 const DAY: Duration = Duration::from_hours(24);
 
@@ -25,7 +25,7 @@ pub(super) fn run(cli: &Cli, command: &CacheCommand) -> Exit {
         Err(error) => {
             complain(&error);
             let render = |out: &mut dyn Write| {
-                if json { write_cache_failure(&failure(&error), out) } else { Ok(()) }
+                if json { write_cache_failure(&Failure::from(&error), out) } else { Ok(()) }
             };
             (write_report(render), Exit::Unknown)
         }

@@ -10,10 +10,14 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::Timestamp;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
 use rustix::process::{Resource, getrlimit};
 
-use super::args::NetworkArgs;
+use super::args::{NetworkArgs, StoreArgs};
 use crate::cache::{Cache, DEFAULT_LIMIT};
+use crate::history::{self, Place};
 use crate::layer;
 use crate::reference::Reference;
 use crate::registry::credentials::{Explicit, Sources};
@@ -93,9 +97,56 @@ pub(super) fn cache_directory(network: &NetworkArgs) -> Option<PathBuf> {
     network.cache_dir.clone().or_else(|| Some(home()?.join("regsize")))
 }
 
+/// Where the history is: as asked for, by the variable, or in the user's data directory.
+pub(super) fn store(args: &StoreArgs) -> Result<Place, Error> {
+    let usage = |error: history::Error| {
+        let hint = error.what_to_do().unwrap_or_default();
+        Error::new(ErrorKind::Usage, error.to_string()).hint(hint)
+    };
+    if let Some(text) = &args.store {
+        let place: Place = text.parse().map_err(usage)?;
+        if place.has_password() {
+            let text = "a password on the command line is seen by every user of this machine";
+            return Err(Error::new(ErrorKind::Usage, text).hint(
+                "put the address into the variable REGSIZE_STORE or a file: --store-file FILE",
+            ));
+        }
+        return Ok(place);
+    }
+    if let Some(path) = &args.store_file {
+        let name = path.display();
+        let cannot = |error| {
+            Error::new(ErrorKind::Local, format!("the file {name} cannot be read")).because(error)
+        };
+        let mut text = String::new();
+        let file = std::fs::File::open(path).map_err(cannot)?;
+        file.take(MAX_PASSWORD).read_to_string(&mut text).map_err(cannot)?;
+        return text.trim().parse().map_err(usage);
+    }
+    if let Some(text) = env::var_os("REGSIZE_STORE").filter(|text| !text.is_empty()) {
+        return match text.to_str() {
+            Some(text) => text.parse().map_err(usage),
+            None => Ok(Place::file(text)),
+        };
+    }
+    let home =
+        || absolute("XDG_DATA_HOME").or_else(|| Some(absolute("HOME")?.join(".local/share")));
+    let directory = home().ok_or_else(|| {
+        let text = "there is no directory for a history: HOME and XDG_DATA_HOME are not set";
+        Error::new(ErrorKind::Local, text).hint("name a file: --store FILE")
+    })?;
+    Ok(Place::file(directory.join("regsize/history.sqlite")))
+}
+
 /// How many bytes are kept; `None` for any number.
 pub(super) fn cache_limit(network: &NetworkArgs) -> Option<u64> {
     Some(network.cache_size.unwrap_or(DEFAULT_LIMIT)).filter(|limit| *limit > 0)
+}
+
+/// The prefix for what a path leads to, if it leads to anything.
+pub(super) fn form_of(path: &str) -> Option<&'static str> {
+    let metadata = std::fs::metadata(path).ok()?;
+    Some(if metadata.is_dir() { "oci:" } else { "docker-archive:" })
 }
 
 /// The width of the report: as asked for, or the terminal's.
@@ -118,6 +169,25 @@ pub(super) fn unicode() -> bool {
         None => set("TERM").as_deref() != Some("dumb"),
         Some(locale) => locale.to_ascii_lowercase().replace('-', "").contains("utf8"),
     }
+}
+
+/// The day that it is, in UTC: as given, or by `SOURCE_DATE_EPOCH`, or by the clock.
+pub(super) fn today(given: Option<Date>) -> Result<Date, Error> {
+    let now = match set("SOURCE_DATE_EPOCH") {
+        None => Timestamp::now(),
+        Some(seconds) => {
+            let seconds = seconds.to_str().and_then(|text| text.parse().ok());
+            seconds.and_then(|seconds| Timestamp::from_second(seconds).ok()).ok_or_else(|| {
+                Error::new(ErrorKind::Usage, "SOURCE_DATE_EPOCH is no number of seconds")
+            })?
+        }
+    };
+    Ok(given.unwrap_or_else(|| now.to_zoned(TimeZone::UTC).date()))
+}
+
+/// The file that a job of GitHub shows when it is done.
+pub(super) fn job_summary() -> Option<PathBuf> {
+    set("GITHUB_STEP_SUMMARY").map(PathBuf::from)
 }
 
 /// Whether somebody watches the progress.
@@ -164,6 +234,9 @@ fn explicit<'a>(
     let Some(username) = network.username.clone() else { return Ok(None) };
     let usage = |text: &str| Error::new(ErrorKind::Usage, text);
     let registries: BTreeSet<&str> = references.map(Reference::registry).collect();
+    if registries.is_empty() {
+        return Err(usage("--username is for a registry, but no image is in one"));
+    }
     let [registry] = registries.into_iter().collect::<Vec<_>>()[..] else {
         return Err(usage("--username is for one registry, but the images are in several"));
     };

@@ -7,6 +7,8 @@ use std::process::ExitCode;
 pub(super) enum Exit {
     /// Everything asked for was found out.
     Fine,
+    /// A limit is not kept.
+    No,
     /// Something could not be found out: usage, network, bad data.
     Unknown,
     /// Interrupted from the keyboard.
@@ -19,6 +21,7 @@ impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {
         Self::from(match exit {
             Exit::Fine => 0,
+            Exit::No => 1,
             Exit::Unknown => 2,
             Exit::Interrupted => 130,
             Exit::Terminated => 143,

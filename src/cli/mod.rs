@@ -5,7 +5,10 @@
 
 mod analyze;
 mod args;
+mod audit;
 mod cache;
+mod check;
+mod compare;
 mod environment;
 mod exit;
 mod files;
@@ -17,6 +20,8 @@ mod progress;
 mod rules;
 mod run;
 mod selection;
+mod settings;
+mod tags;
 
 use std::ffi::OsString;
 use std::io::{self, BufWriter, Write};
@@ -27,10 +32,10 @@ use clap::Parser as _;
 use clap::error::{ContextKind, ContextValue, ErrorKind as ClapKind};
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::reference::Reference;
+use crate::reference::Source;
 use crate::registry::{Error, ErrorKind};
 use crate::report::usage_json;
-use args::{Cli, Command, OutputFormat};
+use args::{AuditCommand, Cli, Command, OutputFormat};
 use exit::Exit;
 use progress::line;
 
@@ -48,10 +53,8 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 }
 
 fn run(cli: &Cli) -> Exit {
-    let manifest = cli.output.format == OutputFormat::Manifest;
-    if manifest && !matches!(cli.command, Command::Packages(_)) {
-        let error = Error::new(ErrorKind::Usage, "a manifest is a format of `packages` alone");
-        return failed(&error.hint("regsize packages IMAGE --format manifest"));
+    if let Err(error) = format_fits(cli) {
+        return failed(&error);
     }
     match &cli.command {
         Command::Completions { shell } => write_out(&pages::completions(*shell)),
@@ -63,8 +66,35 @@ fn run(cli: &Cli) -> Exit {
         Command::Inspect(inspect) => until_interrupted(inspect::run(cli, inspect)),
         Command::Analyze(analyze) => until_interrupted(analyze::run(cli, analyze)),
         Command::Files(files) => until_interrupted(files::run(cli, files)),
+        Command::Check(check) => until_interrupted(check::run(cli, check)),
         Command::Packages(packages) => until_interrupted(packages::run(cli, packages)),
+        Command::Compare(compare) => until_interrupted(compare::run(cli, compare)),
+        Command::Audit(command) => until_interrupted(audit::run(cli, command)),
+        Command::Tags(tags) => until_interrupted(tags::run(cli, tags)),
         Command::Rules(rules) => rules::run(cli, rules),
+    }
+}
+
+/// Whether the command writes the format that is asked for.
+fn format_fits(cli: &Cli) -> Result<(), Error> {
+    let usage = |text: &str| Error::new(ErrorKind::Usage, text);
+    match (cli.output.format, &cli.command) {
+        (OutputFormat::Manifest, Command::Packages(_))
+        | (OutputFormat::Github | OutputFormat::Junit | OutputFormat::Sarif, Command::Check(_))
+        | (OutputFormat::Jsonl | OutputFormat::Parquet, Command::Audit(AuditCommand::Export(_))) => {
+            Ok(())
+        }
+        (OutputFormat::Manifest, _) => Err(usage("a manifest is a format of `packages` alone")
+            .hint("regsize packages IMAGE --format manifest")),
+        (OutputFormat::Github | OutputFormat::Junit | OutputFormat::Sarif, _) => {
+            Err(usage("github, junit and sarif are formats of `check` alone")
+                .hint("regsize check IMAGE --max-compressed 2GB --format github"))
+        }
+        (OutputFormat::Jsonl | OutputFormat::Parquet, _) => {
+            Err(usage("jsonl and parquet are formats of `audit export` alone")
+                .hint("regsize audit export FILE --format parquet"))
+        }
+        _ => Ok(()),
     }
 }
 
@@ -136,7 +166,7 @@ fn forgotten_command(error: &clap::Error) -> Option<String> {
         return None;
     };
     let is_misspelt = error.get(ContextKind::SuggestedSubcommand).is_some();
-    let is_image = !is_misspelt && typed.parse::<Reference>().is_ok();
+    let is_image = !is_misspelt && typed.parse::<Source>().is_ok();
     is_image.then(|| {
         format!(
             "for an image, say what to do with it: `regsize inspect {typed}` for its sizes, or \

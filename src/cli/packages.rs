@@ -5,10 +5,14 @@ use super::exit::Exit;
 use super::run::{finish, layers_request, not_started, prepare, render_options};
 use crate::analysis::{Analysis, AnalysisOptions, analyze};
 use crate::collect::{LayerRequest, Session};
+use crate::config::no_ecosystem;
 use crate::package::Ecosystem;
 use crate::registry::{Error, ErrorKind};
 use crate::report::{Outcome, PackagesOptions, render_packages};
 use crate::rule::Selection;
+
+/// Packages that a terminal gets, if nothing else is said.
+const TOP: usize = 50;
 
 pub(super) async fn run(cli: &Cli, args: &PackagesArgs) -> Exit {
     let outcomes = match ecosystems(&args.ecosystem) {
@@ -18,7 +22,9 @@ pub(super) async fn run(cli: &Cli, args: &PackagesArgs) -> Exit {
     let (outcomes, ecosystems) =
         outcomes.unwrap_or_else(|error| (not_started(&args.references, &error), Vec::new()));
     let manifest = cli.output.format == OutputFormat::Manifest;
-    let show = PackagesOptions { top: args.top, ecosystems, manifest };
+    let is_terminal = cli.output.format == OutputFormat::Terminal;
+    let top = args.top.or(is_terminal.then_some(TOP));
+    let show = PackagesOptions { top, ecosystems, manifest };
     let options = render_options(cli, show);
     finish(cli, &outcomes, |_| false, |out| render_packages(&outcomes, &options, out))
 }
@@ -40,11 +46,9 @@ async fn outcomes(cli: &Cli, args: &PackagesArgs) -> Result<Vec<Outcome<Analysis
 fn ecosystems(names: &[String]) -> Result<Vec<Ecosystem>, Error> {
     let known = || Ecosystem::ALL.iter().copied();
     let ecosystem = |name: &String| {
-        known().find(|known| known.as_str() == name).ok_or_else(|| {
-            let all: Vec<&str> = known().map(Ecosystem::as_str).collect();
-            Error::new(ErrorKind::Usage, format!("there is no ecosystem {name:?}"))
-                .hint(format!("write one of {}", all.join(", ")))
-        })
+        known()
+            .find(|known| known.as_str() == name)
+            .ok_or_else(|| Error::new(ErrorKind::Usage, no_ecosystem(name)))
     };
     names.iter().map(ecosystem).collect()
 }

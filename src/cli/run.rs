@@ -12,7 +12,7 @@ use super::{cache, complain, environment, write_report};
 use crate::cache::Cache;
 use crate::collect::{BaseSource, LayerObserver, Request, Session};
 use crate::oci::Platform;
-use crate::reference::{Reference, without_password};
+use crate::reference::{Reference, ReferenceError, Source, without_password};
 use crate::registry::{Error, ErrorKind, Registries};
 use crate::report::{Failure, Format, Outcome, RenderOptions, Sort, TerminalOptions};
 use crate::size::Units;
@@ -21,16 +21,17 @@ use crate::size::Units;
 pub(super) struct Prepared {
     session: Session,
     cache: Cache,
-    references: Vec<Result<Reference, Error>>,
+    sources: Vec<Result<Source, Error>>,
     progress: Progress,
     verbose: bool,
 }
 
 /// Reads references, options and credentials, and opens the cache.
 pub(super) fn prepare(cli: &Cli, typed: &[String]) -> Result<Prepared, Error> {
-    let references: Vec<_> = typed.iter().map(|typed| parse(typed)).collect();
+    let sources: Vec<_> = typed.iter().map(|typed| parse(typed)).collect();
+    check_stdin(cli, sources.iter().flatten())?;
     let progress = Progress::new(cli.output.verbose);
-    let known = references.iter().flatten();
+    let known = sources.iter().flatten().filter_map(Source::registry);
     let options = environment::options(&cli.network, known, progress.observer())?;
     let limits = environment::layer_limits(&cli.network)?;
     let (cache, notice) = environment::cache(&cli.network);
@@ -38,24 +39,45 @@ pub(super) fn prepare(cli: &Cli, typed: &[String]) -> Result<Prepared, Error> {
         line(&format!("note: {notice}"));
     }
     let session = Session::new(Registries::new(options), cache.clone()).with_limits(limits);
-    Ok(Prepared { session, cache, references, progress, verbose: cli.output.verbose })
+    Ok(Prepared { session, cache, sources, progress, verbose: cli.output.verbose })
+}
+
+/// Stdin is read once.
+fn check_stdin<'a>(cli: &Cli, sources: impl Iterator<Item = &'a Source>) -> Result<(), Error> {
+    let count = sources.filter(|source| source.is_stdin()).count();
+    let usage = |text: &str| Err(Error::new(ErrorKind::Usage, text));
+    match count {
+        1 if cli.network.password_stdin => {
+            usage("stdin cannot hold both a password and an archive: give the archive as a file")
+        }
+        0 | 1 => Ok(()),
+        _ => usage("- may be given once: stdin is one archive"),
+    }
 }
 
 impl Prepared {
+    /// What was typed and understood.
+    pub(super) fn sources(&self) -> impl Iterator<Item = &Source> {
+        self.sources.iter().flatten()
+    }
+
     /// Asks for every reference at once; what failed is told on stderr.
     pub(super) async fn outcomes<T>(
         self,
         typed: &[String],
-        ask: impl AsyncFn(&Session, Reference, LayerObserver) -> Result<T, Error>,
+        ask: impl AsyncFn(&Session, Source, LayerObserver) -> Result<T, Error>,
     ) -> Vec<Outcome<T>> {
-        let Self { session, cache: kept, references, progress, verbose } = self;
-        let asked =
-            references.into_iter().zip(typed).map(|(reference, typed)| {
-                let (ask, session, observer) = (&ask, &session, progress.layers());
-                async move {
-                    ask(session, reference?, observer).await.map_err(|error| error.about(typed))
-                }
-            });
+        let Self { session, cache: kept, sources, progress, verbose } = self;
+        let asked = sources.into_iter().zip(typed).map(|(source, typed)| {
+            let (ask, session, observer) = (&ask, &session, progress.layers());
+            async move {
+                let source = source?;
+                let is_registry = source.registry().is_some();
+                let result = ask(session, source, observer).await;
+                let hinted = |error| if is_registry { or_file(error, typed) } else { error };
+                result.map_err(hinted).map_err(|error| error.about(typed))
+            }
+        });
         let results = join_all(asked).await;
         drop(progress);
         cache::remark(&kept, verbose);
@@ -64,12 +86,42 @@ impl Prepared {
     }
 }
 
+/// Says that there is something of that name here, if no registry has it.
+fn or_file(error: Error, typed: &str) -> Error {
+    let kinds = [ErrorKind::NotFound, ErrorKind::Auth, ErrorKind::Network];
+    match environment::form_of(typed).filter(|_| kinds.contains(&error.kind())) {
+        Some(prefix) => error.hint(format!("{typed} exists here: did you mean {prefix}{typed}?")),
+        None => error,
+    }
+}
+
+/// Makes what is told of the layers of one more image.
+pub(super) type Observers<'a> = &'a dyn Fn() -> LayerObserver;
+
+impl Prepared {
+    /// Asks for all references together, for one answer.
+    pub(super) async fn together<T>(
+        self,
+        typed: &[String],
+        ask: impl AsyncFnOnce(&Session, Vec<Source>, Observers<'_>) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let Self { session, cache: kept, sources, progress, verbose } = self;
+        let parsed = sources.into_iter().zip(typed);
+        let parsed: Result<Vec<Source>, Error> =
+            parsed.map(|(found, typed)| found.map_err(|error| error.about(typed))).collect();
+        let result = ask(&session, parsed?, &|| progress.layers()).await;
+        drop(progress);
+        cache::remark(&kept, verbose);
+        result
+    }
+}
+
 /// The outcomes of a run that could not start.
 pub(super) fn not_started<T>(typed: &[String], error: &Error) -> Vec<Outcome<T>> {
     complain(error);
     let failed = |typed: &String| Outcome {
         reference: without_password(typed).into_owned(),
-        result: Err(failure(error)),
+        result: Err(Failure::from(error)),
     };
     typed.iter().map(failed).collect()
 }
@@ -101,7 +153,7 @@ pub(super) fn request(args: &ImagesArgs) -> Result<Request, Error> {
         detail_all: args.all_platforms,
         tails: false,
         base: match &args.base {
-            Some(typed) => BaseSource::Given(parse(typed)?),
+            Some(typed) => BaseSource::Given(base(typed)?),
             None if args.no_base => BaseSource::Claims,
             None => BaseSource::Evidence,
         },
@@ -129,8 +181,14 @@ pub(super) fn render_options<T>(cli: &Cli, show: T) -> RenderOptions<T> {
 /// The form of the report.
 pub(super) fn format(output: &OutputArgs) -> Format {
     match output.format {
-        // A manifest has no form of its own here: its command writes it.
-        OutputFormat::Terminal | OutputFormat::Manifest => Format::Terminal,
+        // Those of one command alone have no form here: it writes them.
+        OutputFormat::Terminal
+        | OutputFormat::Manifest
+        | OutputFormat::Github
+        | OutputFormat::Junit
+        | OutputFormat::Sarif
+        | OutputFormat::Jsonl
+        | OutputFormat::Parquet => Format::Terminal,
         OutputFormat::Markdown => Format::Markdown,
         OutputFormat::Json => Format::Json,
         OutputFormat::Csv => Format::Csv,
@@ -155,29 +213,33 @@ pub(super) fn sort(sort: SortBy) -> Sort {
     }
 }
 
-fn parse(typed: &str) -> Result<Reference, Error> {
-    typed.parse().map_err(|error: crate::reference::ReferenceError| {
+/// What the user names as an image.
+pub(super) fn parse(typed: &str) -> Result<Source, Error> {
+    typed.parse().map_err(|error: ReferenceError| {
         let usage = Error::new(ErrorKind::Usage, error.to_string());
-        match error.source() {
-            Some(source) => usage.because(source.to_string()),
-            None => usage,
+        match (error.source(), &error) {
+            (Some(source), _) => usage.because(source.to_string()),
+            (None, ReferenceError::Path { .. }) => match environment::form_of(typed) {
+                Some(prefix) => usage.hint(format!("did you mean {prefix}{typed}?")),
+                None => usage,
+            },
+            (None, _) => usage,
         }
     })
 }
 
-fn outcome<T>(typed: &str, result: Result<T, Error>) -> Outcome<T> {
-    let reference = without_password(typed).into_owned();
-    Outcome { reference, result: result.map_err(|error| failure(&error)) }
+/// The base image, whose layers a registry tells.
+fn base(typed: &str) -> Result<Reference, Error> {
+    match parse(typed)? {
+        Source::Registry(reference) => Ok(reference),
+        Source::Local(_) => {
+            let text = format!("--base {typed}: the base image is asked of a registry");
+            Err(Error::new(ErrorKind::Usage, text).hint("name it as a registry has it"))
+        }
+    }
 }
 
-/// An error as reports for programs have it.
-pub(super) fn failure(error: &Error) -> Failure {
-    let mut message = error.to_string();
-    let mut cause = error.source();
-    while let Some(source) = cause {
-        message.push_str(": ");
-        message.push_str(&source.to_string());
-        cause = source.source();
-    }
-    Failure { kind: error.kind().as_str(), message, hint: error.what_to_do().map(str::to_owned) }
+fn outcome<T>(typed: &str, result: Result<T, Error>) -> Outcome<T> {
+    let reference = without_password(typed).into_owned();
+    Outcome { reference, result: result.map_err(|error| Failure::from(&error)) }
 }

@@ -1,26 +1,25 @@
 //! Which rules run: names as users type them, and files that add to what is known.
 
-use std::collections::BTreeMap;
-use std::fs;
+use std::fs::File;
+use std::io::{self, Read as _};
 use std::path::Path;
 
 use super::args::SelectionArgs;
 use crate::component::Knowledge;
+use crate::config::{Config, nearest};
 use crate::registry::{Error, ErrorKind};
 use crate::rule::{Rule, Selection, Severity, rules};
-
-/// Names that differ in more letters than this are not the one that was meant.
-const FARTHEST: usize = 4;
+use crate::size::Units;
 
 /// Larger files are no description of components, nor Dockerfiles.
 const LARGEST: u64 = 16 << 20;
 
-/// The rules that were asked for.
-pub(super) fn selection(args: &SelectionArgs) -> Result<Selection, Error> {
+/// The rules that were asked for; severities of the command line replace those of the file.
+pub(super) fn selection(args: &SelectionArgs, config: &Config) -> Result<Selection, Error> {
     for name in args.only.iter().chain(&args.skip) {
         matching(name)?;
     }
-    let mut severities = BTreeMap::new();
+    let mut severities = config.severities.clone();
     for (name, level) in &args.severity {
         for rule in matching(name)? {
             severities.insert(rule.id.to_owned(), severity(level)?);
@@ -41,13 +40,24 @@ pub(super) fn knowledge(args: &SelectionArgs) -> Result<Knowledge, Error> {
 
 /// A text file that the user names.
 pub(super) fn text_of(path: &Path) -> Result<String, Error> {
-    let about = format!("{} cannot be read", path.display());
-    let cannot = |error| Error::new(ErrorKind::Local, about.clone()).because(error);
-    let length = fs::metadata(path).map_err(cannot)?.len();
-    if length > LARGEST {
-        return Err(Error::new(ErrorKind::Usage, format!("{} is too large", path.display())));
+    String::from_utf8(bytes_of(path, LARGEST)?).map_err(|_| {
+        Error::new(ErrorKind::Usage, format!("{} is not text in UTF-8", path.display()))
+    })
+}
+
+/// A file, which may be a pipe or a device, of at most so many bytes.
+pub(super) fn bytes_of(path: &Path, limit: u64) -> Result<Vec<u8>, Error> {
+    let unreadable = |error: io::Error| {
+        Error::new(ErrorKind::Local, format!("{} cannot be read", path.display())).because(error)
+    };
+    let mut bytes = Vec::new();
+    let mut file = File::open(path).map_err(unreadable)?.take(limit.saturating_add(1));
+    file.read_to_end(&mut bytes).map_err(unreadable)?;
+    if bytes.len() as u64 > limit {
+        return Err(Error::new(ErrorKind::Usage, format!("{} is too large", path.display()))
+            .hint(format!("it may have {}", Units::Binary.format(limit.into()))));
     }
-    fs::read_to_string(path).map_err(cannot)
+    Ok(bytes)
 }
 
 /// The rules of an id, family or pattern; an error with the one that may be meant if there are
@@ -59,18 +69,11 @@ pub(super) fn matching(name: &str) -> Result<Vec<&'static Rule>, Error> {
         return Ok(found);
     }
     let error = Error::new(ErrorKind::Usage, format!("there is no rule {name:?}"));
-    Err(match nearest(name) {
+    let names = rules().iter().flat_map(|rule| [rule.family(), rule.id]);
+    Err(match nearest(name, names) {
         Some(near) => error.hint(format!("did you mean {near}?")),
         None => error.hint("see `regsize rules` for their names"),
     })
-}
-
-/// The id or family that is most like a name.
-fn nearest(name: &str) -> Option<&'static str> {
-    let names = rules().iter().flat_map(|rule| [rule.family(), rule.id]);
-    let distances = names.map(|known| (strsim::damerau_levenshtein(name, known), known));
-    let (distance, known) = distances.min()?;
-    (distance <= FARTHEST && distance < name.len()).then_some(known)
 }
 
 fn severity(level: &str) -> Result<Severity, Error> {
@@ -106,6 +109,9 @@ mod tests {
         };
         check("cahce-pip", "did you mean cache-pip?");
         check("cach", "did you mean cache?");
+        check("dpu", "did you mean dup?");
+        check("nope", "regsize rules");
+        check("all", "regsize rules");
         check("zzzzzzzzzzzz", "regsize rules");
         check("", "regsize rules");
     }
@@ -117,10 +123,12 @@ mod tests {
             skip: Vec::new(),
             severity: vec![(rule.to_owned(), level.to_owned())],
             components: Vec::new(),
+            config: None,
         };
-        let selection = selection(&args("cache-pip", "high")).unwrap();
+        let config = Config::default();
+        let selection = selection(&args("cache-pip", "high"), &config).unwrap();
         assert_eq!(selection.severities["cache-pip"], Severity::High);
-        assert!(super::selection(&args("cache-pip", "huge")).is_err());
-        assert!(super::selection(&args("cache-pop", "high")).is_err());
+        assert!(super::selection(&args("cache-pip", "huge"), &config).is_err());
+        assert!(super::selection(&args("cache-pop", "high"), &config).is_err());
     }
 }

@@ -82,7 +82,7 @@ fn unreadable(digest: &Digest, error: &Error) -> String {
 }
 
 async fn referrers(documents: &Documents<'_>, subject: &Digest) -> Vec<Attached> {
-    match documents.registry.referrers(documents.repository(), subject).await {
+    match documents.store.referrers(subject).await {
         Ok(found) => {
             found.into_iter().map(|descriptor| Attached::referrer(descriptor, subject)).collect()
         }

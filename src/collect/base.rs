@@ -1,12 +1,14 @@
 //! Confirms what an image claims about its base image by the base image's own layers.
 //!
 //! A base is confirmed if its layers, by digest or by uncompressed digest, are the lowest layers
-//! of the image. A claim that cannot be confirmed keeps its name but marks no layer.
+//! of the image. A claim that cannot be confirmed keeps its name but marks no layer, not even those
+//! below the boundary that the history shows: that may be the base of the base.
 
 use futures::future::join_all;
 
 use super::documents::Documents;
 use super::entries::Entries;
+use super::store::Store;
 use super::{BaseSource, Request, Session};
 use crate::image::{Base, Evidence, Image, Provenance};
 use crate::oci::{Digest, Document, Manifest, Platform};
@@ -110,14 +112,14 @@ async fn best(
     named.filter(|claim| claim.evidence != Evidence::Provenance)
 }
 
-/// The history's boundary holds for a base that was named but could not be confirmed.
+/// The history's boundary holds for a base that was named but could not be confirmed only if the
+/// history names it, too.
 fn with_name(claim: Base, named: Option<Base>) -> Base {
     match named.filter(|named| {
         claim.evidence == Evidence::History && named.evidence != Evidence::Provenance
     }) {
-        Some(Base { name, digest, .. }) if claim.name.is_none() || claim.name == name => {
-            Base { name, digest, ..claim }
-        }
+        Some(named) if claim.name.is_none() => named,
+        Some(Base { name, digest, .. }) if claim.name == name => Base { name, digest, ..claim },
         _ => claim,
     }
 }
@@ -183,10 +185,9 @@ async fn confirm(
     reference: &Reference,
     image: &Image,
 ) -> Result<Option<(usize, Digest)>, Error> {
-    let documents = match by {
-        Some(by) => Documents::led(session, reference, &by.registry)?,
-        None => Documents::new(session, reference)?,
-    };
+    let leader = by.and_then(|by| by.store.registry()).map(|(registry, _)| &**registry);
+    let store = Store::led(session, reference, leader)?;
+    let documents = Documents::new(session, &store);
     let root = documents.root().await?;
     let manifest = match &root.document {
         Document::Manifest(manifest) => manifest.clone(),

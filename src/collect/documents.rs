@@ -1,23 +1,25 @@
-//! Documents of one repository, from the cache or the registry, decoded.
+//! Documents of one repository or of files, decoded; those of a registry may be in the cache.
 
 use std::collections::BTreeSet;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 
 use bytes::Bytes;
 
+use super::pulls::Pulls;
+use super::store::Store;
 use super::{Session, missing};
 use crate::cache::{Bucket, Cache};
 use crate::oci::{Decoded, Descriptor, Digest, Document, ImageConfig, MediaType, decode};
 use crate::reference::Reference;
 use crate::registry::{Error, ErrorKind, Fetched, Limits, Registry, Timer};
 
-/// Access to one repository's documents, and the warnings that came up while reading them.
+/// Access to the documents of one place, and the warnings that came up while reading them.
 pub(super) struct Documents<'a> {
-    pub(super) registry: Arc<Registry>,
-    pub(super) reference: &'a Reference,
+    pub(super) store: &'a Store,
     pub(super) cache: &'a Cache,
     pub(super) timer: &'a dyn Timer,
     limits: Limits,
+    pulls: Pulls,
     warnings: Mutex<BTreeSet<String>>,
 }
 
@@ -45,73 +47,113 @@ impl Root {
 }
 
 impl<'a> Documents<'a> {
-    /// Documents of a repository that the user named.
-    pub(super) fn new(session: &'a Session, reference: &'a Reference) -> Result<Self, Error> {
-        Ok(Self::of(session, reference, session.registries.get(reference)?))
-    }
-
-    /// Documents of a repository that an image of another registry names.
-    pub(super) fn led(
-        session: &'a Session,
-        reference: &'a Reference,
-        leader: &Registry,
-    ) -> Result<Self, Error> {
-        Ok(Self::of(session, reference, session.registries.get_led(reference, leader)?))
-    }
-
-    fn of(session: &'a Session, reference: &'a Reference, registry: Arc<Registry>) -> Self {
+    /// Documents of an opened place.
+    pub(super) fn new(session: &'a Session, store: &'a Store) -> Self {
         let options = session.registries.options();
         Self {
-            registry,
-            reference,
+            store,
             cache: &session.cache,
             timer: options.timer.as_ref(),
             limits: options.limits,
+            pulls: Pulls::default(),
             warnings: Mutex::default(),
         }
     }
 
-    /// Resolves the reference. A document that was read before costs one HEAD.
+    /// The same documents, of which no more are read than leave so many pulls of the registry's
+    /// limit.
+    pub(super) fn with_reserve(self, reserve: u64) -> Self {
+        Self { pulls: Pulls::with_reserve(reserve), ..self }
+    }
+
+    /// Resolves what was asked for. A registry's document that was read before costs one HEAD.
     pub(super) async fn root(&self) -> Result<Root, Error> {
-        if let Some(root) = self.root_from_cache().await? {
+        let (registry, reference) = match self.store {
+            Store::Registry { registry, reference } => (registry, reference),
+            Store::Local { local, .. } => {
+                let Fetched { digest, bytes, .. } = local.root();
+                return self.parse(&digest, &bytes, None);
+            }
+        };
+        if let Some(root) = self.root_from_cache(registry, reference).await? {
             return Ok(root);
         }
-        let version = self.reference.version();
-        let fetched = match self.registry.manifest(self.repository(), version, None).await {
+        let fetched = match self.fetch(reference.version(), None).await {
             Ok(fetched) => fetched,
             Err(error) if error.kind() == ErrorKind::NotFound => {
-                return Err(missing::explain(self, error).await);
+                return Err(missing::explain(registry, reference, error).await);
             }
             Err(error) => return Err(error),
         };
         // A document that is refused is not kept: the reason may be in its answer's headers.
         let root = self.parse(&fetched.digest, &fetched.bytes, fetched.media_type.as_ref())?;
-        self.keep(&fetched);
+        self.keep_root(reference, &fetched);
         Ok(root)
     }
 
-    async fn root_from_cache(&self) -> Result<Option<Root>, Error> {
-        let Some(expected) = self.reference.digest().cloned().or_else(|| self.last_digest()) else {
+    async fn root_from_cache(
+        &self,
+        registry: &Registry,
+        reference: &Reference,
+    ) -> Result<Option<Root>, Error> {
+        let last = || self.last_digest(reference);
+        let Some(expected) = reference.digest().cloned().or_else(last) else {
             return Ok(None);
         };
         if self.cached(&expected).is_none() {
             return Ok(None);
         }
-        let Some(digest) =
-            self.registry.resolve(self.repository(), self.reference.version()).await?
-        else {
+        let (repository, version) = (reference.repository(), reference.version());
+        let Some(digest) = registry.resolve(repository, version).await? else {
             return Ok(None);
         };
-        if self.reference.digest().is_some_and(|asked| *asked != digest) {
+        if reference.digest().is_some_and(|asked| *asked != digest) {
             return Ok(None);
         }
         if let Some(bytes) = self.cached(&digest) {
             return self.parse(&digest, &bytes, None).map(Some);
         }
-        let fetched = self.registry.manifest(self.repository(), digest.as_str(), None).await?;
+        let fetched = self.fetch(digest.as_str(), None).await?;
         let root = self.parse(&digest, &fetched.bytes, fetched.media_type.as_ref())?;
-        self.keep(&fetched);
+        self.keep_root(reference, &fetched);
         Ok(Some(root))
+    }
+
+    /// The document of a tag of the repository, by a digest that a HEAD gave or else by a GET.
+    pub(super) async fn tagged(&self, tag: &str, digest: Option<&Digest>) -> Result<Root, Error> {
+        if let Some((digest, bytes)) =
+            digest.and_then(|digest| Some((digest, self.cached(digest)?)))
+        {
+            return self.parse(digest, &bytes, None);
+        }
+        let fetched = self.fetch(digest.map_or(tag, Digest::as_str), None).await?;
+        let root = self.parse(&fetched.digest, &fetched.bytes, fetched.media_type.as_ref())?;
+        self.keep(&fetched.digest, &fetched.bytes);
+        Ok(root)
+    }
+
+    /// Asks for the digest of a tag, unless the registry wants no more requests.
+    pub(super) async fn resolve(&self, tag: &str) -> Result<Option<Digest>, Error> {
+        self.pulls.check()?;
+        let answer = self.store.resolve(tag).await;
+        answer.inspect_err(|error| self.pulls.heed(error))
+    }
+
+    /// Reads a manifest or index; of a registry, it costs a pull.
+    async fn fetch(&self, version: &str, size: Option<u64>) -> Result<Fetched, Error> {
+        self.pulls.take(|| self.store.traffic().rate_limit)?;
+        let fetched = self.store.manifest(version, size).await;
+        fetched.inspect_err(|error| self.pulls.heed(error))
+    }
+
+    /// Whether what is left of the registry's limit may not do for so many pulls.
+    pub(super) fn is_scarce(&self, wanted: usize) -> bool {
+        self.pulls.is_scarce(wanted, self.store.traffic().rate_limit.as_ref())
+    }
+
+    /// Manifests and indexes that were asked for at the registry so far.
+    pub(super) fn pulls(&self) -> u64 {
+        self.pulls.taken()
     }
 
     fn parse(
@@ -131,13 +173,10 @@ impl<'a> Documents<'a> {
         {
             return self.document(&descriptor.digest, &bytes, None);
         }
-        let fetched = self
-            .registry
-            .manifest(self.repository(), descriptor.digest.as_str(), Some(descriptor.size))
-            .await?;
+        let fetched = self.fetch(descriptor.digest.as_str(), Some(descriptor.size)).await?;
         let media_type = fetched.media_type.as_ref();
         let document = self.document(&fetched.digest, &fetched.bytes, media_type)?;
-        self.cache.put(Bucket::Documents, &fetched.digest, &fetched.bytes);
+        self.keep(&fetched.digest, &fetched.bytes);
         Ok(document)
     }
 
@@ -146,9 +185,9 @@ impl<'a> Documents<'a> {
         if let Some(bytes) = self.cached(digest) {
             return self.document(digest, &bytes, None);
         }
-        let fetched = self.registry.manifest(self.repository(), digest.as_str(), None).await?;
+        let fetched = self.fetch(digest.as_str(), None).await?;
         let document = self.document(digest, &fetched.bytes, fetched.media_type.as_ref())?;
-        self.cache.put(Bucket::Documents, digest, &fetched.bytes);
+        self.keep(digest, &fetched.bytes);
         Ok(document)
     }
 
@@ -177,13 +216,9 @@ impl<'a> Documents<'a> {
         {
             return Ok(bytes);
         }
-        let bytes = self.registry.small_blob(self.repository(), descriptor, ceiling, what).await?;
-        self.cache.put(Bucket::Documents, &descriptor.digest, &bytes);
+        let bytes = self.store.small_blob(descriptor, ceiling, what).await?;
+        self.keep(&descriptor.digest, &bytes);
         Ok(bytes)
-    }
-
-    pub(super) fn repository(&self) -> &str {
-        self.reference.repository()
     }
 
     pub(super) fn limits(&self) -> &Limits {
@@ -225,24 +260,34 @@ impl<'a> Documents<'a> {
         }
     }
 
-    /// Documents are verified again when they come from the disk.
+    /// Documents are verified again when they come from the disk. Those of files are where they
+    /// are, or missing.
     fn cached(&self, digest: &Digest) -> Option<Bytes> {
+        self.store.registry()?;
         let bytes = self.cache.get(Bucket::Documents, digest)?;
         digest.matches(&bytes).then(|| bytes.into())
     }
 
-    fn keep(&self, fetched: &Fetched) {
-        self.cache.put(Bucket::Documents, &fetched.digest, &fetched.bytes);
-        if self.reference.digest().is_none() {
-            self.cache.put(Bucket::Tags, &self.tag_key(), fetched.digest.as_str().as_bytes());
+    fn keep(&self, digest: &Digest, bytes: &[u8]) {
+        if self.store.registry().is_some() {
+            self.cache.put(Bucket::Documents, digest, bytes);
         }
     }
 
-    fn last_digest(&self) -> Option<Digest> {
-        String::from_utf8(self.cache.get(Bucket::Tags, &self.tag_key())?).ok()?.parse().ok()
+    fn keep_root(&self, reference: &Reference, fetched: &Fetched) {
+        self.keep(&fetched.digest, &fetched.bytes);
+        if reference.digest().is_none() {
+            let digest = fetched.digest.as_str().as_bytes();
+            self.cache.put(Bucket::Tags, &tag_key(reference), digest);
+        }
     }
 
-    fn tag_key(&self) -> Digest {
-        Digest::of(self.reference.to_string().as_bytes())
+    fn last_digest(&self, reference: &Reference) -> Option<Digest> {
+        let digest = self.cache.get(Bucket::Tags, &tag_key(reference))?;
+        String::from_utf8(digest).ok()?.parse().ok()
     }
+}
+
+fn tag_key(reference: &Reference) -> Digest {
+    Digest::of(reference.to_string().as_bytes())
 }

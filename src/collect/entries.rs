@@ -9,6 +9,7 @@ use std::collections::BTreeSet;
 use super::Request;
 use super::documents::{Documents, Root};
 use crate::image::{Attachment, AttachmentKind, Image};
+use crate::local::Local;
 use crate::oci::{Annotations, Descriptor, Digest, Document, Index, Kind, MediaType, Platform};
 use crate::registry::{Error, ErrorKind};
 
@@ -58,6 +59,9 @@ impl Entries {
             Document::Manifest(_) => Self::single(root),
             Document::Index(index) => Self::walk(documents, &root.digest, index).await?,
         };
+        if let Some(local) = documents.store.local() {
+            entries.keep_present(documents, local);
+        }
         if entries.images.is_empty() {
             return Err(Error::new(ErrorKind::BadData, "the index lists no image"));
         }
@@ -165,6 +169,30 @@ impl Entries {
             }
         }
         Ok(nested)
+    }
+
+    /// Leaves out images whose manifests are not in the files, if there are others: what saves an
+    /// image may save one platform of it and list all.
+    fn keep_present(&mut self, documents: &Documents<'_>, local: &Local) {
+        let (present, absent): (Vec<Entry>, Vec<Entry>) = std::mem::take(&mut self.images)
+            .into_iter()
+            .partition(|entry| local.has(&entry.descriptor.digest));
+        if present.is_empty() {
+            self.images = absent;
+            return;
+        }
+        self.attached.retain(|attached| local.has(&attached.descriptor.digest));
+        let names = absent.iter().filter_map(|entry| entry.platform.as_ref());
+        let names: Vec<String> = names.map(ToString::to_string).collect();
+        if !absent.is_empty() {
+            documents.warn(format!(
+                "{} of the images that the index lists are not in the files: {}",
+                absent.len(),
+                names.join(", ")
+            ));
+        }
+        self.listed = present.iter().filter_map(|entry| entry.platform.clone()).collect();
+        self.images = present;
     }
 
     /// Keeps the image for `wanted`; the first if there are several.

@@ -14,13 +14,14 @@ use tokio::sync::Semaphore;
 
 use super::documents::Documents;
 use super::reader::{Job, Outcome, Reader};
+use super::store::Store;
 use super::stream::{Stop, StopWhenDropped, explain};
 use super::{Request, Session, soci};
 use crate::image::{Image, Inspection, Layer, Uncompressed};
 use crate::layer::toc_reader::{Claim, claim};
-use crate::layer::{Hold, Source, Toc};
+use crate::layer::{self, Hold, Toc};
 use crate::oci::{Descriptor, Digest, Kind};
-use crate::reference::Reference;
+use crate::reference::Source;
 use crate::registry::{Error, ErrorKind};
 
 /// Bytes that an entry takes in the tables of a merge each time that an image has its layer.
@@ -58,6 +59,13 @@ impl LayerRequest {
     fn reads_tables(&self) -> bool {
         !self.no_toc && (self.verify_toc || !self.verify_diff_ids)
     }
+
+    /// The same where layers are files: to read those whole costs little, and their digests then
+    /// cover all that is told of them.
+    fn within(&self, store: &Store) -> Self {
+        let no_toc = self.no_toc || (store.local().is_some() && !self.verify_toc);
+        Self { no_toc, ..self.clone() }
+    }
 }
 
 /// What a reference stands for, with the layers that were read.
@@ -88,7 +96,8 @@ pub struct LayerRead {
     pub toc: Arc<Toc>,
     /// Whether that came from the cache.
     pub cached: bool,
-    /// Bytes that were transferred for it in this run; counted for the first image that has it.
+    /// Bytes that were transferred for it in this run, or read from files; counted for the first
+    /// image that has it.
     pub transferred: u64,
 }
 
@@ -134,36 +143,50 @@ pub enum LayerEvent {
 }
 
 impl Session {
-    /// Finds out what a reference stands for and reads the layers that were asked for.
+    /// Finds out what a source stands for and reads the layers that were asked for.
     pub async fn layers(
         &self,
-        reference: &Reference,
+        source: &Source,
         request: &Request,
         wanted: &LayerRequest,
         observer: &LayerObserver,
     ) -> Result<ReadLayers, Error> {
         let request = Request { tails: false, ..request.clone() };
-        let inspection = self.inspect(reference, &request).await?;
-        self.read(reference, inspection, wanted, observer).await
+        let store = Store::open(self, source, Some((wanted, observer))).await?;
+        let wanted = &wanted.within(&store);
+        let inspection = self.inspect_in(source, &store, &request).await?;
+        self.read_in(&store, inspection, wanted, observer).await
     }
 
-    /// Reads the layers that were asked for of what `reference` was found to stand for.
+    /// Reads the layers that were asked for of what `source` was found to stand for. A stream is
+    /// read whole at first: it cannot be read again.
     pub async fn read(
         &self,
-        reference: &Reference,
+        source: &Source,
+        inspection: Inspection,
+        wanted: &LayerRequest,
+        observer: &LayerObserver,
+    ) -> Result<ReadLayers, Error> {
+        let store = Store::open(self, source, Some((wanted, observer))).await?;
+        let wanted = &wanted.within(&store);
+        self.read_in(&store, inspection, wanted, observer).await
+    }
+
+    async fn read_in(
+        &self,
+        store: &Store,
         mut inspection: Inspection,
         wanted: &LayerRequest,
         observer: &LayerObserver,
     ) -> Result<ReadLayers, Error> {
-        let documents = Documents::new(self, reference)?;
+        let documents = Documents::new(self, store);
         let images = asked_for(&inspection, wanted);
         check_only(&inspection, &images, wanted)?;
         let stop = StopWhenDropped(Stop::default());
         let reader = Arc::new(Reader {
             runtime: Handle::current(),
             cache: self.cache.clone(),
-            registry: Arc::clone(&documents.registry),
-            repository: reference.repository().to_owned(),
+            store: store.clone(),
             limits: self.limits,
             wanted: wanted.clone(),
             memory: self.memory.clone(),
@@ -241,19 +264,24 @@ fn is_asked(layer: &Layer, wanted: &LayerRequest) -> bool {
         && !wanted.except.contains(&layer.digest)
 }
 
+/// The descriptor of a layer, as far as it is needed to read it.
+pub(super) fn descriptor(layer: &Layer) -> Descriptor {
+    Descriptor {
+        media_type: layer.media_type.clone(),
+        digest: layer.digest.clone(),
+        size: layer.compressed,
+        annotations: layer.annotations.clone(),
+        platform: None,
+        artifact_type: None,
+        urls: Vec::new(),
+        data: None,
+    }
+}
+
 fn job(layer: &Layer, wanted: &LayerRequest) -> Job {
     let claim = claim(&layer.media_type, &layer.annotations, layer.compressed);
     Job {
-        descriptor: Descriptor {
-            media_type: layer.media_type.clone(),
-            digest: layer.digest.clone(),
-            size: layer.compressed,
-            annotations: layer.annotations.clone(),
-            platform: None,
-            artifact_type: None,
-            urls: Vec::new(),
-            data: None,
-        },
+        descriptor: descriptor(layer),
         diff_id: layer.diff_id.as_ref().map(|id| id.0.clone()),
         has_stargz: matches!(claim, Some(Claim::EStargz { .. })),
         claim: claim.filter(|_| wanted.reads_tables()),
@@ -332,7 +360,7 @@ impl Read {
     ) -> Result<Vec<Job>, Error> {
         let found = try_join_all(jobs.into_iter().map(|job| {
             blocking(reader, move |reader| {
-                let found = reader.cached(&job);
+                let found = reader.known(&job);
                 (job, found)
             })
         }));
@@ -401,7 +429,7 @@ fn count(inspection: &mut Inspection, tocs: &BTreeMap<Digest, LayerRead>) {
         let Some(toc) = tocs.get(&layer.digest).map(|read| &read.toc) else { continue };
         if let Some(bytes) = toc.tar_size {
             layer.uncompressed =
-                Some(Uncompressed { bytes, inferred: toc.source != Source::Stream });
+                Some(Uncompressed { bytes, inferred: toc.source != layer::Source::Stream });
         }
     }
 }

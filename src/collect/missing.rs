@@ -1,22 +1,21 @@
 //! What to say when a registry does not have what was asked for.
 
-use super::documents::Documents;
-use crate::registry::{Error, ErrorKind, TagList};
+use crate::reference::Reference;
+use crate::registry::{Error, ErrorKind, Registry, TagList};
 
 /// Tags that are named in a hint.
 const SUGGESTED: usize = 5;
 
 /// Finds out whether the tag or the repository is missing, and which tags look alike.
-pub(super) async fn explain(documents: &Documents<'_>, error: Error) -> Error {
+pub(super) async fn explain(registry: &Registry, reference: &Reference, error: Error) -> Error {
     let request = error.request().unwrap_or_default().to_owned();
     let new = |text: String| Error::new(ErrorKind::NotFound, text).during(request.clone());
-    let reference = documents.reference;
     if let Some(digest) = reference.digest() {
         return new(format!("the repository has no manifest or index {digest}"))
             .hint("it may have been replaced and removed: ask for a tag");
     }
     let tag = reference.tag().unwrap_or_default();
-    match documents.registry.tags(documents.repository()).await {
+    match registry.tags(reference.repository()).await {
         Ok(list) if list.tags.is_empty() && list.invalid == 0 && list.incomplete.is_none() => {
             new("the repository has no tags".to_owned())
         }
@@ -28,13 +27,20 @@ pub(super) async fn explain(documents: &Documents<'_>, error: Error) -> Error {
             }
         }
         Err(error) if error.kind() == ErrorKind::NotFound => {
-            let host = reference.registry();
-            new("the registry has no such repository".to_owned()).hint(format!(
-                "check the spelling; some registries hide private repositories: docker login {host}"
-            ))
+            no_repository(reference, Some(&request))
         }
         Err(_) => error,
     }
+}
+
+/// The error of a repository that the registry does not have.
+pub(super) fn no_repository(reference: &Reference, request: Option<&str>) -> Error {
+    let host = reference.registry();
+    Error::new(ErrorKind::NotFound, "the registry has no such repository")
+        .during(request.unwrap_or_default())
+        .hint(format!(
+            "check the spelling; some registries hide private repositories: docker login {host}"
+        ))
 }
 
 fn suggestion(tag: &str, list: &TagList) -> Option<String> {

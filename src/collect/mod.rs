@@ -5,16 +5,22 @@
 //! the attestations, then the configs, the ends of the layers' blobs and the statements, then the
 //! base image. Documents come from the cache if they were read before, after the registry has
 //! said which digest the reference has now.
+//!
+//! An image in files takes the same way: `store` is all that knows the difference.
 
 mod attestations;
 mod base;
 mod documents;
 mod entries;
+mod files;
 mod layers;
 mod missing;
+mod pulls;
 mod reader;
 mod soci;
+mod store;
 mod stream;
+mod tags;
 mod tails;
 
 use std::collections::BTreeMap;
@@ -25,13 +31,15 @@ use crate::cache::Cache;
 use crate::image::{Image, Inspection, Parts, Shared, Uncompressed};
 use crate::layer::{Limits, Memory};
 use crate::oci::{Digest, Document, ImageConfig, Kind, Manifest, Platform};
-use crate::reference::Reference;
+use crate::reference::{Reference, Source};
 use crate::registry::{Error, ErrorKind, Registries};
 
 use documents::{Documents, Root};
 use entries::{Entries, Entry};
+use store::Store;
 
 pub use layers::{ImageLayers, LayerEvent, LayerObserver, LayerRead, LayerRequest, ReadLayers};
+pub use tags::TagsRequest;
 
 /// The registries and the cache of one run.
 pub struct Session {
@@ -56,6 +64,17 @@ pub struct Request {
     pub base: BaseSource,
     /// Ask for what is attached to the images besides what the index lists.
     pub referrers: bool,
+}
+
+impl Request {
+    /// The same for an image in files, for which nobody is asked unless the user says whom.
+    fn within(&self, store: &Store) -> Self {
+        let base = match &self.base {
+            BaseSource::Evidence if store.local().is_some() => BaseSource::Claims,
+            base => base.clone(),
+        };
+        Self { base, ..self.clone() }
+    }
 }
 
 /// How the base image is found.
@@ -93,13 +112,20 @@ impl Session {
         &self.registries
     }
 
-    /// Finds out what a reference stands for without reading a layer.
-    pub async fn inspect(
+    /// Finds out what a source stands for without reading a layer.
+    pub async fn inspect(&self, source: &Source, request: &Request) -> Result<Inspection, Error> {
+        let store = Store::open(self, source, None).await?;
+        self.inspect_in(source, &store, request).await
+    }
+
+    async fn inspect_in(
         &self,
-        reference: &Reference,
+        source: &Source,
+        store: &Store,
         request: &Request,
     ) -> Result<Inspection, Error> {
-        let documents = Documents::new(self, reference)?;
+        let request = &request.within(store);
+        let documents = Documents::new(self, store);
         let root = documents.root().await?;
         let entries = Entries::read(&documents, &root, request).await?;
         let (images, attested) = join(
@@ -110,11 +136,18 @@ impl Session {
         let mut images = images?;
         check_platform(&images, request)?;
         let shown = entries.shown;
+        if let (Some(local), Some(image)) = (store.local(), images.get(shown)) {
+            files::check(local, image)?;
+            for image in &mut images {
+                image.in_files = true;
+                files::warn_of_plain(&documents, image);
+            }
+        }
         let claimed = attested.apply(&mut images, &documents);
         base::find(self, &documents, &entries, &mut images, &claimed, request).await;
-        let traffic = documents.registry.traffic();
+        let traffic = store.traffic();
         Ok(Inspection {
-            reference: reference.to_string(),
+            reference: source.to_string(),
             media_type: root.media_type(),
             digest: root.digest,
             shown,

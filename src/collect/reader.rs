@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 
 use super::layers::{LayerEvent, LayerObserver, LayerRead, LayerRequest, is_optional};
+use super::store::{Store, passed};
 use super::stream::{BlobRanges, BlobReader, Stop, explain, wait};
 use crate::cache::{Attempt, Bucket, Cache, Lock, pauses, toc_key};
 use crate::layer::codec;
@@ -15,7 +16,7 @@ use crate::layer::{
     self, Limits, Memory, OddityKind, ReadRequest, Source, Toc, differs, read_layer,
 };
 use crate::oci::{Descriptor, Digest};
-use crate::registry::{Error, ErrorKind, Registry};
+use crate::registry::{Error, ErrorKind};
 
 /// How long another process may take to read a layer before this one reads it too.
 const LONGEST_WAIT: Duration = Duration::from_mins(1);
@@ -45,8 +46,7 @@ pub(super) struct Outcome {
 pub(super) struct Reader {
     pub(super) runtime: Handle,
     pub(super) cache: Cache,
-    pub(super) registry: Arc<Registry>,
-    pub(super) repository: String,
+    pub(super) store: Store,
     pub(super) limits: Limits,
     pub(super) wanted: LayerRequest,
     pub(super) memory: Memory,
@@ -55,8 +55,44 @@ pub(super) struct Reader {
 }
 
 impl Reader {
-    /// The layer as the cache has it, if what was asked for allows that.
-    pub(super) fn cached(&self, job: &Job) -> Result<Option<Outcome>, Error> {
+    /// The layer as it was read while its archive passed, or as the cache has it, if what was asked
+    /// for allows that.
+    pub(super) fn known(&self, job: &Job) -> Result<Option<Outcome>, Error> {
+        let Some(local) = self.store.local() else { return self.cached(job) };
+        match local.check(&job.descriptor) {
+            Err(error) if error.kind() == ErrorKind::NotFound && is_optional(&job.descriptor) => {
+                let warning = left_out(&job.descriptor.digest, &error.to_string());
+                return Ok(Some(Outcome { layer: None, warnings: vec![warning] }));
+            }
+            checked => checked?,
+        }
+        match passed(&self.store, &job.descriptor, self.limits, &self.memory) {
+            Some(toc) => self.passed(job, toc).map(Some),
+            None => self.cached(job),
+        }
+    }
+
+    /// What was read while an archive passed, which nobody knew then to be this layer.
+    fn passed(&self, job: &Job, toc: Result<Toc, layer::Error>) -> Result<Outcome, Error> {
+        let Descriptor { digest, size, .. } = &job.descriptor;
+        let mut toc = match toc {
+            Ok(toc) => toc,
+            Err(error) if error.kind() == layer::ErrorKind::Unsupported => {
+                let warning = left_out(digest, &error.to_string());
+                return Ok(Outcome { layer: None, warnings: vec![warning] });
+            }
+            Err(error) => return Err(explain(error).about(&format!("layer {digest}"))),
+        };
+        if job.has_stargz {
+            toc.oddities.forget(|kind| matches!(kind, OddityKind::BytesAfterEnd { .. }));
+        }
+        self.put(&toc_key(digest, None), &toc);
+        let toc = Arc::new(self.relieved(toc));
+        let layer = LayerRead { toc, cached: false, transferred: *size };
+        Ok(Outcome { layer: Some(layer), warnings: Vec::new() })
+    }
+
+    fn cached(&self, job: &Job) -> Result<Option<Outcome>, Error> {
         if self.wanted.verify_diff_ids || self.wanted.verify_toc {
             return Ok(None);
         }
@@ -138,7 +174,7 @@ impl Reader {
             (None, Some(ztoc)) => format!("soci {}", ztoc.digest),
             (None, None) => return None,
         };
-        Some(format!("{} {} {claim}", self.registry.host(), job.descriptor.size))
+        Some(format!("{} {} {claim}", self.store.host(), job.descriptor.size))
     }
 
     fn lock(&self, digest: &Digest) -> Option<Lock> {
@@ -183,7 +219,7 @@ impl Reader {
         let toc = match self.stream(job, &mut transferred) {
             Ok(Ok(toc)) => toc,
             Ok(Err(why)) => {
-                warnings.push(format!("layer {} is left out: {why}", digest.short()));
+                warnings.push(left_out(digest, &why));
                 return Ok(Outcome { layer: None, warnings });
             }
             Err(error) => return Err(error.about(&format!("layer {digest}"))),
@@ -216,8 +252,7 @@ impl Reader {
         };
         let ranges = BlobRanges {
             runtime: self.runtime.clone(),
-            registry: Arc::clone(&self.registry),
-            repository: &self.repository,
+            store: &self.store,
             descriptor: &job.descriptor,
             received: AtomicU64::new(0),
         };
@@ -236,11 +271,9 @@ impl Reader {
         let ceiling = self.limits.toc_unpacked;
         let mut held = self.memory.hold();
         held.add(usize::try_from(ztoc.size.min(ceiling)).unwrap_or(usize::MAX))?;
-        let (registry, repository) = (Arc::clone(&self.registry), self.repository.clone());
-        let ztoc = ztoc.clone();
+        let (store, ztoc) = (self.store.clone(), ztoc.clone());
         let bytes = wait(&self.runtime, async move {
-            let what = "the SOCI table of contents";
-            registry.small_blob(&repository, &ztoc, ceiling, what).await
+            store.small_blob(&ztoc, ceiling, "the SOCI table of contents").await
         });
         let bytes = bytes.map_err(layer::Error::from)?;
         let bytes = bytes.map_err(|error| Unlisted { error: error.into(), kind: None })?;
@@ -263,7 +296,7 @@ impl Reader {
         transferred: &mut u64,
     ) -> Result<Result<Toc, String>, Box<Failure>> {
         let _entered = self.runtime.enter();
-        let blob = self.registry.blob(&self.repository, &job.descriptor);
+        let blob = self.store.blob(&job.descriptor);
         let advanced = |bytes| {
             (self.observer)(&LayerEvent::Advanced { layer: job.place, bytes });
         };
@@ -316,6 +349,10 @@ struct Failure {
     error: Error,
     /// Whether another attempt may help.
     again: bool,
+}
+
+fn left_out(digest: &Digest, why: &str) -> String {
+    format!("layer {} is left out: {why}", digest.short())
 }
 
 fn not_used(digest: &Digest, why: &str) -> String {

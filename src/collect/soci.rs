@@ -75,7 +75,7 @@ async fn index_of(
     if let Some(listed) = listed {
         return Ok(Some(listed.digest.clone()));
     }
-    let attached = documents.registry.referrers(documents.repository(), &image.digest).await?;
+    let attached = documents.store.referrers(&image.digest).await?;
     let is_soci = |descriptor: &Descriptor| {
         descriptor.artifact_type.as_deref().is_some_and(|kind| kind.starts_with(INDEX_TYPE))
     };

@@ -8,9 +8,10 @@ use bytes::{Buf as _, Bytes};
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
+use super::store::{Blob, Store};
 use crate::layer::{self, Ranges};
 use crate::oci::Descriptor;
-use crate::registry::{Blob, Error, ErrorKind, Registry};
+use crate::registry::{Error, ErrorKind};
 
 /// Ends the work of threads that nobody waits for any more.
 #[derive(Clone, Debug, Default)]
@@ -96,8 +97,7 @@ pub(super) fn wait<T: Send + 'static>(
 /// Parts of one blob, for a thread outside of the runtime.
 pub(super) struct BlobRanges<'a> {
     pub(super) runtime: Handle,
-    pub(super) registry: Arc<Registry>,
-    pub(super) repository: &'a str,
+    pub(super) store: &'a Store,
     pub(super) descriptor: &'a Descriptor,
     pub(super) received: AtomicU64,
 }
@@ -109,10 +109,8 @@ impl Ranges for BlobRanges<'_> {
             let text = format!("bytes {start}+{length} are outside of the blob of {size} bytes");
             return Err(layer::Error::bad(text));
         }
-        let (registry, repository) = (Arc::clone(&self.registry), self.repository.to_owned());
-        let (digest, size) = (digest.clone(), *size);
-        let part =
-            async move { registry.blob_range(&repository, &digest, size, start, length).await };
+        let (store, digest, size) = (self.store.clone(), digest.clone(), *size);
+        let part = async move { store.range(&digest, size, start, length).await };
         let bytes = wait(&self.runtime, part)?.map_err(io::Error::other)?;
         let bytes = bytes.ok_or_else(|| {
             let text = "the registry does not serve parts of blobs";

@@ -133,25 +133,22 @@ async fn tail(
 ) -> Result<Option<Bytes>, Error> {
     let length = range.end - range.start;
     let key = key(documents, layer, range);
-    let cached = documents.cache.get(Bucket::Tails, &key);
+    let cached = key.as_ref().and_then(|key| documents.cache.get(Bucket::Tails, key));
     if let Some(bytes) = cached.filter(|bytes| bytes.len() as u64 == length) {
         return Ok(Some(bytes.into()));
     }
-    let repository = documents.repository();
-    let bytes = documents
-        .registry
-        .blob_range(repository, &layer.digest, layer.size, range.start, length)
-        .await?;
-    if let Some(bytes) = &bytes {
-        documents.cache.put(Bucket::Tails, &key, bytes);
+    let bytes = documents.store.range(&layer.digest, layer.size, range.start, length).await?;
+    if let (Some(bytes), Some(key)) = (&bytes, &key) {
+        documents.cache.put(Bucket::Tails, key, bytes);
     }
     Ok(bytes)
 }
 
 /// What a tail is kept under. No digest covers it, so what one registry says about a blob is no
-/// answer for another registry's blob of the same digest.
-fn key(documents: &Documents<'_>, layer: &Descriptor, range: &Range<u64>) -> Digest {
+/// answer for another registry's blob of the same digest. Those of files are read again.
+fn key(documents: &Documents<'_>, layer: &Descriptor, range: &Range<u64>) -> Option<Digest> {
     let Range { start, end } = range;
-    let (registry, digest, size) = (documents.reference.registry(), &layer.digest, layer.size);
-    Digest::of(format!("{registry} {digest} {start}-{end}/{size}").as_bytes())
+    let registry = documents.store.registry()?.1.registry();
+    let (digest, size) = (&layer.digest, layer.size);
+    Some(Digest::of(format!("{registry} {digest} {start}-{end}/{size}").as_bytes()))
 }

@@ -169,6 +169,11 @@ impl Default for Knowledge {
 impl Knowledge {
     const NONE: Self = Self { rows: Vec::new() };
 
+    /// The ids of the components.
+    pub fn ids(&self) -> impl Iterator<Item = &str> {
+        self.rows.iter().map(|row| row.id.as_str())
+    }
+
     /// This, with the components of a user's file added to it.
     ///
     /// The file has the form of `knowledge.json`. A component of a known id changes what the file

@@ -267,6 +267,21 @@ impl Filesystem {
         NodeId(self.stack.maps[layer][path.index()])
     }
 
+    /// The names of visible files that layers above the one with the file hide, each with the file
+    /// by layer and entry, in no order. Names that another layer gave are left out.
+    pub fn hidden_names(&self) -> impl Iterator<Item = ((usize, usize), NodeId)> {
+        let is_later = |(link, file): &&(u32, u32)| {
+            let layer = self.stack.layer(*file);
+            let hidden = self.marks[*link as usize].hidden();
+            self.stack.layer(*link) == layer && hidden.is_some_and(|hidden| hidden.layer > layer)
+        };
+        let links = self.links.iter().filter(is_later).map(|(link, file)| (*file, *link));
+        let own = self.carriers.keys().map(|file| (*file, *file));
+        let shown = |(file, _): &(u32, u32)| !self.marks[*file as usize].is_set();
+        let names = links.chain(own).filter(shown);
+        names.map(|(file, name)| (self.position(file), NodeId(self.stack.path(name))))
+    }
+
     /// By which layer an entry's bytes are hidden and how; of a file, when all its names are.
     /// `None` while they are visible.
     pub fn hidden(&self, layer: usize, entry: usize) -> Option<Hidden> {

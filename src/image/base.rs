@@ -6,6 +6,7 @@
 
 use super::{Base, Evidence, Image, Origin, Step};
 use crate::oci::{Annotations, Digest};
+use crate::secrecy::hide;
 
 const NAME: &str = "org.opencontainers.image.base.name";
 const DIGEST: &str = "org.opencontainers.image.base.digest";
@@ -18,7 +19,7 @@ impl Image {
         let named = |values: &Annotations, evidence| {
             let value = |key: &str| values.get(key).filter(|value| !value.is_empty());
             let digest: Option<Digest> = value(DIGEST).and_then(|digest| digest.parse().ok());
-            let name = value(NAME).cloned();
+            let name = value(NAME).map(|name| hide(name).0);
             // Without a name the digest is often that of a stage which only the builder has.
             name.map(|name| Base {
                 name: Some(name),

@@ -15,8 +15,8 @@ struct Written {
     end: u32,
 }
 
-/// Names the lines of a Dockerfile in the layers that have none.
-pub fn name_lines(image: &mut Image, file: &str, dockerfile: &str) {
+/// Names the lines of a Dockerfile in the layers that have none; gives the number of such layers.
+pub fn name_lines(image: &mut Image, file: &str, dockerfile: &str) -> usize {
     let Image { layers, steps, .. } = image;
     let own: Vec<&mut Layer> =
         layers.iter_mut().filter(|layer| layer.origin != Origin::Base).collect();
@@ -24,11 +24,15 @@ pub fn name_lines(image: &mut Image, file: &str, dockerfile: &str) {
         layer.step.and_then(|step| steps.get(step)).map_or("", |step| step.instruction.as_str())
     };
     let texts: Vec<&str> = own.iter().map(instruction).collect();
+    let mut named = 0;
     for (layer, lines) in own.into_iter().zip(lines(&texts, dockerfile)) {
         if let (None, Some((start_line, end_line))) = (&layer.source, lines) {
-            layer.source = Some(SourceLines { file: file.to_owned(), start_line, end_line });
+            let file = file.to_owned();
+            layer.source = Some(SourceLines { file, start_line, end_line, given: true });
+            named += 1;
         }
     }
+    named
 }
 
 /// The first and last lines of the instructions of steps.

@@ -52,14 +52,16 @@ pub(crate) fn join(history: &[HistoryEntry], layers: usize, shell: &[String]) ->
 
 fn step(entry: &HistoryEntry, shell: &[String]) -> Step {
     let (instruction, _) = hide(&clean(&entry.created_by, shell));
-    let (created_by, secrets) = hide(&entry.created_by);
+    let (created_by, mut secrets) = hide(&entry.created_by);
+    let (comment, remarked) = hide(&entry.comment);
+    secrets.extend(remarked);
     Step {
         number: None,
         created: entry.created.as_deref().and_then(time::to_utc),
         instruction,
         created_by,
         secrets,
-        comment: entry.comment.clone(),
+        comment,
         empty: true,
         layer: None,
     }
@@ -348,6 +350,10 @@ mod tests {
         assert_eq!(step.instruction, "RUN curl https://x:***@h.example/");
         let created_by = "RUN |1 TOKEN=*** /bin/sh -c curl https://x:***@h.example/";
         assert_eq!((step.created_by.as_str(), step.secrets.len()), (created_by, 2));
+        let comment = "FROM https://x:y9z8@h.example/a".to_owned();
+        let entry = HistoryEntry { comment, ..HistoryEntry::default() };
+        let step = &join(&[entry], 1, &[]).steps[0];
+        assert_eq!((&*step.comment, step.secrets.len()), ("FROM https://x:***@h.example/a", 1));
     }
 
     #[test]

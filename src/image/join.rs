@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use super::{Image, Layer, Origin, Runtime, Uncompressed, history, time};
 use crate::oci::{Digest, Execution, ImageConfig, Manifest, Platform};
-use crate::secrecy::hide;
+use crate::secrecy::{HIDDEN, Secret, fingerprint, hide, is_literal, is_secret_name};
 
 /// What an image is made of.
 pub(crate) struct Parts<'a> {
@@ -51,19 +51,23 @@ impl Image {
             source: None,
             annotations: descriptor.annotations.clone(),
         };
+        let runtime = runtime(&config.config);
+        let (labels, label_secrets) = without_secrets(config.config.labels);
         let image = Self {
             digest,
             manifest_size: size,
             config_digest: manifest.config.digest.clone(),
             config_size: manifest.config.size,
             created: config.created.as_deref().and_then(time::to_utc),
-            os_name: os_name(&config.config.labels, &platform),
+            os_name: os_name(&labels, &platform),
             layers: manifest.layers.iter().enumerate().map(layer).collect(),
             steps: joined.steps,
             base: None,
-            runtime: runtime(&config.config),
-            labels: without_secrets(config.config.labels),
-            annotations: manifest.annotations.clone(),
+            runtime,
+            labels,
+            label_secrets,
+            annotations: without_secrets(manifest.annotations.clone()).0,
+            in_files: false,
             platform,
         };
         let warnings =
@@ -72,9 +76,26 @@ impl Image {
     }
 }
 
-/// Labels are shown, and their URLs may have passwords.
-fn without_secrets(labels: BTreeMap<String, String>) -> BTreeMap<String, String> {
-    labels.into_iter().map(|(name, value)| (name, hide(&value).0)).collect()
+/// Labels and annotations are shown, and some hold passwords; each of these is told with its label.
+fn without_secrets(
+    labels: BTreeMap<String, String>,
+) -> (BTreeMap<String, String>, Vec<(String, Secret)>) {
+    let mut secrets = Vec::new();
+    let shown = labels.into_iter().map(|(name, value)| {
+        let (value, found) = label(&name, &value);
+        secrets.extend(found.into_iter().map(|secret| (name.clone(), secret)));
+        (name, value)
+    });
+    (shown.collect(), secrets)
+}
+
+/// A label's value without secrets, and those.
+pub(crate) fn label(name: &str, value: &str) -> (String, Vec<Secret>) {
+    if is_secret_name(name) && !value.is_empty() && is_literal(value) {
+        let fingerprint = fingerprint(value.as_bytes());
+        return (HIDDEN.to_owned(), vec![Secret { name: name.to_owned(), fingerprint }]);
+    }
+    hide(value)
 }
 
 fn runtime(config: &Execution) -> Runtime {
@@ -163,8 +184,34 @@ mod tests {
 
     #[test]
     fn passwords_in_labels_are_hidden() {
-        let config = r#"{"config":{"Labels":{"source":"https://x:y9z8@h.example/"}}}"#;
-        assert_eq!(join(0, config).0.labels["source"], "https://x:***@h.example/");
+        let check = |name: &str, value: &str, expected: &str, secret: Option<&str>| {
+            let config = format!(r#"{{"config":{{"Labels":{{"{name}":"{value}"}}}}}}"#);
+            let (image, _) = join(0, &config);
+            assert_eq!(image.labels[name], expected);
+            let told =
+                image.label_secrets.iter().map(|(label, secret)| (label.as_str(), &*secret.name));
+            assert_eq!(
+                told.collect::<Vec<_>>(),
+                Vec::from_iter(secret.map(|secret| (name, secret)))
+            );
+        };
+        let url = "https://x:y9z8@h.example/";
+        check("source", url, "https://x:***@h.example/", Some("password for h.example"));
+        check("com.example.api-token", "y9z8", "***", Some("com.example.api-token"));
+        check("com.example.api-token", "", "", None);
+        check("com.example.token-url", "y9z8", "y9z8", None);
+        check("version", "1.0", "1.0", None);
+    }
+
+    #[test]
+    fn passwords_in_annotations_are_hidden() {
+        let annotations = BTreeMap::from([
+            ("source".to_owned(), "https://x:y9z8@h.example/".to_owned()),
+            ("com.example.api-token".to_owned(), "y9z8".to_owned()),
+        ]);
+        let (shown, _) = without_secrets(annotations);
+        assert_eq!(shown["source"], "https://x:***@h.example/");
+        assert_eq!(shown["com.example.api-token"], "***");
     }
 
     #[test]

@@ -17,9 +17,11 @@ use std::collections::BTreeMap;
 
 pub use dockerfile::name_lines;
 pub(crate) use join::Parts;
+#[cfg(test)]
+pub(crate) use join::label;
 pub(crate) use provenance::{Provenance, read as read_provenance};
 
-use crate::oci::{Annotations, DiffId, Digest, MediaType, Platform};
+use crate::oci::{Annotations, Compression, DiffId, Digest, Kind, MediaType, Platform};
 pub use crate::registry::RateLimit;
 use crate::secrecy::Secret;
 pub use shell::{Action, Command, Manager, PackageVerb, commands};
@@ -113,10 +115,14 @@ pub struct Image {
     pub base: Option<Base>,
     /// How a container of the image runs.
     pub runtime: Runtime,
-    /// The config's labels.
+    /// The config's labels; secrets are hidden.
     pub labels: BTreeMap<String, String>,
-    /// Annotations of the manifest.
+    /// The secrets that were in them, each with its label.
+    pub label_secrets: Vec<(String, Secret)>,
+    /// Annotations of the manifest; secrets are hidden.
     pub annotations: Annotations,
+    /// Whether it lies in files, where layers may be stored as they are: a push compresses those.
+    pub in_files: bool,
 }
 
 /// What the config says of a container of the image. Values of variables may be secrets: they are
@@ -190,6 +196,8 @@ pub struct SourceLines {
     pub start_line: u32,
     /// Last line, inclusive.
     pub end_line: u32,
+    /// Whether the user gave the file; the build's provenance told of it if not.
+    pub given: bool,
 }
 
 /// One build step.
@@ -205,7 +213,7 @@ pub struct Step {
     pub created_by: String,
     /// The secrets that were in it.
     pub secrets: Vec<Secret>,
-    /// The remark of the config's history.
+    /// The remark of the config's history; secrets are hidden.
     pub comment: String,
     /// Whether the step made no layer.
     pub empty: bool,
@@ -267,7 +275,20 @@ impl Origin {
     }
 }
 
+impl Layer {
+    /// Whether its media type says that its blob is a tar stream as it is.
+    pub fn is_plain(&self) -> bool {
+        matches!(self.media_type.kind(), Kind::Layer(kind) if kind.compression == Compression::None)
+    }
+}
+
 impl Image {
+    /// How many layers are stored in files as bare tars, which a push would compress.
+    pub fn plain_layers(&self) -> usize {
+        let layers = self.layers.iter().filter(|_| self.in_files);
+        layers.filter(|layer| layer.is_plain()).count()
+    }
+
     /// Compressed bytes of all layers: what a pull downloads, besides config and manifest.
     pub fn compressed(&self) -> u128 {
         self.layers.iter().map(|layer| u128::from(layer.compressed)).sum()

@@ -119,6 +119,7 @@ fn source_lines(record: &Record, step: &Step) -> Option<SourceLines> {
         file: file.to_owned(),
         start_line: place.start,
         end_line: place.end,
+        given: false,
     })
 }
 

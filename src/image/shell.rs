@@ -124,7 +124,7 @@ fn add(raw: Raw, found: &mut Vec<Command>, depth: usize) {
     };
     match inner {
         Some(script) if depth < MAX_DEPTH => run(&script, found, depth + 1),
-        _ if words.is_empty() => {}
+        _ if words.is_empty() || text.is_empty() => {}
         _ => {
             let action = action::of(&words, !found.is_empty());
             found.push(Command { text, words, action });

@@ -16,6 +16,7 @@
 //! ```text
 //! listing    paths block* attributes* texts(bytes) (entry size)* (entry elf)*
 //!            captures_dropped tar_size? overhead source hashing oddities
+//!            (stored anew)*zstd (stored anew)*gzip
 //! paths      (parent end)* names(bytes)     parents first; a name ends at `end` of `names`
 //! block      paths(signed)* kind* size* compressed* mtime(signed)* attributes*
 //!            (position link)* unhashed* hashes(bytes)
@@ -56,10 +57,12 @@ use zstd::stream::read::Decoder;
 use zstd::stream::write::Encoder;
 
 use super::columns;
-use super::{Attributes, Capture, Elf, Entry, Hashing, Hold, Limits, Oddities, Paths, Source, Toc};
+use super::{
+    Attributes, Capture, Elf, Entry, Hashing, Hold, Limits, Oddities, Paths, Source, Toc, Trials,
+};
 
 /// The version of the format.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 const LEVEL: i32 = 1;
 const WINDOW_LOG: u32 = 23;
@@ -118,6 +121,7 @@ struct Listing<'a> {
     source: Source,
     hashing: Hashing,
     oddities: Cow<'a, Oddities>,
+    trials: Cow<'a, Trials>,
 }
 
 fn owned<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Cow<'static, [u8]>, D::Error> {
@@ -139,6 +143,7 @@ impl<'a> Listing<'a> {
             source: toc.source,
             hashing: toc.hashing,
             oddities: Cow::Borrowed(&toc.oddities),
+            trials: Cow::Borrowed(&toc.trials),
         }
     }
 
@@ -157,6 +162,7 @@ impl<'a> Listing<'a> {
             source: self.source,
             hashing: self.hashing,
             oddities: self.oddities.into_owned(),
+            trials: self.trials.into_owned(),
             held: Hold::default(),
         }
     }
@@ -235,7 +241,9 @@ impl<'a: 'de, 'de> Flavor<'de> for Stream<'a> {
 mod tests {
     use super::*;
     use crate::cache::Bucket;
-    use crate::layer::{ContentHash, ElfSection, Kind, Link, OddityKind, PathId, TocBuilder};
+    use crate::layer::{
+        ContentHash, ElfSection, Kind, Link, OddityKind, PathId, TocBuilder, Trial,
+    };
     use proptest::prelude::*;
 
     fn attributes(mode: u16) -> Attributes {
@@ -271,6 +279,8 @@ mod tests {
         toc.captures.push(Capture { entry: hard, head: vec![1; 70_000], tail: b"end".to_vec() });
         toc.tar_size = Some(10_240);
         toc.captures_dropped = 2;
+        toc.trials.zstd.push(Trial { stored: 70_000, anew: 60_000 });
+        toc.trials.gzip.push(Trial { stored: 70_000, anew: 69_000 });
         builder.finish(1 << 50)
     }
 
@@ -296,7 +306,7 @@ mod tests {
         let (toc, raw) = (listing(3), |bytes: &[u8]| zstd::decode_all(bytes).unwrap());
         let digest = crate::oci::Digest::of(&raw(&encode(&toc)));
         // Another digest here means another format: raise `VERSION` and the buckets' names.
-        assert_eq!((VERSION, digest.short()), (1, "4e79694ef4fb"));
+        assert_eq!((VERSION, digest.short()), (2, "8eb3d06dd761"));
         for bucket in [Bucket::Tocs, Bucket::Captures] {
             assert!(bucket.name().ends_with(&format!("-{VERSION}")), "{bucket:?}");
         }

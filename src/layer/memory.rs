@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::decode::Windows;
 use super::{Error, ErrorKind, Limits};
+use crate::size::Units;
 
 /// The memory of one run. Clones are of one run.
 #[derive(Clone, Debug)]
@@ -73,9 +74,10 @@ impl Hold {
         let limit = shared.limit;
         let more = |used: usize| used.checked_add(bytes).filter(|sum| *sum <= limit);
         if shared.used.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).is_err() {
+            let limit = Units::Decimal.format(limit as u128);
             return Err(Error::new(
                 ErrorKind::Memory,
-                format!("the layers take more than {limit} bytes of memory together"),
+                format!("the layers take more than {limit} of memory together"),
             ));
         }
         self.bytes += bytes;
@@ -124,6 +126,7 @@ mod tests {
         for bytes in [1, 61, usize::MAX] {
             let error = second.add(bytes).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Memory);
+            assert!(error.to_string().contains("more than 100 B of memory"), "{error}");
             assert!(error.hint().is_some_and(|hint| hint.contains("--limit memory=SIZE")));
         }
         assert_eq!((memory.used(), second.bytes), (100, 40));

@@ -3,6 +3,7 @@
 //! Synchronous, and knows no network: a stream is a [`std::io::BufRead`], and parts of a blob come
 //! through [`Ranges`]. Nothing here writes to a disk or extracts a file.
 
+pub mod archive;
 mod builder;
 mod capture;
 pub mod codec;
@@ -26,11 +27,12 @@ pub mod tail;
 mod tar;
 mod toc;
 pub mod toc_reader;
+mod trial;
 
 use bytes::Bytes;
 
 pub use builder::TocBuilder;
-pub(crate) use capture::{MARK as SECRET_MARK, credential};
+pub(crate) use capture::{Keep, MARK as SECRET_MARK, credential};
 pub use compare::differs;
 pub use error::{Error, ErrorKind};
 pub use limits::Limits;
@@ -43,6 +45,7 @@ pub use toc::{
     Attributes, Capture, ContentHash, Elf, ElfSection, Entry, Hashing, Kind, Link, Source, TextId,
     Toc,
 };
+pub use trial::{Trial, Trials};
 
 /// Parts of one blob, by closed ranges.
 ///

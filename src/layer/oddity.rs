@@ -117,4 +117,9 @@ impl Oddities {
             self.dropped += 1;
         }
     }
+
+    /// Forgets those that turned out to be as they should be.
+    pub fn forget(&mut self, is_right: impl Fn(OddityKind) -> bool) {
+        self.kept.retain(|oddity| !is_right(oddity.kind));
+    }
 }

@@ -12,10 +12,11 @@ use std::io::BufRead;
 
 use super::capture::Captures;
 use super::cost::Marks;
-use super::decode::{Extent, Input, Output, decode, is_zero};
+use super::decode::{Extent, Input, Output, decode, is_zero, is_zstd};
 use super::elf::ElfReader;
 use super::hash::Hasher;
 use super::tar::{Header, Sink, Walker, detect};
+use super::trial::Sampler;
 use super::{
     Capture, Error, ErrorKind, Hashing, Kind, Limits, Memory, OddityKind, Source, Toc, TocBuilder,
 };
@@ -64,6 +65,7 @@ pub fn read_layer(input: &mut dyn BufRead, request: &ReadRequest<'_>) -> Result<
         request,
         walker: Walker::new(),
         entries: Entries::new(request),
+        sampler: (!is_zstd(&start)).then(|| Sampler::new(request.memory)),
         verifier: request.uncompressed.map(Verifier::new),
     };
     let extent = decode(&mut input, request.memory.windows(), &mut reading);
@@ -88,12 +90,14 @@ struct Reading<'a> {
     request: &'a ReadRequest<'a>,
     walker: Walker,
     entries: Entries,
+    sampler: Option<Sampler>,
     verifier: Option<Verifier>,
 }
 
 impl Output for Reading<'_> {
     fn ahead(&self) -> u64 {
-        self.walker.ahead()
+        let sample = self.sampler.as_ref().map_or(u64::MAX, Sampler::ahead);
+        self.walker.ahead().min(sample)
     }
 
     fn piece(&mut self, bytes: &[u8], position: u64) -> Result<(), Error> {
@@ -101,6 +105,9 @@ impl Output for Reading<'_> {
         self.check_ceilings(unpacked)?;
         if let Some(verifier) = &mut self.verifier {
             verifier.update(bytes);
+        }
+        if let Some(sampler) = &mut self.sampler {
+            sampler.piece(bytes, position)?;
         }
         let entries = &mut self.entries;
         entries.marks.add(unpacked, position);
@@ -147,6 +154,11 @@ impl Reading<'_> {
             && !verifier.finish()
         {
             return Err(Error::bad(format!("its uncompressed bytes are not those of {digest}")));
+        }
+        if let Some(sampler) = self.sampler {
+            let trials = sampler.finish();
+            self.entries.builder.charge(trials.cost())?;
+            self.entries.builder.toc().trials = trials;
         }
         let unpacked = self.walker.offset();
         if unpacked > EXTREME_FROM.max(blob.saturating_mul(EXTREME_RATIO)) {

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Error, Hold, Memory, Oddities, PathId, Paths};
+use super::{Error, Hold, Memory, Oddities, PathId, Paths, Trials};
 
 /// Bytes that an entry is reckoned with: here, and in the tables of a merge and of a listing.
 pub(super) const ENTRY_COST: usize = size_of::<Entry>() + 48;
@@ -45,6 +45,8 @@ pub struct Toc {
     pub hashing: Hashing,
     /// What a reader should know.
     pub oddities: Oddities,
+    /// What parts of it take compressed anew; none where it was not read whole.
+    pub trials: Trials,
     /// What it takes of a run's memory.
     #[serde(skip)]
     pub(crate) held: Hold,
@@ -238,7 +240,7 @@ impl Toc {
         let entries = self.entries.len() * ENTRY_COST + self.attributes.len() * ATTRIBUTES_COST;
         let elf: usize = self.elf.iter().map(|(_, elf)| elf.cost()).sum();
         let captures: usize = self.captures.iter().map(Capture::cost).sum();
-        paths + entries + self.texts.len() + elf + captures
+        paths + entries + self.texts.len() + elf + captures + self.trials.cost()
     }
 
     /// Whether what refers to one another fits together, as what came from a disk must.

@@ -59,6 +59,8 @@ pub struct Ledger {
     live_bytes: Vec<u64>,
     /// Visible names beside the one where a file counts.
     links: HashMap<AtomId, Vec<NodeId>>,
+    /// Of visible files, the names in the same layer that later ones hide.
+    hidden_names: HashMap<AtomId, Vec<NodeId>>,
     tree: Tree,
     structure: Amount,
 }
@@ -107,7 +109,24 @@ impl Ledger {
             }
         }
         let live_bytes = sums(live.iter().map(|id| atoms[id.index()].bytes));
-        Self { filesystem, atoms, named, live, live_at, live_bytes, links, tree, structure }
+        let mut hidden_names: HashMap<AtomId, Vec<NodeId>> = HashMap::new();
+        for ((layer, entry), name) in filesystem.hidden_names() {
+            if let Some(atom) = by_entry.get(layer).and_then(|ids| *ids.get(entry)?) {
+                hidden_names.entry(atom).or_default().push(name);
+            }
+        }
+        Self {
+            filesystem,
+            atoms,
+            named,
+            live,
+            live_at,
+            live_bytes,
+            links,
+            hidden_names,
+            tree,
+            structure,
+        }
     }
 
     /// The merged filesystem.
@@ -179,16 +198,29 @@ impl Ledger {
     }
 
     /// The visible files all of whose names are at or below some of `roots`: what goes if these
-    /// are deleted. Each once, directory by directory.
+    /// are deleted in the steps that made them. The names count that a file's own step gave it,
+    /// whether a later one hides them or not. Each once, directory by directory.
     pub fn select(&self, roots: &[NodeId]) -> Vec<AtomId> {
         let ranges = self.tree.union(roots);
         let inside = |node: NodeId| self.tree.is_covered(node, &ranges);
         let mut selected = Vec::new();
         for range in &ranges {
             let atoms = &self.live[self.live_between(*range)];
-            selected.extend(atoms.iter().filter(|id| self.names(**id).all(inside)));
+            let goes = |id: &&AtomId| self.names(**id).chain(self.gone_from(**id)).all(inside);
+            selected.extend(atoms.iter().filter(goes));
         }
         selected
+    }
+
+    /// The visible directories below which later layers hide names that a file's own layer gave it.
+    fn gone_from(&self, id: AtomId) -> impl Iterator<Item = NodeId> {
+        let names = self.hidden_names.get(&id).into_iter().flatten().copied();
+        names.map(|mut name| {
+            while name != NodeId::ROOT && !self.filesystem.is_visible(name) {
+                name = self.filesystem.parent(name);
+            }
+            name
+        })
     }
 
     /// Whether a visible node is another or is in it.

@@ -2,7 +2,7 @@
 //!
 //! A line without indentation is an instruction: `RUN`, `COPY` and `ADD` make a layer (with `base:`
 //! in front, one of the base image), `ENV A=b`, `ENTRYPOINT`, `CMD`, `USER` and `WORKDIR` set what a
-//! container gets. Indented lines are the layer's entries:
+//! container gets, `LABEL a=b` a label, without a step. Indented lines are the layer's entries:
 //!
 //! | line | entry |
 //! |---|---|
@@ -14,6 +14,7 @@
 //! | `etc/` | a directory |
 //! | `a -> b`, `a => b` | a symbolic link, a hard link |
 //! | `-etc/x`, `-etc/*` | a whiteout, an opaque directory |
+//! | `!zstd 900 700 8` | none: eight parts of the layer that take 900 bytes, and 700 compressed anew |
 //!
 //! A file costs half its size in compressed bytes, rounded up, unless it says so.
 
@@ -23,8 +24,8 @@ use super::Ledger;
 use crate::filesystem::Filesystem;
 use crate::image::{Image, Layer, Origin, Runtime, Step};
 use crate::layer::{
-    Attributes, Capture, ContentHash, Elf, ElfSection, Hashing, Kind, Limits, Source, Toc,
-    TocBuilder, credential,
+    Attributes, Capture, ContentHash, Elf, ElfSection, Hashing, Keep, Kind, Limits, Source, Toc,
+    TocBuilder, Trial,
 };
 use crate::oci::{Digest, MediaType, Platform};
 
@@ -73,7 +74,9 @@ fn empty() -> Image {
         base: None,
         runtime: Runtime::default(),
         labels: std::collections::BTreeMap::default(),
+        label_secrets: Vec::new(),
         annotations: std::collections::BTreeMap::default(),
+        in_files: false,
     }
 }
 
@@ -89,6 +92,13 @@ fn instruction(image: &mut Image, line: &str, layers: usize) -> bool {
         "ENV" => {
             let (name, value) = rest.split_once('=').expect("a variable");
             image.runtime.env.insert(name.to_owned(), value.to_owned());
+        }
+        "LABEL" => {
+            let (name, value) = rest.split_once('=').expect("a label");
+            let (value, secrets) = crate::image::label(name, value);
+            image.labels.insert(name.to_owned(), value);
+            image.label_secrets.extend(secrets.into_iter().map(|secret| (name.to_owned(), secret)));
+            return false;
         }
         "ENTRYPOINT" => image.runtime.entrypoint = words(),
         "CMD" => image.runtime.cmd = words(),
@@ -123,6 +133,9 @@ fn instruction(image: &mut Image, line: &str, layers: usize) -> bool {
 }
 
 fn entry(layer: &mut TocBuilder, line: &str) {
+    if let Some(tried) = line.strip_prefix('!') {
+        return trials(layer, tried);
+    }
     if let Some((path, content)) = line.split_once(" = ") {
         return document(layer, path, content);
     }
@@ -148,6 +161,17 @@ fn entry(layer: &mut TocBuilder, line: &str) {
         return;
     }
     file(layer, line);
+}
+
+fn trials(layer: &mut TocBuilder, line: &str) {
+    let mut words = line.split(' ');
+    let by = words.next();
+    let mut number = || words.next().unwrap().parse().expect("a number");
+    let trial = Trial { stored: number(), anew: number() };
+    let trials = std::iter::repeat_n(trial, number() as usize);
+    let known = &mut layer.toc().trials;
+    let list = if by == Some("zstd") { &mut known.zstd } else { &mut known.gzip };
+    list.extend(trials);
 }
 
 fn file(layer: &mut TocBuilder, line: &str) {
@@ -201,10 +225,7 @@ fn document(layer: &mut TocBuilder, path: &str, content: &str) {
     let at = layer.add(path.as_bytes(), Kind::File, content.len() as u64, 0, attributes).unwrap();
     layer.entry(at).hash = Some(hashed(&content));
     layer.entry(at).compressed = (content.len() as u64).div_ceil(2);
-    let head = match credential(path.as_bytes()) {
-        Some(credential) => credential.verdict(&content),
-        None => content,
-    };
+    let head = Keep::of(path.as_bytes()).of_content(content);
     if !head.is_empty() {
         layer.toc().captures.push(Capture { entry: at, head, tail: Vec::new() });
     }

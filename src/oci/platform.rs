@@ -35,6 +35,17 @@ pub struct Platform {
 /// The longest part of a platform that is taken from a command line or shown whole.
 const LONGEST: usize = 64;
 
+/// Operating systems of images.
+const SYSTEMS: [&str; 10] = [
+    "linux", "windows", "darwin", "freebsd", "netbsd", "openbsd", "solaris", "illumos", "wasi",
+    "wasip1",
+];
+/// Processor architectures of images.
+const ARCHITECTURES: [&str; 17] = [
+    "amd64", "arm64", "arm", "386", "ppc64le", "s390x", "riscv64", "loong64", "mips64le", "mips64",
+    "mipsle", "mips", "ppc64", "riscv", "s390", "wasm", "wasm32",
+];
+
 /// Why a text is not a platform.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0:?} is not a platform: expected os/architecture[/variant], as in linux/arm64")]
@@ -72,6 +83,13 @@ impl Platform {
             && self.architecture == wanted.architecture
             && (wanted.variant.is_none() || self.effective_variant() == wanted.effective_variant())
             && wanted.os_version.as_ref().is_none_or(|v| self.os_version.as_ref() == Some(v))
+    }
+
+    /// The system or architecture that no image is known to be for, and those that are known.
+    pub fn unknown_part(&self) -> Option<(&str, &'static [&'static str])> {
+        let parts: [(&str, &'static [&'static str]); 2] =
+            [(&self.os, &SYSTEMS), (&self.architecture, &ARCHITECTURES)];
+        parts.into_iter().find(|(part, known)| !known.contains(part))
     }
 
     /// Whether the platform is named at all; attestations use `unknown/unknown`.

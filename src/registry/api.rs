@@ -79,7 +79,9 @@ impl Registry {
             result => result?,
         };
         let digest = answer.text("docker-content-digest").and_then(|value| value.parse().ok());
-        if !answer.status.is_success() || digest.is_none() {
+        // That one tag is missing says nothing of the others.
+        let is_missing = answer.status == StatusCode::NOT_FOUND;
+        if !is_missing && (!answer.status.is_success() || digest.is_none()) {
             self.head_is_useless.store(true, Ordering::Relaxed);
         }
         Ok(digest.filter(|_| answer.status.is_success()))

@@ -43,7 +43,7 @@ impl Registry {
         let mut list = TagList::default();
         let mut seen = HashSet::new();
         let first = self.url(&[repository, "tags", "list"])?;
-        list.incomplete = self
+        let ended = self
             .pages(repository, first, HeaderMap::new(), |answer| {
                 if answer.status == StatusCode::NOT_FOUND {
                     return Err(Error::new(
@@ -66,7 +66,12 @@ impl Registry {
                 }
                 Ok(count)
             })
-            .await?;
+            .await;
+        list.incomplete = match ended {
+            // What was listed before a page failed is there nevertheless.
+            Err(error) if !list.tags.is_empty() => Some(format!("the listing broke off: {error}")),
+            ended => ended?,
+        };
         Ok(list)
     }
 

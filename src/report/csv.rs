@@ -46,7 +46,9 @@ fn piece(piece: &Piece) -> String {
     match piece {
         Piece::Words(words) | Piece::Link(words) => (*words).to_owned(),
         Piece::Number(number) | Piece::Bytes(number) => number.to_string(),
+        Piece::Difference(number) => number.to_string(),
         Piece::Share(share) | Piece::Bar(share) => percent(*share),
+        Piece::Trend(_) => String::new(),
         Piece::Digest(digest) | Piece::ShortDigest(digest) => digest.to_string(),
         Piece::Name(text) | Piece::Sentence(text) => csv_field(text),
     }

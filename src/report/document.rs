@@ -7,6 +7,7 @@
 
 use super::encode::{Untrusted, path_text};
 use crate::oci::Digest;
+use crate::size;
 
 /// A report.
 #[derive(Clone, Debug, PartialEq)]
@@ -157,10 +158,14 @@ pub enum Piece {
     Number(u128),
     /// An amount of bytes.
     Bytes(u128),
+    /// A difference in bytes, with its sign.
+    Difference(i128),
     /// A part of a whole, in percent.
     Share(Share),
     /// A part of a whole, as a bar.
     Bar(Share),
+    /// Values one after another, as a line of columns; each is a part of the same whole.
+    Trend(Vec<Share>),
     /// A digest in full.
     Digest(Digest),
     /// The first digits of a digest.
@@ -217,13 +222,21 @@ impl Share {
 
     /// The share in parts of `scale`, rounded and at most `scale`; `None` of an empty whole.
     pub fn scaled(self, scale: u128) -> Option<u128> {
-        let parts = match self.part.checked_mul(scale) {
-            Some(scaled) => scaled.saturating_add(self.whole / 2).checked_div(self.whole)?,
-            None => self.part.checked_div(self.whole / scale)?,
-        };
-        Some(parts.min(scale))
+        size::share(self.part, self.whole, scale)
     }
 }
+
+/// The columns of a trend, from the lowest to the highest of eight signs; a trend that never rises
+/// is a line in the middle.
+pub(super) fn trend(shares: &[Share], signs: [char; 8]) -> String {
+    let level = |share: &Share| share.scaled(7).and_then(|level| usize::try_from(level).ok());
+    shares.iter().map(|share| signs[level(share).unwrap_or(3).min(7)]).collect()
+}
+
+/// The signs of trends where the output takes Unicode.
+pub(super) const TREND: [char; 8] = [
+    '\u{2581}', '\u{2582}', '\u{2583}', '\u{2584}', '\u{2585}', '\u{2586}', '\u{2587}', '\u{2588}',
+];
 
 impl Column {
     /// A column of words that is always shown whole.
@@ -317,6 +330,11 @@ impl Text {
     /// An amount of bytes.
     pub fn bytes(bytes: impl Into<u128>) -> Self {
         Piece::Bytes(bytes.into()).into()
+    }
+
+    /// A difference in bytes, with its sign.
+    pub fn difference(bytes: i128) -> Self {
+        Piece::Difference(bytes).into()
     }
 
     /// Words that somebody else wrote.

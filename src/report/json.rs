@@ -1,7 +1,9 @@
 //! The published schemas: types of their own, in a fixed order of keys.
 //!
 //! `regsize.inspect/1` is here; `regsize.analyze/1`, which adds to it, `regsize.files/1`,
-//! `regsize.packages/1` and `regsize.rules/1` are in modules of their own.
+//! `regsize.packages/1`, `regsize.compare/1` (with `regsize.compare-many/1` and
+//! `regsize.compare-platforms/1`), `regsize.rules/1`, `regsize.tags/1` and `regsize.check/1` are in
+//! modules of their own.
 //!
 //! `snapshot` of an image is `regsize.snapshot/1`, see [`crate::snapshot`]: what `compare` and
 //! `check` read back from a report of an earlier run.
@@ -12,12 +14,15 @@
 
 mod analyze;
 mod audit;
+mod check;
+mod compare;
 mod files;
 mod finding;
 mod inspected;
 mod packages;
 mod rules;
 mod study;
+mod tags;
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -38,11 +43,14 @@ use crate::rule::{Finding, Selection, index_findings};
 pub use self::analyze::write_analyze_json;
 use self::analyze::{PathJson, text_and_bytes};
 pub(super) use self::audit::write_overview_json;
+pub(super) use self::check::write_check_json;
+pub(super) use self::compare::{write_compare_json, write_matrix_json, write_platforms_json};
 pub(super) use self::files::write_files_failure;
 pub use self::files::write_files_json;
 use self::inspected::{IndexFindings, InspectedJson};
 pub(super) use self::packages::write_packages_json;
 pub(super) use self::rules::write_rules_json;
+pub(super) use self::tags::write_tags_json;
 
 const SCHEMA: &str = "regsize.inspect/1";
 
@@ -119,7 +127,7 @@ struct InspectionJson<'a, I> {
     attestations: Vec<AttachmentJson<'a>>,
     shared: SharedJson,
     rate_limit: Option<RateLimitJson<'a>>,
-    warnings: &'a [String],
+    warnings: Cow<'a, [String]>,
 }
 
 #[derive(Serialize)]
@@ -265,8 +273,19 @@ impl<'a, I> InspectionJson<'a, I> {
                 compressed_unique: inspection.shared.unique,
             },
             rate_limit: inspection.rate_limit.as_ref().map(RateLimitJson::new),
-            warnings: &inspection.warnings,
+            warnings: Cow::Borrowed(&inspection.warnings),
         }
+    }
+}
+
+impl<I> InspectionJson<'_, I> {
+    /// The same with more warnings.
+    fn warning(mut self, more: impl IntoIterator<Item = String>) -> Self {
+        let mut more = more.into_iter().peekable();
+        if more.peek().is_some() {
+            self.warnings.to_mut().extend(more);
+        }
+        self
     }
 }
 

@@ -4,7 +4,7 @@
 
 use super::document::{
     Align, Block, Code, Column, Document, Fact, Fit, Mark, Overflow, Piece, Row, Span, Style,
-    Table, Text,
+    TREND, Table, Text, trend,
 };
 use super::encode::{Place, markdown_code, markdown_fence, markdown_own, markdown_prose};
 use crate::size::Units;
@@ -122,8 +122,10 @@ impl Page {
             Piece::Words(words) => markdown_own(words),
             Piece::Number(number) => number.to_string(),
             Piece::Bytes(bytes) => self.units.format(*bytes),
+            Piece::Difference(bytes) => self.units.format_difference(*bytes),
             Piece::Share(share) => markdown_own(&share.percent()),
             Piece::Bar(_) => String::new(),
+            Piece::Trend(shares) => trend(shares, TREND),
             Piece::Digest(digest) => format!("`{digest}`"),
             Piece::ShortDigest(digest) => format!("`{}:{}`", digest.algorithm(), digest.short()),
             Piece::Name(text) => markdown_code(text, place, limit),

@@ -8,16 +8,20 @@
 mod analyze;
 mod audit;
 mod cache;
+mod check;
+mod compare;
 mod csv;
 pub mod document;
 mod encode;
 mod files;
 mod html;
+mod history;
 mod inspect;
 mod json;
 mod markdown;
 mod packages;
 mod rules;
+mod tags;
 mod terminal;
 mod words;
 
@@ -35,10 +39,15 @@ pub use self::analyze::{
 };
 pub use self::audit::{compose_overview, render_overview};
 pub use self::cache::{render_cache, write_cache_failure};
+pub use self::check::{CheckFormat, check_summary, compose_check, render_check, verdict_line};
+pub use self::compare::{
+    CompareOptions, CompareTable, Comparisons, MOST_IMAGES, render_comparison,
+};
 pub use self::csv::write_csv;
 pub use self::document::Document;
 pub use self::encode::Untrusted;
 pub use self::files::{Listing, render_files, render_files_failure};
+pub use self::history::{HistoryReport, Recorded, render_history, render_history_failure};
 pub use self::html::html_overview;
 pub use self::inspect::{
     Failure, InspectOptions, Outcome, Sort, compose, compose_side_by_side, layer_rows,
@@ -48,6 +57,7 @@ pub use self::json::{usage_json, write_analyze_json, write_files_json, write_ins
 pub use self::markdown::markdown;
 pub use self::packages::{PackagesOptions, render_packages};
 pub use self::rules::render_rules;
+pub use self::tags::render_tags;
 pub use self::terminal::{TerminalOptions, terminal};
 
 /// The forms that a report can take.

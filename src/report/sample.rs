@@ -2,10 +2,12 @@
 
 mod analysis;
 mod study;
+mod tags;
 
 use std::collections::BTreeMap;
 
 pub(super) use self::analysis::*;
+pub(super) use self::tags::*;
 use super::inspect::{Failure, Outcome};
 use crate::image::{
     Attachment, AttachmentKind, Base, Evidence, Image, Inspection, Layer, Origin, RateLimit,
@@ -181,8 +183,12 @@ pub(super) fn hostile() -> Inspection {
         step.comment = (*text).to_owned();
     }
     for layer in &mut image.layers {
-        layer.source =
-            Some(SourceLines { file: "Docker|file\n".into(), start_line: 1, end_line: 1 });
+        layer.source = Some(SourceLines {
+            file: "Docker|file\n".into(),
+            start_line: 1,
+            end_line: 1,
+            given: false,
+        });
     }
     found.attachments[0].kind = AttachmentKind::Artifact("application/<img src=x>".into());
     found.attachments[0].predicates = vec!["https://evil.example/|x".into()];
@@ -290,11 +296,13 @@ fn image(platform: &str, seed: u8, lines: &[Line], base_layers: usize) -> Image 
         steps: Vec::new(),
         base: None,
         runtime: crate::image::Runtime::default(),
+        label_secrets: Vec::new(),
         labels: BTreeMap::from([(
             "org.opencontainers.image.licenses".into(),
             "GPL-2.0-or-later".into(),
         )]),
         annotations: BTreeMap::new(),
+        in_files: false,
     };
     for line in lines {
         push(&mut image, seed, *line, base_layers);
@@ -324,14 +332,11 @@ fn push(
         return;
     }
     let known = Uncompressed { bytes: uncompressed, inferred: index > 0 };
+    let content = if text.starts_with("COPY") { text.into() } else { format!("{seed} {text}") };
     image.layers.push(Layer {
         index,
-        digest: if text.starts_with("COPY") {
-            Digest::of(text.as_bytes())
-        } else {
-            Digest::of(format!("{seed} {text}").as_bytes())
-        },
-        diff_id: Some(DiffId(Digest::of(text.as_bytes()))),
+        digest: Digest::of(content.as_bytes()),
+        diff_id: Some(DiffId(Digest::of(format!("{content}.tar").as_bytes()))),
         media_type: MediaType(GZIP.into()),
         compressed,
         uncompressed: (uncompressed > 0).then_some(known),
@@ -341,6 +346,7 @@ fn push(
             file: "Dockerfile".into(),
             start_line: start,
             end_line: end,
+            given: false,
         }),
         annotations: BTreeMap::new(),
     });

@@ -3,9 +3,12 @@
 mod analyze;
 mod analyze_schema;
 mod catalogue;
+mod compare;
+mod compare_many;
 mod files;
 mod packages;
 mod schema;
+mod tags;
 
 use insta::assert_snapshot;
 

@@ -112,9 +112,9 @@ pub(super) fn lines(source: &SourceLines) -> String {
 }
 
 /// The file that all known lines are of, if it is one.
-pub(super) fn only_file(image: &Image) -> Option<&str> {
-    let mut files =
-        image.layers.iter().filter_map(|layer| Some(layer.source.as_ref()?.file.as_str()));
+pub(super) fn only_file(image: &Image) -> Option<(&str, bool)> {
+    let sources = image.layers.iter().filter_map(|layer| layer.source.as_ref());
+    let mut files = sources.map(|source| (source.file.as_str(), source.given));
     let first = files.next()?;
     files.all(|file| file == first).then_some(first)
 }

@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::{Risk, Saving, Severity};
 use crate::ledger::AtomId;
-use crate::size::Units;
+use crate::size::{self, Units};
 
 /// What a rule detected: one thing to do.
 #[derive(Clone, Debug)]
@@ -40,8 +40,9 @@ pub enum Claim {
     Files(Vec<(AtomId, u32)>),
     /// So many content bytes of stored files; what they cost in a blob is taken in proportion.
     Parts(Vec<(AtomId, u64)>),
-    /// Bytes of blobs alone, estimated.
-    Download(u64),
+    /// Bytes of blobs alone, estimated, by layer: what its visible part would be smaller by. Only
+    /// the share of it counts that no other finding takes.
+    Download(Vec<(usize, u64)>),
     /// Nothing. The files are those it is about.
     View(Vec<AtomId>),
     /// Nothing. The bytes are what it is about, where the files are not known.
@@ -195,10 +196,16 @@ impl Phrase {
         self
     }
 
+    /// A count and what is counted: the words for one, or for another number.
+    #[must_use]
+    pub fn counted(self, count: usize, one: &'static str, more: &'static str) -> Self {
+        self.count(count).and(if count == 1 { one } else { more })
+    }
+
     /// A share of a whole; unknown without a whole.
     #[must_use]
     pub fn share(mut self, part: u64, whole: u64) -> Self {
-        let thousandths = (u128::from(part) * 1000).checked_div(u128::from(whole)).unwrap_or(0);
+        let thousandths = size::share(part.into(), whole.into(), 1000).unwrap_or(0);
         self.0.push(Piece::Share(u64::try_from(thousandths).unwrap_or(u64::MAX)));
         self
     }

@@ -3,12 +3,13 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::candidate::{Candidate, Claim};
+use super::duplicates::groups_of;
 use super::finding::{Confidence, Finding, Saving};
 use super::{
     Bands, Detect, Effort, Facts, OriginSplit as Origins, Phase, Risk, Rule, Severity, fix, needed,
     paths, rules, shares,
 };
-use crate::image::{Image, Inspection};
+use crate::image::{Image, Inspection, Origin};
 use crate::ledger::AtomId;
 use crate::pattern::component_fits;
 
@@ -31,8 +32,8 @@ struct Claimant {
     rule: &'static Rule,
     candidate: Candidate,
     gross: Saving,
-    net: Saving,
-    origins: Origins,
+    /// What it gets of each layer.
+    gains: BTreeMap<usize, Saving>,
 }
 
 /// Who claimed a file, and how closely it describes it.
@@ -55,32 +56,8 @@ impl Selection {
 
 /// What the rules find in an image, the most important first.
 pub fn findings(facts: &Facts<'_>, selection: &Selection) -> Vec<Finding> {
-    let mut claimants = Vec::new();
-    for rule in rules().iter().filter(|rule| selection.has(rule)) {
-        let candidates = match &rule.detect {
-            Detect::Paths(paths) => paths::detect(facts, rule, paths),
-            Detect::Layers(detect) => detect(facts),
-            Detect::Manifest(detect) => detect(facts.image),
-            Detect::Index(_) => Vec::new(),
-        };
-        let spared = |candidate| needed::spare(&facts.needed, facts.ledger, rule, candidate);
-        let candidates = candidates.into_iter().filter_map(spared).map(|candidate| Claimant {
-            gross: gross(Some(facts), &candidate.claim),
-            rule,
-            candidate,
-            net: Saving::default(),
-            origins: Origins::default(),
-        });
-        claimants.extend(candidates.filter(Claimant::is_enough));
-    }
-    claimants.sort_by(|a, b| {
-        let key = |claimant: &Claimant| std::cmp::Reverse(claimant.gross.content);
-        let name = |claimant: &Claimant| (claimant.rule.id, claimant.candidate.anchor.clone());
-        (a.rule.phase, key(a)).cmp(&(b.rule.phase, key(b))).then_with(|| name(a).cmp(&name(b)))
-    });
-    settle(facts, &mut claimants);
     let whole = facts.whole();
-    let mut findings: Vec<Finding> = claimants
+    let mut findings: Vec<Finding> = claimants(facts, selection)
         .into_iter()
         .filter(Claimant::has_something)
         .map(|claimant| claimant.finding(Some(facts), facts.image, whole, selection))
@@ -89,10 +66,51 @@ pub fn findings(facts: &Facts<'_>, selection: &Selection) -> Vec<Finding> {
     findings
 }
 
+/// What the findings together take of each layer.
+#[cfg(test)]
+pub(super) fn taken(facts: &Facts<'_>, selection: &Selection) -> BTreeMap<usize, Saving> {
+    let mut sums: BTreeMap<usize, Saving> = BTreeMap::new();
+    for (layer, saving) in claimants(facts, selection).into_iter().flat_map(|one| one.gains) {
+        *sums.entry(layer).or_default() += saving;
+    }
+    sums
+}
+
+/// All that the rules propose, each with what it gets.
+fn claimants(facts: &Facts<'_>, selection: &Selection) -> Vec<Claimant> {
+    let mut claimants = Vec::new();
+    for rule in rules().iter().filter(|rule| selection.has(rule)) {
+        let candidates = match &rule.detect {
+            Detect::Paths(paths) => paths::detect(facts, rule, paths),
+            Detect::Layers(detect) | Detect::Both(_, detect) => detect(facts),
+            Detect::Manifest(detect) => detect(facts.image),
+            Detect::Index(_) | Detect::Platforms(_) => Vec::new(),
+        };
+        let spared = |candidate| needed::spare(&facts.needed, facts.ledger, rule, candidate);
+        let candidates = candidates.into_iter().filter_map(spared).map(|candidate| Claimant {
+            gross: gross(Some(facts), &candidate.claim),
+            rule,
+            candidate,
+            gains: BTreeMap::new(),
+        });
+        claimants.extend(candidates.filter(Claimant::is_enough));
+    }
+    claimants.sort_by(|a, b| {
+        let key = |claimant: &Claimant| {
+            let Saving { content, compressed } = claimant.gross;
+            std::cmp::Reverse((content, compressed))
+        };
+        let name = |claimant: &Claimant| (claimant.rule.id, claimant.candidate.anchor.clone());
+        (a.rule.phase, key(a)).cmp(&(b.rule.phase, key(b))).then_with(|| name(a).cmp(&name(b)))
+    });
+    settle(facts, &mut claimants);
+    claimants
+}
+
 /// What the rules find that need the manifest and config alone.
 pub fn manifest_findings(image: &Image, selection: &Selection) -> Vec<Finding> {
     without_layers(image, selection, |rule| match &rule.detect {
-        Detect::Manifest(detect) => detect(image),
+        Detect::Manifest(detect) | Detect::Both(detect, _) => detect(image),
         _ => Vec::new(),
     })
 }
@@ -106,7 +124,7 @@ pub fn index_findings(inspection: &Inspection, selection: &Selection) -> Vec<Fin
     })
 }
 
-fn without_layers(
+pub(super) fn without_layers(
     image: &Image,
     selection: &Selection,
     detect: impl Fn(&Rule) -> Vec<Candidate>,
@@ -117,8 +135,7 @@ fn without_layers(
     for rule in rules().iter().filter(|rule| selection.has(rule)) {
         findings.extend(detect(rule).into_iter().map(|candidate| {
             let gross = gross(None, &candidate.claim);
-            let (net, origins) = (Saving::default(), Origins::default());
-            let claimant = Claimant { rule, candidate, gross, net, origins };
+            let claimant = Claimant { rule, candidate, gross, gains: BTreeMap::new() };
             claimant.finding(None, image, whole, selection)
         }));
     }
@@ -155,7 +172,9 @@ fn gross(facts: Option<&Facts<'_>>, claim: &Claim) -> Saving {
         Claim::Parts(parts) => {
             parts.iter().map(|(file, bytes)| part(facts, *file, *bytes)).for_each(add);
         }
-        Claim::Download(bytes) => add(Saving { content: 0, compressed: *bytes }),
+        Claim::Download(layers) => {
+            layers.iter().map(|(_, bytes)| Saving { content: 0, compressed: *bytes }).for_each(add);
+        }
         Claim::Figure(saving) => add(*saving),
     }
     sum
@@ -190,29 +209,79 @@ fn settle(facts: &Facts<'_>, claimants: &mut [Claimant]) {
         }
     }
     let mut taken: HashMap<AtomId, u64> = HashMap::new();
+    let mut copies = Copies::new(facts);
+    let mut left: Vec<u64> = facts.image.layers.iter().map(|one| facts.shown_of(one)).collect();
     for (at, claimant) in claimants.iter_mut().enumerate() {
         let gains: Vec<(AtomId, Saving)> = match &claimant.candidate.claim {
             Claim::Files(files) => {
                 let is_own = |file: AtomId| {
                     holders[file.index()].is_some_and(|holder| holder.claimant == at)
                 };
+                let of_copies = claimant.rule.phase == Phase::Copies;
                 let own = files.iter().map(|(file, _)| *file).filter(|file| is_own(*file));
+                let own = own.filter(|file| !of_copies || copies.spares(*file));
                 own.map(|file| (file, whole_file(Some(facts), file))).collect()
             }
             Claim::Parts(parts) => {
                 let free = parts.iter().filter(|(file, _)| holders[file.index()].is_none());
                 free.map(|(file, bytes)| (*file, take(facts, &mut taken, *file, *bytes))).collect()
             }
-            Claim::Download(_) => {
-                claimant.net = claimant.gross;
-                claimant.origins.own = claimant.gross;
-                continue;
-            }
-            Claim::View(_) | Claim::Figure(_) => continue,
+            Claim::Download(_) | Claim::View(_) | Claim::Figure(_) => continue,
         };
         for (file, saving) in gains {
-            claimant.net += saving;
-            *claimant.origins.of(facts.origin(file)) += saving;
+            let atom = facts.ledger.atom(file);
+            *claimant.gains.entry(atom.layer).or_default() += saving;
+            if let Some(left) = left.get_mut(atom.layer).filter(|_| atom.is_live()) {
+                *left = left.saturating_sub(saving.compressed);
+            }
+        }
+    }
+    settle_downloads(facts, claimants, &left);
+}
+
+/// Visible files of one content, of which one has to stay whoever claims them.
+struct Copies {
+    group: HashMap<AtomId, usize>,
+    /// How many of each group nobody took.
+    left: Vec<usize>,
+}
+
+impl Copies {
+    fn new(facts: &Facts<'_>) -> Self {
+        let (mut group, mut left) = (HashMap::new(), Vec::new());
+        for (_, files) in groups_of(facts.ledger, |file| facts.ledger.atom(file).bytes > 0) {
+            group.extend(files.iter().map(|file| (*file, left.len())));
+            left.push(files.len());
+        }
+        Self { group, left }
+    }
+
+    /// Takes a file, unless it is the last of its content.
+    fn spares(&mut self, file: AtomId) -> bool {
+        let Some(left) = self.group.get(&file).and_then(|group| self.left.get_mut(*group)) else {
+            return true;
+        };
+        let is_spare = *left > 1;
+        *left -= usize::from(is_spare);
+        is_spare
+    }
+}
+
+/// Gives those who compress layers anew their share of what all others leave of each layer.
+fn settle_downloads(facts: &Facts<'_>, claimants: &mut [Claimant], left: &[u64]) {
+    let mut free = left.to_vec();
+    for claimant in claimants {
+        let Claim::Download(layers) = &claimant.candidate.claim else { continue };
+        for (at, bytes) in layers {
+            let (Some(layer), Some(left)) = (facts.image.layers.get(*at), left.get(*at)) else {
+                continue;
+            };
+            let Some(free) = free.get_mut(*at) else { continue };
+            let share = u128::from(*bytes) * u128::from(*left);
+            let share = share.checked_div(facts.shown_of(layer).into()).unwrap_or_default();
+            let compressed = u64::try_from(share).unwrap_or(u64::MAX).min(*free);
+            *free = free.saturating_sub(compressed);
+            *claimant.gains.entry(*at).or_default() += Saving { content: 0, compressed };
         }
     }
 }
@@ -235,8 +304,23 @@ impl Claimant {
 
     /// Whether others left something for it, or it claims nothing.
     fn has_something(&self) -> bool {
-        let claims = matches!(self.candidate.claim, Claim::Files(_) | Claim::Parts(_));
-        !claims || self.net != Saving::default() || self.gross == Saving::default()
+        let claims = !matches!(self.candidate.claim, Claim::View(_) | Claim::Figure(_));
+        !claims || self.net() != Saving::default() || self.gross == Saving::default()
+    }
+
+    fn net(&self) -> Saving {
+        let mut sum = Saving::default();
+        self.gains.values().for_each(|saving| sum += *saving);
+        sum
+    }
+
+    fn origins(&self, image: &Image) -> Origins {
+        let mut origins = Origins::default();
+        for (layer, saving) in &self.gains {
+            let origin = image.layers.get(*layer).map_or(Origin::Unknown, |layer| layer.origin);
+            *origins.of(origin) += *saving;
+        }
+        origins
     }
 
     fn finding(
@@ -246,7 +330,8 @@ impl Claimant {
         whole: Saving,
         selection: &Selection,
     ) -> Finding {
-        let Self { rule, candidate, gross, net, origins } = self;
+        let (net, origins) = (self.net(), self.origins(image));
+        let Self { rule, candidate, gross, .. } = self;
         let shares = facts.map(|facts| shares::shares(facts, &candidate.claim)).unwrap_or_default();
         let counted = if rule.phase == Phase::View { gross } else { net };
         let severity = selection.severities.get(rule.id).copied();
@@ -256,11 +341,11 @@ impl Claimant {
         let estimated = matches!(candidate.claim, Claim::Parts(_) | Claim::Download(_));
         Finding {
             id: id(rule, &candidate.anchor),
-            severity: severity.unwrap_or_else(|| grade(rule, counted, whole)),
+            severity: severity.unwrap_or_else(|| grade(rule, counted, whole, origins)),
             quick_win: risk == Risk::Safe && small && origins.own.content >= QUICK,
             confidence: if estimated { Confidence::Estimated } else { Confidence::Measured },
             snippet: fix::snippet(rule, &candidate, &shares, image),
-            check: fix::check(rule, &candidate, &shares, image),
+            check: fix::check(rule, &candidate, &shares, image, facts),
             rule,
             message: candidate.message,
             risk,
@@ -279,12 +364,16 @@ impl Claimant {
     }
 }
 
-/// The severity by bytes. What only tells of others' bytes does not stand above what saves some.
-fn grade(rule: &Rule, counted: Saving, whole: Saving) -> Severity {
+/// The severity by bytes. What only tells of others' bytes, and what only the base image's makers
+/// can save, does not stand above what the image's own steps can.
+fn grade(rule: &Rule, counted: Saving, whole: Saving, origins: Origins) -> Severity {
     let severity = rule.bands.grade(counted, whole);
+    let nothing = Saving::default();
+    let in_base = origins.base != nothing && origins.own == nothing && origins.unknown == nothing;
     match (rule.phase, rule.bands) {
         (_, Bands::Fixed(_)) => severity,
         (Phase::View, _) => severity.min(Severity::Medium),
+        _ if in_base => severity.min(Severity::Medium),
         _ => severity,
     }
 }

@@ -150,6 +150,12 @@ RUN b
 ";
         let found = with_facts(text, duplicates);
         assert_eq!((found.bytes, found.files, found.more), (20, 2, 0));
+        // The first in the order of the tree is the one that stays.
+        let costs = text.replace("f 10 hash=h", "f 10 hash=h compressed=9");
+        let costs = costs.replace("a/x 10 hash=h", "a/x 10 hash=h compressed=4");
+        let costs = with_facts(&costs, duplicates);
+        assert_eq!((found.compressed, costs.compressed), (10, 14));
+        assert_eq!(costs.groups[0].compressed, 14);
         let [group] = &found.groups[..] else { panic!("{found:?}") };
         assert_eq!(group.paths, [b"a/x".to_vec(), b"b/x".to_vec(), b"f".to_vec()]);
         assert_eq!((group.size, group.files, group.wasted()), (10, 3, 20));

@@ -12,7 +12,7 @@ use super::successors::Successors;
 use super::{Detect, Risk, Rule, Saving, rules};
 use crate::component::Component;
 use crate::filesystem::Amount;
-use crate::image::{Image, Origin, Step};
+use crate::image::{Image, Layer, Origin, Step};
 use crate::ledger::{AtomId, Documents, Ledger};
 use crate::owner::Owners;
 use crate::package::{Ecosystem, Graph, Inventory, PackageId};
@@ -113,6 +113,12 @@ impl<'a> Facts<'a> {
     pub fn origin(&self, atom: AtomId) -> Origin {
         let layer = self.ledger.atom(atom).layer;
         self.image.layers.get(layer).map_or(Origin::Unknown, |layer| layer.origin)
+    }
+
+    /// Bytes of a layer's blob, without those of what is hidden.
+    pub(super) fn shown_of(&self, layer: &Layer) -> u64 {
+        let hidden = self.ledger.filesystem().shadowed_in(layer.index).compressed;
+        layer.compressed.saturating_sub(hidden)
     }
 
     /// The visible files that a package owns.

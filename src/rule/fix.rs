@@ -1,17 +1,24 @@
 //! Snippets, filled with the image's own steps and paths.
 
-use super::Rule;
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
 use super::candidate::Candidate;
+use super::finding::StepShare;
+use super::interpreter::interpreter;
+use super::quote::{all_quoted, quoted};
 use super::shares::Shares;
+use super::{Facts, Rule};
 use crate::image::{Image, Origin};
 
 /// The snippet of a candidate.
 ///
 /// Beside what the candidate fills in, `{{step}}`, `{{cmd}}` and `{{line}}` are the number,
 /// command and Dockerfile line of the step that stores most, before those of the base image,
-/// `{{path}}` and `{{dir}}` the largest path, `{{prefix}}` the installation that it is in,
+/// `{{path}}` and `{{dir}}` its largest path, `{{paths}}` all of its paths that the finding lists,
+/// with remarks on those of other steps, `{{prefix}}` the installation that they are in,
 /// `{{site}}` its directory of Python packages, `{{module}}` its package there, `{{base}}` the base
-/// image. A step's command that is not known stands as `…`, all else as `<name>`.
+/// image. A step's command that is not known stands as `…`, all else as `<name>` in a comment.
 pub(super) fn snippet(
     rule: &Rule,
     candidate: &Candidate,
@@ -19,12 +26,67 @@ pub(super) fn snippet(
     image: &Image,
 ) -> String {
     let template = candidate.snippet.as_deref().unwrap_or(rule.fix);
-    filled(template, candidate, shares, image).unwrap_or_else(|partly| partly)
+    let part = |part: &str| match filled(part, candidate, shares, image) {
+        Ok(text) if !has_placeholder(part) => text,
+        Ok(text) | Err(text) => commented(&text),
+    };
+    instructions(template).into_iter().map(part).collect::<Vec<_>>().join("\n")
 }
 
-/// The command that tries what a candidate changes; none if a name in it is not known.
-pub(super) fn check(rule: &Rule, candidate: &Candidate, shares: &Shares, image: &Image) -> String {
-    filled(rule.check, candidate, shares, image).unwrap_or_default()
+/// The instructions of a template, each with the lines that continue it.
+fn instructions(template: &str) -> Vec<&str> {
+    let mut parts = Vec::new();
+    let (mut from, mut at, mut is_open) = (0, 0, false);
+    for line in template.split_inclusive('\n') {
+        at += line.len();
+        let is_comment = line.trim_start().starts_with('#');
+        is_open = line.trim_end().ends_with('\\') && !is_comment || is_open && is_comment;
+        if !is_open {
+            parts.push(template.get(from..at).unwrap_or_default());
+            from = at;
+        }
+    }
+    parts.push(template.get(from..).unwrap_or_default());
+    parts.retain(|part| !part.is_empty());
+    parts.into_iter().map(|part| part.strip_suffix('\n').unwrap_or(part)).collect()
+}
+
+/// Whether a template has something like `<URL>`, for the reader to write.
+fn has_placeholder(template: &str) -> bool {
+    let is_name = |name: &str| {
+        let is_inner = |c: char| c.is_ascii_alphanumeric() || " _-'".contains(c);
+        let is_whole = name.starts_with(|c: char| c.is_ascii_alphabetic()) && !name.ends_with(' ');
+        is_whole && name.chars().all(is_inner)
+    };
+    let mut parts = template.split('<').skip(1).filter_map(|after| after.split_once('>'));
+    parts.any(|(name, _)| is_name(name))
+}
+
+/// Lines that no build takes for instructions.
+fn commented(text: &str) -> String {
+    let line = |line: &str| {
+        if line.starts_with('#') { line.to_owned() } else { format!("# {line}") }
+    };
+    text.lines().map(line).collect::<Vec<_>>().join("\n")
+}
+
+/// The command that tries what a candidate changes; none if a name in it is not known, or the
+/// image does not have the Python that it takes.
+pub(super) fn check(
+    rule: &Rule,
+    candidate: &Candidate,
+    shares: &Shares,
+    image: &Image,
+    facts: Option<&Facts<'_>>,
+) -> String {
+    let text = filled(rule.check, candidate, shares, image).unwrap_or_default();
+    let Some((facts, arguments)) = facts.zip(text.strip_prefix("python ")) else { return text };
+    let is_of_path = rule.check.contains("{{module}}");
+    let chosen = heaviest(shares, image);
+    let mut paths = shares.paths.iter().filter(|share| Some(share.layer) == chosen);
+    let path = paths.find(|share| is_of_path && module(&share.path).is_some());
+    let program = interpreter(facts.ledger, image, path.map(|share| &*share.path));
+    program.map_or_else(String::new, |program| format!("{program} {arguments}"))
 }
 
 /// A template with its names filled in; as an error one in which some stand as `<name>`.
@@ -41,8 +103,9 @@ fn filled(
     let mut filled = String::with_capacity(template.len());
     let mut is_whole = true;
     let mut rest = template;
+    let mut remarks = String::new();
     while let Some((before, after)) = rest.split_once("{{") {
-        filled.push_str(before);
+        remark(&mut filled, before, &mut remarks);
         let Some((name, following)) = after.split_once("}}") else {
             rest = after;
             break;
@@ -53,18 +116,73 @@ fn filled(
             is_whole = false;
             filled.extend(["<", name, ">"]);
         }
+        if name == "paths" {
+            remarks = about_others(shares, image);
+        }
         rest = following;
     }
-    filled.push_str(rest);
+    remark(&mut filled, rest, &mut remarks);
+    filled.push_str(&remarks);
     if is_whole { Ok(filled) } else { Err(filled) }
 }
 
-fn of_image(name: &str, shares: &Shares, image: &Image) -> Option<String> {
+/// Adds a part of a template, and the remarks after its first line.
+fn remark(filled: &mut String, part: &str, remarks: &mut String) {
+    match part.split_once('\n').filter(|_| !remarks.is_empty()) {
+        Some((line, rest)) => {
+            filled.push_str(line);
+            filled.push_str(&std::mem::take(remarks));
+            filled.push('\n');
+            filled.push_str(rest);
+        }
+        None => filled.push_str(part),
+    }
+}
+
+/// A line for each other step that stores listed paths, and one on those that are not listed.
+fn about_others(shares: &Shares, image: &Image) -> String {
+    let chosen = heaviest(shares, image);
+    let mut others: BTreeMap<usize, Vec<&[u8]>> = BTreeMap::new();
+    for share in shares.paths.iter().filter(|share| Some(share.layer) != chosen) {
+        others.entry(share.layer).or_default().push(&share.path);
+    }
+    let mut text = String::new();
+    for (layer, paths) in others {
+        let layer = image.layers.get(layer);
+        let number = layer.and_then(|layer| image.steps.get(layer.step?)?.number);
+        let who = match (layer.map(|layer| layer.origin), number) {
+            (Some(Origin::Base), _) => "the base image".to_owned(),
+            (_, Some(number)) => format!("step {number}"),
+            _ => "another layer".to_owned(),
+        };
+        // Writing to a string does not fail.
+        let _ = write!(text, "\n# {who} stores {}", all_quoted(paths));
+    }
+    match shares.more_paths {
+        0 => {}
+        1 => text.push_str("\n# and 1 more path like these"),
+        more => {
+            let _ = write!(text, "\n# and {more} more paths like these");
+        }
+    }
+    text
+}
+
+/// The layer that a snippet mends: of those with a listed path, the one that stores most.
+fn heaviest(shares: &Shares, image: &Image) -> Option<usize> {
     // A step of the base image cannot be edited.
     let is_own =
         |layer: usize| image.layers.get(layer).is_some_and(|layer| layer.origin != Origin::Base);
-    let heaviest = shares.steps.iter().max_by_key(|step| (is_own(step.layer), step.gross.content));
-    let layer = || image.layers.get(heaviest?.layer);
+    let is_listed = |layer: usize| shares.paths.iter().any(|share| share.layer == layer);
+    let weight =
+        |step: &&StepShare| (is_listed(step.layer), is_own(step.layer), step.gross.content);
+    shares.steps.iter().max_by_key(weight).map(|step| step.layer)
+}
+
+fn of_image(name: &str, shares: &Shares, image: &Image) -> Option<String> {
+    let chosen = heaviest(shares, image);
+    let mut paths = shares.paths.iter().filter(|share| Some(share.layer) == chosen).peekable();
+    let layer = || image.layers.get(chosen?);
     let step = || image.steps.get(layer()?.step?);
     match name {
         "step" => step()?.number.map(|number| number.to_string()),
@@ -76,18 +194,14 @@ fn of_image(name: &str, shares: &Shares, image: &Image) -> Option<String> {
             Some(line.unwrap_or("…").trim_end_matches(is_rest).to_owned())
         }
         "line" => layer()?.source.as_ref().map(|source| source.start_line.to_string()),
-        "path" | "dir" => {
-            let path = &shares.paths.first()?.path;
-            Some(quoted(&String::from_utf8_lossy(path)))
-        }
+        "path" | "dir" => Some(quoted(&paths.next()?.path)),
+        "paths" => paths.peek().is_some().then(|| all_quoted(paths.map(|share| &*share.path))),
         "prefix" => {
-            let layer = heaviest?.layer;
-            let share = shares.paths.iter().find(|share| share.layer == layer)?;
-            prefix(std::str::from_utf8(&share.path).ok()?)
-                .or_else(|| of_image("path", shares, image))
+            let share = paths.next()?;
+            prefix(std::str::from_utf8(&share.path).ok()?).or_else(|| Some(quoted(&share.path)))
         }
-        "site" => shares.paths.iter().find_map(|share| site(&share.path)),
-        "module" => shares.paths.iter().find_map(|share| module(&share.path)),
+        "site" => paths.find_map(|share| site(&share.path)),
+        "module" => paths.find_map(|share| module(&share.path)),
         "base" => image.base.as_ref()?.name.clone(),
         _ => None,
     }
@@ -104,9 +218,9 @@ fn prefix(path: &str) -> Option<String> {
 
 /// The directory of Python packages that a path is in.
 fn site(path: &[u8]) -> Option<String> {
-    let path = std::str::from_utf8(path).ok()?;
-    let end = path.find("-packages")? + "-packages".len();
-    Some(quoted(&path[..end]))
+    const PACKAGES: &[u8] = b"-packages";
+    let start = path.windows(PACKAGES.len()).position(|part| part == PACKAGES)?;
+    Some(quoted(path.get(..start + PACKAGES.len())?))
 }
 
 /// The Python module that a file of an installed package belongs to.
@@ -117,14 +231,6 @@ fn module(path: &[u8]) -> Option<String> {
     let name = inside.split('/').next()?;
     let is_module = is_plain(name) && name != "__pycache__" && !name.contains(['.', '-', '+']);
     is_module.then(|| name.to_owned())
-}
-
-/// A path from the root as a shell takes it.
-fn quoted(path: &str) -> String {
-    if path.split('/').all(is_plain) {
-        return format!("/{path}");
-    }
-    format!("'/{}'", path.replace('\'', "'\\''"))
 }
 
 /// Whether a shell takes a name as it is.
@@ -139,11 +245,68 @@ mod tests {
     use crate::rule::testing::found;
 
     #[test]
-    fn paths_are_quoted_where_a_shell_would_take_them_apart() {
-        let check = |path: &str, expected: &str| assert_eq!(quoted(path), expected);
-        check("opt/a-1.0", "/opt/a-1.0");
-        check("my tools/x", "'/my tools/x'");
-        check("a;rm -rf/x'y", r"'/a;rm -rf/x'\''y'");
+    fn snippets_name_all_paths_that_are_listed() {
+        let file = |at: usize| {
+            format!(
+                "  srv/{at}/.git/HEAD 10\n  srv/{at}/.git/objects/a 3_000_000\n  srv/{at}/app 1\n"
+            )
+        };
+        let files: String = (10..22).map(file).collect();
+        let check = |count: usize, expected: &str| {
+            let lines: Vec<&str> = files.lines().take(3 * count).collect();
+            let image = format!("RUN clone\n{}", lines.join("\n"));
+            let findings = found(&image, &["left-vcs-history"]);
+            let text = findings.first().map_or("", |finding| &finding.snippet);
+            assert!(text.contains(expected), "{text}");
+        };
+        check(1, "rm -rf /srv/10/.git\n# or");
+        check(2, "rm -rf /srv/10/.git /srv/11/.git\n# or");
+        check(12, "/srv/18/.git /srv/19/.git\n# and 2 more paths like these\n# or");
+    }
+
+    #[test]
+    fn a_snippet_deletes_what_its_own_step_stores() {
+        let check = |image: &str, expected: &str| {
+            let findings = found(image, &["left-vcs-history"]);
+            let text = findings.first().map_or("", |finding| &finding.snippet);
+            assert!(text.starts_with(expected), "{text}");
+        };
+        let two = "RUN a\n  srv/a/.git/HEAD 10\n  srv/a/.git/objects/a 3_000_000\n  srv/a/x 1\n\
+                   RUN b\n  srv/b/.git/HEAD 10\n  srv/b/.git/objects/a 4_000_000\n  srv/b/x 1\n";
+        check(two, "RUN b \\\n && rm -rf /srv/b/.git\n# step 1 stores /srv/a/.git\n# or");
+        let base = two.replace("RUN b", "RUN c").replace("RUN a", "base: RUN a");
+        check(&base, "RUN c \\\n && rm -rf /srv/b/.git\n# the base image stores /srv/a/.git\n# or");
+    }
+
+    #[test]
+    fn what_is_left_to_the_reader_is_a_comment() {
+        let check = |template: &str, expected: &str| {
+            let is_open = |part: &&str| has_placeholder(part);
+            let parts = instructions(template);
+            assert_eq!(parts.join("\n"), template);
+            let open: Vec<String> = parts.iter().copied().filter(is_open).map(commented).collect();
+            assert_eq!(open.join("|"), expected, "{template}");
+        };
+        check("FROM <this image> AS full\nRUN a", "# FROM <this image> AS full");
+        check(
+            "RUN a \\\n# why\n && <b> \\\n && c\nRUN d",
+            "# RUN a \\\n# why\n#  && <b> \\\n#  && c",
+        );
+        check("# <a>\nRUN <<'SH'\na >b\nSH", "# <a>");
+        check("RUN a <in >out", "");
+    }
+
+    #[test]
+    fn what_a_report_would_escape_is_spelled_for_the_shell() {
+        let image = "RUN x\n  tmp/\u{1b}[31mcore 2_000_000 elf=62,4,.note:100\n  root/.npm/_cacache/a\u{202e}b 2_000_000\n";
+        for finding in found(image, &[]) {
+            assert!(
+                finding.snippet.chars().all(|c| c == '\n' || !c.is_control()),
+                "{:?}",
+                finding.snippet
+            );
+            assert!(!finding.snippet.contains('\u{202e}'), "{:?}", finding.snippet);
+        }
     }
 
     #[test]

@@ -5,7 +5,8 @@
 //! is claimed cannot be claimed again, so that no byte is saved twice: a [`Finding`] has what it
 //! would save alone (gross) and what it adds (net). Views claim nothing.
 //!
-//! Pure: the same image makes the same findings, whatever its layers were read from.
+//! Pure: the same listings make the same findings. A listing that comes from a table of contents in
+//! or beside a layer tells less than one of the whole layer ([`crate::analysis::Gaps`]).
 
 mod candidate;
 mod catalogue;
@@ -17,17 +18,24 @@ mod facts;
 mod family;
 mod finding;
 mod fix;
+mod interpreter;
 mod needed;
 mod packages;
 mod paths;
+mod platforms;
 mod purpose;
 #[cfg(test)]
 mod properties;
+mod quote;
 mod severity;
 mod shares;
 mod successors;
 #[cfg(test)]
 pub(crate) mod testing;
+
+use std::sync::Arc;
+
+use crate::layer::Toc;
 
 pub use candidate::{Candidate, Claim, Phrase, Piece, Table, Value};
 pub use catalogue::{rule, rules};
@@ -38,6 +46,7 @@ pub use facts::Facts;
 pub use family::repro::{VersionKind, VersionRow, version_inventory};
 pub use finding::{Confidence, Finding, OriginSplit, PathShare, Saving, StepShare};
 pub use paths::Paths;
+pub use platforms::{Stacks, platform_findings};
 pub use severity::{Bands, Severity};
 
 /// One rule of the catalogue.
@@ -132,6 +141,9 @@ pub enum Needs {
     Layers,
 }
 
+/// Finds in an inspection and the layers of each of its images.
+pub type DetectPlatforms = fn(&crate::image::Inspection, &[&[Arc<Toc>]]) -> Vec<Candidate>;
+
 /// How a rule finds.
 #[derive(Debug)]
 pub enum Detect {
@@ -141,8 +153,12 @@ pub enum Detect {
     Layers(fn(&Facts<'_>) -> Vec<Candidate>),
     /// By a function over the manifest and config alone.
     Manifest(fn(&crate::image::Image) -> Vec<Candidate>),
+    /// By a function over the manifest and config, and where the layers were read by another.
+    Both(fn(&crate::image::Image) -> Vec<Candidate>, fn(&Facts<'_>) -> Vec<Candidate>),
     /// By a function over all images of a reference.
     Index(fn(&crate::image::Inspection) -> Vec<Candidate>),
+    /// By a function over the layers of all images of a reference.
+    Platforms(DetectPlatforms),
 }
 
 impl Rule {

@@ -273,6 +273,16 @@ mod tests {
     }
 
     #[test]
+    fn what_is_in_the_base_alone_is_not_urgent() {
+        let severity = |image: &str| found(image, &["cache-pip"])[0].severity.as_str();
+        let cache = "RUN a\n  root/.cache/pip/x 2_000_000_000\n";
+        assert_eq!(severity(cache), "critical");
+        assert_eq!(severity(&format!("base: {cache}")), "medium");
+        let both = format!("base: {cache}RUN b\n  root/.cache/pip/y 2_000_000\n");
+        assert_eq!(severity(&both), "critical");
+    }
+
+    #[test]
     fn what_the_image_names_or_links_to_is_not_safe() {
         let image = |line: &str| {
             format!(

@@ -8,11 +8,29 @@
 
 use super::{Facts, Finding, Selection, findings};
 use crate::component::{self, Knowledge};
-use crate::image::Image;
+use crate::image::{Image, Inspection, Shared};
 use crate::ledger::testing::image;
 use crate::ledger::{Documents, Ledger};
+use crate::oci::{Digest, MediaType};
 use crate::owner::Owners;
 use crate::package::{Dependency, Ecosystem, Inventory, Package};
+
+/// An index of images.
+pub(crate) fn inspection(images: Vec<Image>) -> Inspection {
+    let platforms = images.iter().map(|image| image.platform.clone()).collect();
+    Inspection {
+        reference: "r".to_owned(),
+        digest: Digest::of(b"index"),
+        media_type: MediaType("application/vnd.oci.image.index.v1+json".to_owned()),
+        images,
+        shown: 0,
+        platforms,
+        attachments: Vec::new(),
+        shared: Shared::default(),
+        rate_limit: None,
+        warnings: Vec::new(),
+    }
+}
 
 /// What rules find in an image; `only` as [`Selection::only`] takes it, all rules where it is
 /// empty.
@@ -23,12 +41,20 @@ pub(crate) fn found(text: &str, only: &[&str]) -> Vec<Finding> {
 /// Asks the facts of an image.
 pub(crate) fn with_facts<T>(text: &str, ask: impl FnOnce(&Facts<'_>) -> T) -> T {
     let (image, ledger) = image(text);
-    let documents = Documents::new(&ledger);
-    let inventory = Inventory::read(&ledger, &documents);
-    let components =
-        component::find(&image, &ledger, &documents, &inventory, &Knowledge::default());
-    let owners = Owners::attribute(&image, &ledger, &inventory, &components);
-    ask(&Facts::new(&image, &ledger, &documents, &inventory, &components, &owners))
+    with_layers(&image, &ledger, ask)
+}
+
+/// Asks the facts of an image with its layers.
+pub(crate) fn with_layers<T>(
+    image: &Image,
+    ledger: &Ledger,
+    ask: impl FnOnce(&Facts<'_>) -> T,
+) -> T {
+    let documents = Documents::new(ledger);
+    let inventory = Inventory::read(ledger, &documents);
+    let components = component::find(image, ledger, &documents, &inventory, &Knowledge::default());
+    let owners = Owners::attribute(image, ledger, &inventory, &components);
+    ask(&Facts::new(image, ledger, &documents, &inventory, &components, &owners))
 }
 
 /// What rules find in an image with packages written as text.

@@ -56,6 +56,10 @@ pub struct Snapshot {
 pub struct Sizes {
     /// What a pull downloads.
     pub compressed: u64,
+    /// How many layers were in files as bare tars: if any, `compressed` is not what a pull
+    /// downloads, because a push compresses them. Left out of JSON if there are none.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub plain_layers: usize,
     /// Length of the layers' tar streams.
     pub uncompressed: Option<u64>,
     /// Sizes of all files that the layers store.
@@ -213,6 +217,11 @@ pub struct Finding {
     pub compressed: u64,
     /// The layers that it is about, base first.
     pub layers: Vec<usize>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
+fn is_zero(count: &usize) -> bool {
+    *count == 0
 }
 
 impl Snapshot {

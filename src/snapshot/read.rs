@@ -1,6 +1,8 @@
 //! Snapshots out of JSON: alone, or in the reports of earlier runs.
 
+use serde::Deserialize;
 use serde_json::Value;
+use serde_json::value::RawValue;
 
 use super::{SCHEMA, Snapshot};
 
@@ -27,39 +29,64 @@ pub enum ReadError {
 /// The schemas of reports that hold snapshots.
 const REPORTS: [&str; 2] = ["regsize.inspect/1", "regsize.analyze/1"];
 
+/// What of a document tells what it is; of the rest, just the place is looked at.
+#[derive(Deserialize)]
+struct Document<'a> {
+    schema: Option<Value>,
+    error: Option<Value>,
+    #[serde(borrow)]
+    images: Option<&'a RawValue>,
+}
+
+#[derive(Deserialize)]
+struct Image<'a> {
+    #[serde(borrow)]
+    snapshot: Option<&'a RawValue>,
+}
+
 /// The snapshots in a document: itself, an array of documents, or the images of a report.
 pub fn read(document: &[u8]) -> Result<Vec<Snapshot>, ReadError> {
-    let value: Value =
-        serde_json::from_slice(document).map_err(|error| ReadError::Syntax(error.to_string()))?;
-    let found = match value {
-        Value::Array(documents) => {
-            let found: Result<Vec<_>, _> = documents.into_iter().map(of_document).collect();
-            found?.into_iter().flatten().collect()
-        }
-        document => of_document(document)?,
+    let document: &RawValue = serde_json::from_slice(document).map_err(|error| syntax(&error))?;
+    let documents: Vec<&RawValue> = if document.get().starts_with('[') {
+        serde_json::from_str(document.get()).map_err(|error| syntax(&error))?
+    } else {
+        vec![document]
     };
+    let found: Result<Vec<_>, _> = documents.into_iter().map(of_document).collect();
+    let found: Vec<Snapshot> = found?.into_iter().flatten().collect();
     if found.is_empty() { Err(ReadError::Missing) } else { Ok(found) }
 }
 
-fn of_document(mut document: Value) -> Result<Vec<Snapshot>, ReadError> {
-    let schema = document.get("schema").and_then(Value::as_str).unwrap_or("missing").to_owned();
-    if let Some(message) = document.pointer("/error/message").and_then(Value::as_str) {
+fn syntax(error: &serde_json::Error) -> ReadError {
+    ReadError::Syntax(error.to_string())
+}
+
+fn of_document(document: &RawValue) -> Result<Vec<Snapshot>, ReadError> {
+    if !document.get().starts_with('{') {
+        return Err(ReadError::Schema("missing".to_owned()));
+    }
+    let parts: Document<'_> =
+        serde_json::from_str(document.get()).map_err(|error| syntax(&error))?;
+    if let Some(message) = parts.error.as_ref().and_then(|error| error["message"].as_str()) {
         return Err(ReadError::Failed(message.to_owned()));
     }
+    let schema = parts.schema.as_ref().and_then(Value::as_str).unwrap_or("missing");
     if schema == SCHEMA {
         return decode(document).map(|snapshot| vec![snapshot]);
     }
-    if !REPORTS.contains(&schema.as_str()) {
-        return Err(ReadError::Schema(schema));
+    if !REPORTS.contains(&schema) {
+        return Err(ReadError::Schema(schema.to_owned()));
     }
-    let images = document.get_mut("images").and_then(Value::as_array_mut);
-    let snapshots = images.into_iter().flatten().filter_map(|image| image.get_mut("snapshot"));
-    snapshots.map(Value::take).filter(|found| !found.is_null()).map(decode).collect()
+    let Some(images) = parts.images else { return Ok(Vec::new()) };
+    let images: Vec<Image<'_>> =
+        serde_json::from_str(images.get()).map_err(|error| syntax(&error))?;
+    images.iter().filter_map(|image| image.snapshot).map(decode).collect()
 }
 
-fn decode(value: Value) -> Result<Snapshot, ReadError> {
-    let snapshot: Snapshot = serde_path_to_error::deserialize(value)
-        .map_err(|error| ReadError::Broken(format!("{}: {}", error.path(), error.inner())))?;
+fn decode(text: &RawValue) -> Result<Snapshot, ReadError> {
+    let snapshot: Snapshot =
+        serde_path_to_error::deserialize(&mut serde_json::Deserializer::from_str(text.get()))
+            .map_err(|error| ReadError::Broken(format!("{}: {}", error.path(), error.inner())))?;
     if snapshot.schema != SCHEMA {
         return Err(ReadError::Schema(snapshot.schema));
     }
@@ -67,9 +94,13 @@ fn decode(value: Value) -> Result<Snapshot, ReadError> {
     let mut shares = snapshot.layers.iter().filter_map(|layer| layer.contents.as_ref());
     let is_sound =
         shares.all(|contents| contents.shares.iter().all(|share| (share.owner as usize) < owners));
-    if is_sound {
-        Ok(snapshot)
-    } else {
-        Err(ReadError::Broken("a layer has a share of an owner that is not listed".to_owned()))
+    if !is_sound {
+        let text = "a layer has a share of an owner that is not listed";
+        return Err(ReadError::Broken(text.to_owned()));
     }
+    let layers: u128 = snapshot.layers.iter().map(|layer| u128::from(layer.compressed)).sum();
+    if layers != u128::from(snapshot.sizes.compressed) {
+        return Err(ReadError::Broken("its layers do not add up to its size".to_owned()));
+    }
+    Ok(snapshot)
 }

@@ -66,6 +66,7 @@ fn sizes(image: &Image, found: Option<&ImageAnalysis>) -> Sizes {
     let narrow = |bytes| u64::try_from(bytes).unwrap_or(u64::MAX);
     Sizes {
         compressed: narrow(image.compressed()),
+        plain_layers: image.plain_layers(),
         uncompressed: image.uncompressed().map(narrow),
         content: complete.map(ImageAnalysis::content),
         visible: complete.map(|found| found.visible.bytes),

@@ -212,6 +212,19 @@ fn the_history_shows_the_base_where_nobody_names_one() {
 }
 
 #[test]
+fn a_boundary_in_the_history_is_not_that_of_a_base_which_is_named_elsewhere() {
+    let command = json!({"created_by": "CMD [\"sh\"]", "empty_layer": true});
+    let (add, run, copy) = (entry("ADD a /", ""), entry("RUN a", ""), entry("COPY a /", ""));
+    let image = with_history(&[add, command, run, copy]);
+    let report = inspect(&image, &["--no-base"]);
+    assert_eq!(report.base(), Some((Some(1), "history", false)));
+    let name = "registry.example/library/base:12";
+    let report = inspect(&image.label(NAME, name), &["--no-base"]);
+    assert_eq!(report.base(), Some((None, "label", false)));
+    assert_eq!(origins(&report), ["unknown"; 3]);
+}
+
+#[test]
 fn without_evidence_the_report_says_so() {
     let report = inspect(&image(), &[]);
     assert_eq!(report.base(), None);

@@ -6,6 +6,7 @@ use crate::support::analysis::{self, analyzed, in_every_format, registry_of, run
 use crate::support::registry::RunningRegistry;
 use crate::support::verdict::check_text;
 use crate::support::{Image, Layer, Registry, Sandbox, accepted, refused};
+use crate::tables::fixture;
 
 const LISTS: &str = "var/lib/apt/lists/main 3000000 seed=lists\n usr/bin/jq 20000";
 const CACHE: &str = "root/.cache/pip/http/a 2000000 seed=cache\n usr/lib/app 50000";
@@ -220,5 +221,73 @@ fn a_manifest_is_of_packages_alone() {
         let output = run(&Sandbox::new(), &registry, &[command, "--format", "manifest"]);
         assert_eq!(output.code, Some(2), "{output}");
         assert!(output.stderr.contains("packages"), "{output}");
+    }
+}
+
+#[test]
+fn what_a_table_of_contents_leaves_open_is_told() {
+    let layers =
+        [fixture("estargz-library"), Layer::gzip("usr/bin/tool 20000"), fixture("estargz-inner")];
+    let registry = registry_of(&layers);
+    let sandbox = Sandbox::new();
+    let told = "layers 0, 2 were listed from a table of contents (estargz)";
+    let copies = "copies of a file in these layers and in others are not seen";
+    // The second time, the listings come from the cache.
+    for _ in 0..2 {
+        let report = analyzed(&sandbox, &registry, &[]);
+        let warnings = report["warnings"].as_array().expect("warnings");
+        let warning = warnings.iter().find_map(|warning| {
+            warning.as_str().filter(|warning| warning.starts_with("linux/amd64: layers"))
+        });
+        let warning = warning.unwrap_or_else(|| panic!("{warnings:?}"));
+        assert!(warning.contains(told) && warning.contains(copies), "{warning}");
+    }
+    let markdown = run(&sandbox, &registry, &["analyze", "--format", "markdown"]);
+    assert!(markdown.stdout.contains(told), "{markdown}");
+    let strict = run(&sandbox, &registry, &["analyze", "--strict"]);
+    assert_eq!(strict.code, Some(0), "{strict}");
+    let report = analyzed(&sandbox, &registry, &["--no-toc"]);
+    assert_eq!(report["warnings"], json!([]));
+    let alone = registry_of(&layers[..1]);
+    let report = analyzed(&Sandbox::new(), &alone, &[]);
+    let warning = report["warnings"][0].as_str().expect("a warning");
+    assert!(warning.contains("layer 0 was listed") && !warning.contains(copies), "{warning}");
+}
+
+#[test]
+fn a_table_that_no_format_writes_is_refused() {
+    let registry = registry();
+    let reference = registry.reference("team/app:latest");
+    let command = ["analyze", &reference, "--table", "layers"];
+    refused(&Sandbox::new(), &command, "usage").says(&["--table", "--format csv"]);
+    let command = [&command[..], &["--format", "markdown"]].concat();
+    assert_eq!(Sandbox::new().run(&command).code, Some(2));
+}
+
+#[test]
+fn a_terminal_gets_the_largest_packages() {
+    let packages = (0..60)
+        .map(|at| {
+            format!(
+                "Package: p{at}\nStatus: install ok installed\nArchitecture: amd64\nVersion: 1\n"
+            )
+        })
+        .collect::<Vec<_>>()
+        .join("\n");
+    let layer = Layer::gzip(&format!("var/lib/dpkg/status {}", json!(packages)));
+    let registry = registry_of(&[layer]);
+    let sandbox = Sandbox::new();
+    let lines = |options: &[&str]| {
+        let output = run(&sandbox, &registry, &[&["packages"], options].concat());
+        (output.stdout.lines().filter(|line| line.contains(" p")).count(), output.stdout)
+    };
+    let (count, text) = lines(&[]);
+    assert!(text.contains("10 more packages; --top NUMBER lists more"), "{text}");
+    assert!(count < 60, "{text}");
+    let (_, text) = lines(&["--top", "60"]);
+    assert!(!text.contains("more package"), "{text}");
+    for format in ["markdown", "csv"] {
+        let (_, text) = lines(&["--format", format]);
+        assert!(text.contains("p59") && !text.contains("more package"), "{text}");
     }
 }

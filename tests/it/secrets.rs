@@ -188,3 +188,42 @@ fn no_setting_accepts_any_certificate() {
         }
     }
 }
+
+#[test]
+fn secrets_in_an_image_are_neither_shown_nor_kept() {
+    let canary = Canary::new("robot");
+    let url = format!("https://me:{}@git.example/x.git", canary.secret());
+    let texts = [
+        ("opt/a/lib/python3/site-packages/x-1.dist-info/METADATA", "Name: x\nVersion: 1\n".to_owned()),
+        (
+            "opt/a/lib/python3/site-packages/x-1.dist-info/direct_url.json",
+            json!({"url": url, "vcs_info": {"vcs": "git", "commit_id": "a"}}).to_string(),
+        ),
+        (
+            "opt/conda/conda-meta/y-1-0.json",
+            json!({"name": "y", "version": "1", "build": "0", "channel": format!("https://c.example/t/{}/main", canary.secret())}).to_string(),
+        ),
+        ("opt/conda/conda-meta/history", format!("# cmd: conda install -c {url} y\n")),
+        ("etc/pip.conf", format!("[global]\nindex-url = {url}\n")),
+        ("root/.npmrc", format!("//registry.example/:_authToken={}\n", canary.secret())),
+        ("root/.condarc", format!("channels:\n  - https://c.example/t/{}/main\n", canary.secret())),
+        ("srv/entrypoint.sh", format!("#!/bin/sh\nexport API_TOKEN={}\n", canary.secret())),
+        ("srv/dump.sql", format!("-- PASSWORD={}\n{}", canary.secret(), "-- row\n".repeat(50_000))),
+    ];
+    let lines = texts.map(|(path, text)| format!("{path} {}", json!(text)));
+    let image = Image::new("linux/amd64").layer(Layer::gzip(&lines.join("\n")), "COPY . /");
+    let registry = Registry::new().put_image("team/app", "latest", &image.bundle()).start();
+    let sandbox = Sandbox::new();
+    let reference = registry.reference("team/app");
+    for command in ["analyze", "packages"] {
+        for format in ["terminal", "markdown", "csv", "json"] {
+            for _ in 0..2 {
+                let output = sandbox.run(&[command, &reference, "--format", format]);
+                assert_eq!(output.code, Some(0), "{output}");
+                assert!(!output.holds(&canary), "{output}");
+            }
+        }
+    }
+    let files = sandbox.files_holding(&canary);
+    assert!(files.is_empty(), "{files:?}");
+}

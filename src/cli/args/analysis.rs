@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 
 use super::{ImagesArgs, PlatformArgs, pair, positive};
-use crate::cli::help::{ANALYZE_EXAMPLES, PACKAGES_EXAMPLES, RULES_EXAMPLES};
+use crate::cli::help::{ANALYZE_EXAMPLES, PACKAGES_EXAMPLES, RULES_EXAMPLES, with_sources};
 use crate::size;
 
 /// Which layers are read, and how.
@@ -20,7 +20,7 @@ pub(in crate::cli) struct ReadArgs {
 }
 
 #[derive(Debug, Args)]
-#[command(after_help = ANALYZE_EXAMPLES)]
+#[command(after_help = with_sources(ANALYZE_EXAMPLES))]
 pub(in crate::cli) struct AnalyzeArgs {
     #[command(flatten)]
     pub(in crate::cli) images: ImagesArgs,
@@ -37,9 +37,9 @@ pub(in crate::cli) struct AnalyzeArgs {
     /// Tell everything: every layer, component, finding and path, and how to go about it
     #[arg(long)]
     pub(in crate::cli) full: bool,
-    /// The table that --format csv writes
-    #[arg(long, value_enum, default_value_t = TableKind::Layers)]
-    pub(in crate::cli) table: TableKind,
+    /// The table that --format csv writes: layers, if nothing is said
+    #[arg(long, value_enum)]
+    pub(in crate::cli) table: Option<TableKind>,
     /// The Dockerfile that the image was built from; its lines are named with the layers
     #[arg(long, value_name = "FILE")]
     pub(in crate::cli) dockerfile: Option<PathBuf>,
@@ -74,6 +74,10 @@ pub(in crate::cli) struct SelectionArgs {
     /// Know the components in this JSON file, too
     #[arg(long, value_name = "FILE")]
     pub(in crate::cli) components: Vec<PathBuf>,
+    /// Read settings from this file: `check` all of them, and regsize.toml by itself; `analyze` its
+    /// section `severity`
+    #[arg(long, value_name = "FILE")]
+    pub(in crate::cli) config: Option<PathBuf>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -91,13 +95,13 @@ pub(in crate::cli) enum TableKind {
 }
 
 #[derive(Debug, Args)]
-#[command(after_help = PACKAGES_EXAMPLES)]
+#[command(after_help = with_sources(PACKAGES_EXAMPLES))]
 pub(in crate::cli) struct PackagesArgs {
     /// The images
     #[arg(
         required = true,
         value_name = "IMAGE",
-        help = "Images: [host[:port]/]repository[:tag][@digest]"
+        help = "Images: [host[:port]/]repository[:tag][@digest], oci:DIRECTORY, oci-archive:FILE, docker-archive:FILE or -"
     )]
     pub(in crate::cli) references: Vec<String>,
     #[command(flatten)]
@@ -105,7 +109,7 @@ pub(in crate::cli) struct PackagesArgs {
     /// List only packages of these ecosystems, as in python,conda
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
     pub(in crate::cli) ecosystem: Vec<String>,
-    /// List so many at most, the largest
+    /// List so many at most, the largest: 50 in a terminal, all elsewhere, if nothing is said
     #[arg(long, value_name = "NUMBER", value_parser = positive())]
     pub(in crate::cli) top: Option<usize>,
     /// Read layers whole even if they have a table of contents (eStargz, zstd:chunked, SOCI)

@@ -4,6 +4,7 @@
 
 use std::sync::LazyLock;
 
+use super::hidden::Names;
 use crate::layer::normalize;
 use crate::pattern::{Patterns, extension};
 
@@ -100,6 +101,25 @@ const DATABASES: &[&[u8]] = &[b"installed", b"rpmdb.sqlite", b"status", b"texliv
 /// The extension of those that are one package's.
 const FILE_LIST: &[u8] = b"list";
 
+/// Names of files on the list that hold settings or commands.
+const SETTINGS: &[&[u8]] = &[
+    b"history",
+    b"entrypoint.sh",
+    b"docker-entrypoint.sh",
+    b"Renviron.site",
+    b"Rprofile.site",
+    b"Rprofile",
+];
+/// Directories of such.
+const SETTING_DIRECTORIES: &[&[u8]] = &[b"apt.conf.d", b"R"];
+/// The extension of such.
+const CODE: &[u8] = b"pth";
+/// Names of files on the list that list files, or packages as a distribution publishes them.
+const PUBLISHED: &[&[u8]] =
+    &[b"installed", b"rpmdb.sqlite", b"status", b"texlive.tlpdb", b"RECORD"];
+/// Extensions of lists of files.
+const LIST_EXTENSIONS: &[&[u8]] = &[b"list", b"md5sums"];
+
 /// Extensions of files that hold other files, or one.
 const ARCHIVES: &[&str] = &[
     "7z", "apk", "bz2", "conda", "crate", "deb", "ear", "egg", "gem", "gz", "jar", "lz4", "nupkg",
@@ -133,6 +153,24 @@ pub(super) fn is_database(name: &[u8]) -> bool {
     let (parents, last) = split(name);
     let is_conda = split(parents).1 == b"conda-meta";
     is_conda || DATABASES.contains(&last) || extension(last) == FILE_LIST
+}
+
+/// What the names in a file of the list are, by its own.
+pub(super) fn names(name: &[u8]) -> Names {
+    let (parents, last) = split(name);
+    let extension = extension(last);
+    if LIST_EXTENSIONS.contains(&extension) {
+        Names::Lists
+    } else if PUBLISHED.contains(&last) {
+        Names::Published
+    } else if SETTINGS.contains(&last)
+        || SETTING_DIRECTORIES.contains(&split(parents).1)
+        || extension == CODE
+    {
+        Names::Settings
+    } else {
+        Names::Packages
+    }
 }
 
 /// Whether a file is an archive, by its name.

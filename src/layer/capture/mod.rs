@@ -2,14 +2,17 @@
 //!
 //! Of files that hold credentials, only a verdict ([`mod@credential`]). Whole, of the files on the
 //! capture list ([`list`]) unless they are very large; the first bytes of large files, which tell
-//! what they are; and the ends of archives, which hold their directories. Kept within a ceiling,
-//! of which whole contents have three quarters; what does not fit is counted.
+//! what they are; and the ends of archives, which hold their directories. What texts among them
+//! have of secrets is left out ([`hidden`]). Kept within a ceiling, of which whole contents have
+//! three quarters; what does not fit is counted.
 
 mod credential;
+mod hidden;
 mod list;
 
 use super::Capture;
 pub(crate) use credential::{Credential, MARK, credential};
+use hidden::{Names, without_secrets};
 
 /// Whole contents are kept up to this size, and of databases up to the other.
 const WHOLE: u64 = 4 << 20;
@@ -26,6 +29,31 @@ const TAIL: u64 = 64 << 10;
 /// Whether the list has a file, by its name as the archive has it.
 pub(super) fn is_listed(name: &[u8]) -> bool {
     list::has(name)
+}
+
+/// What of a content is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Keep {
+    /// What was found in it.
+    Verdict(Credential),
+    /// All but secrets.
+    Text(Names),
+}
+
+impl Keep {
+    /// Decides by a file's name as the archive has it.
+    pub(crate) fn of(name: &[u8]) -> Self {
+        let names = || if list::has(name) { list::names(name) } else { Names::Settings };
+        credential(name).map_or_else(|| Self::Text(names()), Self::Verdict)
+    }
+
+    /// What is kept of a content; nothing of one that may hold credentials and holds none.
+    pub(crate) fn of_content(self, content: Vec<u8>) -> Vec<u8> {
+        match self {
+            Self::Verdict(credential) => credential.verdict(&content),
+            Self::Text(names) => without_secrets(names, content),
+        }
+    }
 }
 
 /// Up to which size a file on the list is kept whole, by its name.
@@ -59,7 +87,7 @@ struct Plan {
     head: u64,
     tail: u64,
     listed: bool,
-    credential: Option<Credential>,
+    keep: Keep,
 }
 
 impl Plan {
@@ -69,16 +97,16 @@ impl Plan {
             return None;
         }
         if let Some(credential) = credential(name) {
-            let head = size.min(credential::LOOKED_AT);
-            return Some(Self { head, tail: 0, listed: true, credential: Some(credential) });
+            let (head, keep) = (size.min(credential::LOOKED_AT), Keep::Verdict(credential));
+            return Some(Self { head, tail: 0, listed: true, keep });
         }
-        let credential = None;
         if list::has(name) {
             let (head, tail) = if size <= longest(name) { (size, 0) } else { (PART, PART) };
-            return Some(Self { head, tail, listed: true, credential });
+            return Some(Self { head, tail, listed: true, keep: Keep::Text(list::names(name)) });
         }
         let tail = if size >= LARGE_ARCHIVE && list::is_archive(name) { TAIL } else { 0 };
-        (size >= LARGE).then_some(Self { head: HEAD, tail, listed: false, credential })
+        let keep = Keep::Text(Names::Settings);
+        (size >= LARGE).then_some(Self { head: HEAD, tail, listed: false, keep })
     }
 }
 
@@ -124,13 +152,15 @@ impl Captures {
     /// Ends the file.
     pub(super) fn end(&mut self) {
         if let Some(Current { mut capture, plan, .. }) = self.current.take() {
-            if let Some(credential) = plan.credential {
-                let read = capture.head.len() as u64;
-                capture.head = credential.verdict(&capture.head);
+            let read = capture.head.len() as u64;
+            capture.head = plan.keep.of_content(capture.head);
+            if let Keep::Verdict(_) = plan.keep {
                 self.whole += read.saturating_sub(capture.head.len() as u64);
                 if capture.head.is_empty() {
                     return;
                 }
+            } else {
+                capture.tail = plan.keep.of_content(capture.tail);
             }
             capture.head.shrink_to_fit();
             capture.tail.shrink_to_fit();
@@ -211,6 +241,49 @@ mod tests {
         assert!(keep_one("root/.netrc", "machine h login u").is_empty());
         let large = format!("A_TOKEN=hunter2\n{}", "#".repeat(1 << 20));
         assert_eq!(keep_one("app/.env", &large)[0].head, b"secret:A_TOKEN\t\n");
+    }
+
+    #[test]
+    fn secrets_in_other_files_are_not_kept() {
+        let check = |name: &str, content: &str| {
+            let mut captures = Captures::new(64 << 20);
+            keep(&mut captures, name, content.as_bytes(), 7);
+            let (kept, _) = captures.finish();
+            let text = String::from_utf8_lossy(&kept[0].head).into_owned();
+            assert!(text.contains("***") && !text.contains("hunter2"), "{name}: {text}");
+            let whole = content.as_bytes().to_vec();
+            assert_eq!(Keep::of(name.as_bytes()).of_content(whole), kept[0].head);
+        };
+        let url = r#"{"url": "https://me:hunter2@git.example/x.git", "vcs_info": {"vcs": "git"}}"#;
+        check("a/x.dist-info/direct_url.json", url);
+        check(
+            "opt/conda/conda-meta/a-1-0.json",
+            r#"{"channel": "https://c.example/t/ab-hunter2/main"}"#,
+        );
+        check(
+            "opt/conda/conda-meta/history",
+            "# cmd: conda install -c https://c.example/t/ab-hunter2 a\n",
+        );
+        check("app/package-lock.json", r#"{"resolved": "https://me:hunter2@npm.example/a.tgz"}"#);
+        check("etc/R/Renviron.site", "GITHUB_PAT_TOKEN=hunter2\n");
+        check("srv/entrypoint.sh", "#!/bin/sh\nexec app --password hunter2\n");
+        check("srv/entrypoint.sh", "#!/bin/sh\nexec sshpass -phunter2 ssh x\n");
+        check("app/node_modules/a/package.json", r#"{"name": "a", "_authToken": "hunter2"}"#);
+        check("opt/conda/conda-meta/a-1-0.json", r#"{"auth": "hunter2"}"#);
+        check("var/lib/dpkg/status", "Package: a\nHomepage: https://u:hunter2@x.example/\n");
+        check("lib/apk/db/installed", "P:a\nU:https://u:hunter2@x.example/\n");
+        check("a/x.dist-info/RECORD", "https://u:hunter2@x.example/y,,\n");
+        check("usr/lib/R/library/a/DESCRIPTION", "Package: a\nRemotePassword: hunter2\n");
+    }
+
+    #[test]
+    fn secrets_in_the_heads_of_large_texts_are_not_kept() {
+        let mut captures = Captures::new(64 << 20);
+        let text = format!("DB_PASSWORD=hunter2\n{}", "-- a row\n".repeat(100_000));
+        keep(&mut captures, "srv/dump.sql", text.as_bytes(), 1000);
+        let (kept, _) = captures.finish();
+        assert_eq!(kept[0].head.len(), 4096);
+        assert!(kept[0].head.starts_with(b"DB_PASSWORD=***\n"));
     }
 
     #[test]

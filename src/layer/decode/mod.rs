@@ -72,6 +72,11 @@ impl Format {
     }
 }
 
+/// Whether a blob that starts so is compressed by zstd.
+pub(super) fn is_zstd(start: &[u8]) -> bool {
+    Format::of(start) == Format::Zstd
+}
+
 /// Decodes a blob to its end.
 pub(super) fn decode(
     input: &mut Input<'_>,

@@ -68,6 +68,18 @@ impl Walker {
         }
     }
 
+    /// Passes over content of the current entry that somebody else reads, at most what is left.
+    pub(in crate::layer) fn skip(&mut self, length: u64) {
+        let State::Content { left, padding, .. } = &mut self.state else { return };
+        let length = length.min(*left);
+        *left -= length;
+        self.offset = self.offset.saturating_add(length);
+        if *left == 0 {
+            let padding = *padding;
+            self.pad(padding);
+        }
+    }
+
     /// Takes the next bytes of the tar stream, however it is cut.
     pub(in crate::layer) fn feed(
         &mut self,

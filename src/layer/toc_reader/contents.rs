@@ -96,13 +96,10 @@ impl Plan {
             held.add(Capture::cost_of(usize::try_from(file.size).unwrap_or(usize::MAX)))?;
             let mut content = unpack(file, pieces, &parts, format, request.memory)?;
             read += 1;
-            if let Some(credential) = file.credential {
-                content = credential.verdict(&content);
-                if content.is_empty() {
-                    continue;
-                }
+            content = file.keep.of_content(content);
+            if !content.is_empty() {
+                contents.kept.push(Capture { entry: file.entry, head: content, tail: Vec::new() });
             }
-            contents.kept.push(Capture { entry: file.entry, head: content, tail: Vec::new() });
         }
         contents.kept.sort_by_key(|capture| capture.entry);
         contents.dropped = (all - read) as u64;

@@ -18,10 +18,9 @@ use serde::de::{DeserializeSeed, Error as _, IgnoredAny, MapAccess, SeqAccess, V
 use sha2::{Digest as _, Sha256};
 use twox_hash::XxHash3_64;
 
-use crate::layer::capture::Credential;
 use crate::layer::{
-    Attributes, ContentHash, Error, ErrorKind, Hashing, Hold, Kind, OddityKind, Source, TocBuilder,
-    capture,
+    Attributes, ContentHash, Error, ErrorKind, Hashing, Hold, Keep, Kind, OddityKind, Source,
+    TocBuilder, capture,
 };
 
 use super::TocRequest;
@@ -88,8 +87,7 @@ pub(super) struct Wanted {
     pub digest: [u8; 32],
     /// Smaller ones first.
     pub rank: u8,
-    /// How it holds credentials, if it may.
-    pub credential: Option<Credential>,
+    pub keep: Keep,
 }
 
 /// What the rows gave.
@@ -192,15 +190,16 @@ impl Rows {
         if row.size == 0 {
             return Ok(());
         }
-        let credential = capture::credential(row.name.as_bytes());
-        let is_wanted = credential.is_some() || capture::is_listed(row.name.as_bytes());
+        let keep = Keep::of(row.name.as_bytes());
+        let may_tell = matches!(keep, Keep::Verdict(_));
+        let is_wanted = may_tell || capture::is_listed(row.name.as_bytes());
         if self.captures && is_wanted {
             match digest.filter(|_| row.size <= capture::longest(row.name.as_bytes())) {
                 Some(digest) => {
-                    let rank = if credential.is_some() { LAST } else { rank(&row.name) };
+                    let rank = if may_tell { LAST } else { rank(&row.name) };
                     self.held.add(2 * size_of::<Wanted>())?;
                     let size = row.size;
-                    self.wanted.push(Wanted { entry, size, digest, rank, credential });
+                    self.wanted.push(Wanted { entry, size, digest, rank, keep });
                 }
                 None => self.builder.toc().captures_dropped += 1,
             }

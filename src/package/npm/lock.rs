@@ -21,6 +21,16 @@ struct Raw {
     packages: BTreeMap<String, Entry>,
 }
 
+/// A package as lock files of version 1 have it, with those in its own `node_modules`; and such a
+/// file itself.
+#[derive(Default, Deserialize)]
+struct Old {
+    #[serde(default)]
+    dev: bool,
+    #[serde(default)]
+    dependencies: BTreeMap<String, Old>,
+}
+
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Entry {
@@ -60,7 +70,19 @@ pub(super) fn read(content: &[u8]) -> Result<(Lock, Project), serde_json::Error>
         Project(names.into_iter().flat_map(|names| names.0).collect())
     });
     let packages = raw.packages.into_iter();
-    let lock = packages.map(|(path, entry)| (path, entry.dev)).collect();
+    let mut lock: BTreeMap<String, bool> =
+        packages.map(|(path, entry)| (path, entry.dev)).collect();
+    if lock.is_empty() {
+        let old: Old = serde_json::from_slice(json(content)).unwrap_or_default();
+        let mut left = vec![(String::new(), old.dependencies)];
+        while let Some((above, packages)) = left.pop() {
+            for (name, old) in packages {
+                let path = format!("{above}node_modules/{name}");
+                left.push((format!("{path}/"), old.dependencies));
+                lock.insert(path, old.dev);
+            }
+        }
+    }
     Ok((Lock(lock), project))
 }
 
@@ -86,9 +108,19 @@ mod tests {
     }
 
     #[test]
+    fn lock_files_of_version_1_are_nested() {
+        let text = br#"{"lockfileVersion":1,"dependencies":{"a":{"version":"1"},"d":{"dev":true,
+            "requires":{"e":"1"},"dependencies":{"e":{"dev":true}}}}}"#;
+        let (lock, project) = read(text).unwrap();
+        assert_eq!(lock.development("node_modules/a"), Some(false));
+        assert_eq!(lock.development("node_modules/d/node_modules/e"), Some(true));
+        assert_eq!(lock.development("node_modules/e"), None);
+        assert!(project.is_empty());
+    }
+
+    #[test]
     fn other_documents_are_errors_or_empty() {
         assert_eq!(read(b"{}").unwrap(), Default::default());
-        assert_eq!(read(br#"{"dependencies":{"a":{"dev":true}}}"#).unwrap(), Default::default());
         for text in ["", "[", "{\"packages\":[]}"] {
             assert!(read(text.as_bytes()).is_err(), "{text}");
         }

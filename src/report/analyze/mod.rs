@@ -19,7 +19,7 @@ pub(super) use self::study::language;
 pub(super) use self::tables::packages_table;
 pub use self::tables::{AnalysisTable, analysis_table};
 pub use self::words::how_hidden;
-pub(super) use self::words::{amount_row, hidden_by, left_out, step_name, toc_source};
+pub(super) use self::words::{amount_row, gaps, hidden_by, left_out, step_name, toc_source};
 
 use self::study::Studied;
 use super::document::{Block, Document, Section, Text};

@@ -8,7 +8,6 @@ use crate::owner::Owner;
 use crate::package::Package;
 use crate::report::Outcome;
 use crate::report::document::{Column, Piece, Row, Table, Text};
-use crate::report::words::phrase;
 use crate::rule::{ComponentUsage, Finding};
 
 /// What a CSV report of `analyze` has a row for.
@@ -170,7 +169,7 @@ fn finding_row(finding: &Finding) -> Row {
         heaviest.map(|share| Text::number(share.layer)).unwrap_or_default(),
         finding.paths.first().map(|share| Text::path(&share.path)).unwrap_or_default(),
         name(finding.group.as_deref()),
-        phrase(&finding.message),
+        Text::sentence(&finding.message.to_string()),
     ]
 }
 

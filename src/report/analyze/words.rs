@@ -1,10 +1,11 @@
 //! Phrases that several parts of the report share.
 
-use crate::analysis::LayerUsage;
+use crate::analysis::{Gaps, LayerUsage};
 use crate::filesystem::{Amount, Hidden, How};
 use crate::image::{Image, Layer};
 use crate::report::document::{Piece, Text};
 use crate::report::words::step;
+use crate::rule::Phrase;
 
 /// The step that made a layer, as in `step 7`; without one, the layer.
 pub(in crate::report) fn step_name(image: &Image, layer: usize) -> Text {
@@ -21,6 +22,31 @@ fn maker(image: &Image, layer: usize) -> (&'static str, usize) {
 /// What a table of contents came from, as JSON names it.
 pub(in crate::report) fn toc_source(usage: LayerUsage) -> &'static str {
     if usage.cached { "cache" } else { usage.source.as_str() }
+}
+
+/// What findings do not know of layers that were listed from tables of contents.
+pub(in crate::report) fn gaps(gaps: &Gaps) -> Phrase {
+    let is_one = gaps.layers.len() == 1;
+    let mut told = Phrase::words(if is_one { "layer " } else { "layers " });
+    for (at, layer) in gaps.layers.iter().enumerate() {
+        told = if at > 0 { told.and(", ").count(*layer) } else { told.count(*layer) };
+    }
+    told = told.and(if is_one { " was" } else { " were" });
+    told = told.and(" listed from a table of contents (");
+    for (at, source) in gaps.sources.iter().enumerate() {
+        told = if at > 0 { told.and(", ") } else { told };
+        told = told.and(source.as_str());
+    }
+    told = told.and(
+        "): sections of programs, heads of large files and contents beyond a small budget were not \
+         read there, so findings about them are missing",
+    );
+    if gaps.hides_copies {
+        told = told.and(
+            ", and copies of a file in these layers and in others are not seen, as the hashes differ",
+        );
+    }
+    told.and("; --no-toc reads such layers whole")
 }
 
 /// Content and compressed bytes and the number of files, as three cells.

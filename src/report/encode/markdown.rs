@@ -130,11 +130,14 @@ fn is_harmless(word: &str) -> bool {
     let plain = |c: char| c.is_alphanumeric() || "()'\"/.,%-".contains(c);
     let is_commit = word.len() >= 7 && word.bytes().all(|b| b.is_ascii_hexdigit());
     let lower = word.to_ascii_lowercase();
-    word.chars().all(plain)
-        && word.chars().any(char::is_alphanumeric)
-        && !lower.contains("www.")
-        && !lower.contains("gh-")
-        && !is_commit
+    let unsigned = word.trim_start_matches('(').strip_prefix('+');
+    let rest = unsigned.filter(|rest| rest.starts_with(|c: char| c.is_ascii_digit()));
+    word == "%"
+        || rest.unwrap_or(word).chars().all(plain)
+            && word.chars().any(char::is_alphanumeric)
+            && !lower.contains("www.")
+            && !lower.contains("gh-")
+            && !is_commit
 }
 
 #[cfg(test)]

@@ -7,14 +7,17 @@
 
 mod csv;
 mod html;
+mod github;
 mod json;
 mod markdown;
 mod path;
 mod printable;
+mod xml;
 
 use std::fmt;
 
 pub(super) use self::csv::csv_field;
+pub(super) use self::github::{github_message, github_property};
 pub(super) use self::html::{html_own, html_text};
 pub(super) use self::json::write_json;
 pub(super) use self::markdown::{
@@ -22,6 +25,7 @@ pub(super) use self::markdown::{
 };
 pub(super) use self::path::path_text;
 pub(super) use self::printable::{character_width, printable};
+pub(super) use self::xml::xml_text;
 
 /// Text that somebody else wrote.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]

@@ -15,7 +15,9 @@ use sha2::{Digest as _, Sha256};
 
 pub use self::audit::html_overview;
 
-use super::document::{Align, Block, Fact, Mark, Piece, Row, Share, Span, Style, Table, Text};
+use super::document::{
+    Align, Block, Fact, Mark, Piece, Row, Share, Span, Style, TREND, Table, Text, trend,
+};
 use super::encode::{html_own, html_text};
 use crate::size::Units;
 
@@ -119,7 +121,9 @@ impl Sheet {
             Piece::Words(words) => html_own(words),
             Piece::Number(number) => number.to_string(),
             Piece::Bytes(bytes) => html_own(&self.units.format(*bytes)),
+            Piece::Difference(bytes) => html_own(&self.units.format_difference(*bytes)),
             Piece::Share(share) => html_own(&share.percent()),
+            Piece::Trend(shares) => html_own(&trend(shares, TREND)),
             Piece::Bar(share) => bar(*share),
             Piece::Digest(digest) => format!("<code>{digest}</code>"),
             Piece::ShortDigest(digest) => {

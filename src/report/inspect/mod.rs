@@ -19,9 +19,12 @@ pub(super) use self::rows::{LAYER_COLUMNS, layer_row};
 pub use self::rows::{layer_rows, side_by_side_rows};
 pub use self::side_by_side::compose_side_by_side;
 
+use std::error::Error as _;
+
 use super::document::{Block, Document, Fact, Piece, Section, Share, Style, Text};
 use super::words::{describe_type, instruction, only_file, uncompressed};
 use crate::image::{Image, Inspection, Layer, RateLimit};
+use crate::registry::Error;
 
 /// What the report of `inspect` shows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -64,6 +67,20 @@ pub struct Failure {
     pub message: String,
     /// What may help.
     pub hint: Option<String>,
+}
+
+impl From<&Error> for Failure {
+    fn from(error: &Error) -> Self {
+        let mut message = error.to_string();
+        let mut cause = error.source();
+        while let Some(source) = cause {
+            message.push_str(": ");
+            message.push_str(&source.to_string());
+            cause = source.source();
+        }
+        let hint = error.what_to_do().map(str::to_owned);
+        Self { kind: error.kind().as_str(), message, hint }
+    }
 }
 
 /// Composes the report of one reference.
@@ -160,11 +177,9 @@ pub(super) fn origin_facts(image: &Image, shows_lines: bool) -> Vec<Fact> {
         image.created.as_deref().map(|created| Fact::new("created", Text::sentence(created))),
     );
     facts.push(Fact::new("base", base::describe(image.base.as_ref())));
-    facts.extend(only_file(image).filter(|_| shows_lines).map(|file| {
-        Fact::new(
-            "lines",
-            Text::from("of ").with(Text::name(file)).with(", by the build's provenance"),
-        )
+    facts.extend(only_file(image).filter(|_| shows_lines).map(|(file, given)| {
+        let by = if given { ", the given file" } else { ", by the build's provenance" };
+        Fact::new("lines", Text::from("of ").with(Text::name(file)).with(by))
     }));
     facts
 }

@@ -15,12 +15,12 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::Serialize;
 
-use super::super::analyze::{kind_name, sentence, toc_source};
+use super::super::analyze::{gaps as gap_phrase, kind_name, sentence, toc_source};
 use super::super::encode::{path_text, write_json};
 use super::super::inspect::Outcome;
 use super::study::StudyJson;
 use super::{ImageJson, InspectionJson, LayerJson, OutcomeJson, SizesJson};
-use crate::analysis::{Analysis, Dive, ImageAnalysis, LayerUsage, PathUsage, Remark, Waste};
+use crate::analysis::{Analysis, Dive, Gaps, ImageAnalysis, LayerUsage, PathUsage, Remark, Waste};
 use crate::filesystem::Amount;
 use crate::image::{Image, Inspection, Layer};
 use crate::snapshot::Snapshot;
@@ -43,6 +43,15 @@ fn analyzed(outcome: &Outcome<Analysis>) -> OutcomeJson<'_, AnalyzedJson<'_>> {
         });
         let findings = Cow::Borrowed(analysis.findings.as_slice());
         InspectionJson::new(SCHEMA, &analysis.inspection, images.collect(), findings)
+            .warning(gaps(analysis))
+    })
+}
+
+/// What findings do not know of layers that were listed from tables of contents.
+fn gaps(analysis: &Analysis) -> impl Iterator<Item = String> {
+    analysis.images.iter().filter_map(|found| {
+        let image = analysis.inspection.images.get(found.image)?;
+        Some(format!("{}: {}", image.platform, gap_phrase(&Gaps::of(found)?)))
     })
 }
 

@@ -107,6 +107,7 @@ fn blocks(image: &Image, found: &ImageAnalysis, options: &PackagesOptions) -> Ve
     let mut blocks = vec![Block::Table(table)];
     if count > installed.len() {
         let more = Text::count(count - installed.len(), "more package", "more packages");
+        let more = more.with("; --top NUMBER lists more");
         blocks.push(Block::Paragraph(more.styled(Style::Dim)));
     }
     blocks.extend(notes);

@@ -207,6 +207,7 @@ fn bare(image: &Image) -> ImageAnalysis {
     });
     ImageAnalysis {
         paths: Vec::new(),
+        matches: Vec::new(),
         image: 0,
         layers: layers.collect(),
         visible: Amount::default(),

@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 
 use anstyle::{AnsiColor, Effects};
 
-use super::super::document::{Piece, Share, Style, Text};
+use super::super::document::{Piece, Share, Style, TREND, Text, trend};
 use super::super::encode::{Symbols, character_width, printable};
 use super::Sheet;
 
@@ -38,8 +38,10 @@ pub(super) fn glyphs(text: &Text, sheet: Sheet) -> Line {
             Piece::Words(words) | Piece::Link(words) => (*words).to_owned(),
             Piece::Number(number) => number.to_string(),
             Piece::Bytes(bytes) => sheet.units.format(*bytes),
+            Piece::Difference(bytes) => sheet.units.format_difference(*bytes),
             Piece::Share(share) => share.percent(),
             Piece::Bar(_) => String::new(),
+            Piece::Trend(shares) => trend(shares, trend_signs(sheet.symbols)),
             Piece::Digest(digest) => digest.to_string(),
             Piece::ShortDigest(digest) => {
                 format!("{}:{}{}", digest.algorithm(), digest.short(), ellipsis(sheet.symbols))
@@ -72,6 +74,13 @@ pub(super) fn bar(share: Share, width: usize, symbols: Symbols, style: Style) ->
         Symbols::Ascii => "=".repeat(parts(width)),
     };
     plain(&text, style)
+}
+
+fn trend_signs(symbols: Symbols) -> [char; 8] {
+    match symbols {
+        Symbols::Unicode => TREND,
+        Symbols::Ascii => ['_', '.', '-', '~', '=', '+', '*', '#'],
+    }
 }
 
 /// A thin line.

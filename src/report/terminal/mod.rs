@@ -134,7 +134,8 @@ impl Sheet {
     fn code(self, line: &Untrusted) -> Lines {
         const INDENT: usize = 2;
         let text = plain(&printable(line, self.symbols), Style::Own);
-        hang(Line::new(), wrap(text, self.width - INDENT), INDENT)
+        // Broken, it would be other code: the terminal is left to break it.
+        hang(Line::new(), vec![text], INDENT)
     }
 
     fn glyphs(self, text: &Text) -> Line {

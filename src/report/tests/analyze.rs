@@ -169,7 +169,8 @@ fn no_line_is_wider_than_the_terminal_or_ends_in_a_space() {
             let report = one(analysis, &options(Format::Terminal, columns));
             for line in report.lines() {
                 let taken: usize = line.chars().map(encode::character_width).sum();
-                assert!(taken <= columns.max(20), "{columns}: {line:?}");
+                // Code is left whole, under an indent.
+                assert!(taken <= columns.max(20) || line.starts_with("  "), "{columns}: {line:?}");
                 assert!(!line.ends_with(' '), "{columns}: {line:?}");
             }
         }

@@ -1,5 +1,7 @@
 //! What the base image brings, and smaller ones that may do.
 
+use jiff::Timestamp;
+
 use crate::filesystem::Amount;
 use crate::image::{Image, Origin};
 use crate::rule::{
@@ -45,6 +47,17 @@ pub(in crate::rule) const RULES: &[Rule] = &[
         ..BASE
     },
     Rule {
+        id: "base-stale",
+        title: "The base image was old when the image was built",
+        bands: Bands::Fixed(Severity::Medium),
+        detect: Detect::Manifest(stale),
+        why: "An old base image lacks updates, which your own steps then store a second time when they upgrade its packages.",
+        fix: "docker buildx build --pull .\n# with FROM {{base}}, or a newer tag of it",
+        caution: "The version may be pinned on purpose. Base images that are built to be the same each time may have a made-up date.",
+        links: &[BASES],
+        ..BASE
+    },
+    Rule {
         id: "base-unknown",
         title: "Base image and own steps cannot be told apart",
         risk: Risk::Safe,
@@ -62,6 +75,10 @@ pub(in crate::rule) const RULES: &[Rule] = &[
 const LARGE: u64 = 2_000_000_000;
 /// Of a base image with fewer bytes of download no sibling is named.
 const WORTHWHILE: u64 = 50_000_000;
+/// A base image that is older than its image by so many days is stale.
+const STALE: i64 = 365;
+/// No image is older; such dates are made up.
+const FIRST_IMAGE: &str = "2013-03-20T00:00:00Z";
 
 fn share(facts: &Facts<'_>) -> Vec<Candidate> {
     let filesystem = facts.ledger.filesystem();
@@ -221,6 +238,26 @@ fn oversized(image: &Image) -> Vec<Candidate> {
     vec![candidate]
 }
 
+/// A base image that was old when the image was made, by the dates of their documents alone.
+fn stale(image: &Image) -> Vec<Candidate> {
+    let base = image.layers.iter().rev().find(|layer| layer.origin == Origin::Base);
+    let step = base.and_then(|layer| image.steps.get(layer.step?));
+    let dates = image.created.as_ref().zip(step.and_then(|step| step.created.as_ref()));
+    let seconds = |text: &str| text.parse().ok().map(Timestamp::as_second);
+    let known = dates.and_then(|(image, base)| Some((seconds(image)?, seconds(base)?)));
+    let Some((built, based)) = known.filter(|(_, base)| Some(*base) >= seconds(FIRST_IMAGE)) else {
+        return Vec::new();
+    };
+    let days = built.saturating_sub(based) / (24 * 60 * 60);
+    if days < STALE {
+        return Vec::new();
+    }
+    let message = Phrase::words("The base image was ")
+        .count(usize::try_from(days).unwrap_or(usize::MAX))
+        .and(" days old when the image was built");
+    vec![Candidate::new("", message, Claim::View(Vec::new()))]
+}
+
 fn unknown(image: &Image) -> Vec<Candidate> {
     let is_known = image.base.as_ref().is_some_and(|base| base.layers.is_some());
     let is_told = image.layers.iter().any(|layer| layer.origin != Origin::Unknown);
@@ -294,6 +331,26 @@ mod tests {
         assert_eq!((found[0].gross.compressed, found[0].net.compressed), (60_000_000, 0));
         image.layers[0].compressed = 100;
         assert_eq!(manifest_findings(&image, &selection).len(), 0);
+    }
+
+    #[test]
+    fn dates_of_the_base() {
+        let check = |built: Option<&str>, base: Option<&str>, expected: usize| {
+            let (mut image, _) = image("base: ADD rootfs /\n  a 1\nRUN x\n  b 1\n");
+            image.created = built.map(str::to_owned);
+            image.steps[0].created = base.map(str::to_owned);
+            let only = vec!["base-stale".to_owned()];
+            let selection = Selection { only, ..Selection::default() };
+            assert_eq!(manifest_findings(&image, &selection).len(), expected, "{built:?} {base:?}");
+        };
+        let built = Some("2024-06-01T00:00:00Z");
+        check(built, Some("2023-06-02T00:00:00Z"), 1);
+        check(built, Some("2023-06-03T00:00:00Z"), 0);
+        // Made up, or not known.
+        check(built, Some("1970-01-01T00:00:00Z"), 0);
+        check(Some("1970-01-01T00:00:00Z"), Some("2023-06-02T00:00:00Z"), 0);
+        check(built, None, 0);
+        check(None, Some("2020-01-01T00:00:00Z"), 0);
     }
 
     #[test]

@@ -21,7 +21,7 @@ pub(in crate::rule) const RULES: &[Rule] = &[
         detect: Detect::Layers(detect::unstripped),
         why: "Linkers keep symbols and debugging data that no program loads to run; debuggers and \
               profilers read them, and some languages name functions in their backtraces by them.",
-        fix: "RUN {{cmd}} \\\n && { find {{dir}} -type f \\( -name '*.so*' -o -perm /111 \\) \
+        fix: "RUN {{cmd}} \\\n && command -v strip \\\n && { find {{dirs}} -type f \\( -name '*.so*' -o -perm /111 \\) \
               -exec strip --strip-unneeded {} + 2>/dev/null || true; }\n\
               # Rust: [profile.release] strip = true; Go: -ldflags '-s -w'; R: ENV _R_SHLIB_STRIP_=true",
         caution: "Files whose checksum or signature is verified must stay as they are, as must \
@@ -49,7 +49,7 @@ pub(in crate::rule) const RULES: &[Rule] = &[
             .then(debugged),
         ),
         why: "No program loads these files; debuggers alone do.",
-        fix: "RUN {{cmd}} \\\n && rm -rf {{path}}\n\
+        fix: "RUN {{cmd}} \\\n && rm -rf {{paths}}\n\
               # packages: apt-get purge '*-dbgsym' '*-dbg'",
         caution: "An image that turns crash reports into names of functions needs them.",
         ..ELF
@@ -110,7 +110,7 @@ pub(in crate::rule) const RULES: &[Rule] = &[
         min: 5 * MB,
         detect: Detect::Layers(detect::foreign),
         why: "Packages often bring builds for all systems along, of which this platform runs one.",
-        fix: "RUN {{cmd}} \\\n && rm -rf {{path}}",
+        fix: "RUN {{cmd}} \\\n && rm -rf {{paths}}",
         caution: "Images that emulate or compile for another machine need them, and so do images \
                   that hand files out to other machines.",
         ..ELF

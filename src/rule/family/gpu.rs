@@ -58,7 +58,7 @@ pub(in crate::rule) const RULES: &[Rule] = &[
         ])),
         why: "The devel flavour of CUDA's images is for compiling; what is compiled runs on the \
               runtime flavour.",
-        fix: "FROM nvidia/cuda:<version>-runtime-<system>   # or -base- where wheels bring their libraries",
+        fix: "# the runtime flavour of the same tag, or -base- where wheels bring their libraries:\nFROM nvidia/cuda:…-runtime-…",
         caution: "Code that is compiled while the image runs (Triton, Numba, DeepSpeed, RAPIDS) \
                   needs ptxas, NVVM or the headers.",
         check: "nvidia-smi && ldconfig -p | grep libcudart",
@@ -105,7 +105,7 @@ pub(in crate::rule) const RULES: &[Rule] = &[
             .except(&["usr/local/cuda*/extras/CUPTI/"]),
         ),
         why: "They are for writing and measuring programs; running one needs none of them.",
-        fix: "FROM nvidia/cuda:<version>-runtime-<system>",
+        fix: "# the runtime flavour of the same tag:\nFROM nvidia/cuda:…-runtime-…",
         caution: "An image for profiling is made for them.",
         ..GPU
     },
@@ -320,7 +320,7 @@ fn unneeded(inventory: &Inventory) -> Vec<(PackageId, &Package)> {
 mod tests {
     use super::*;
     use crate::package::Dependency;
-    use crate::rule::testing::check;
+    use crate::rule::testing::{check, check_with};
 
     #[test]
     fn builds_of_frameworks() {
@@ -436,6 +436,16 @@ RUN apt-get install cuda
         };
         check(vec![torchvision()], &["torchvision"]);
         check(vec![torchvision(), needing], &[]);
+        let text = "
+RUN pip install torch torchvision
+  srv/p/torchvision/a.so 70_000_000
+  srv/p/torchvision/b.py 5_000_000
+  srv/p/torch/c.so 900_000_000
+";
+        let rows = "python +torchvision 0.20 srv/p/torchvision\npython +torch 2 srv/p/torch\n";
+        check_with("gpu-companion-frameworks", text, rows, &[75_000_000]);
+        let needed = format!("{rows}python +timm 1 > torchvision\n");
+        check_with("gpu-companion-frameworks", text, &needed, &[]);
         // Without a second OpenCV beside it, it is no companion.
         check(vec![package(Ecosystem::Python, "opencv-python", "4", None)], &[]);
     }

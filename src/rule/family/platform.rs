@@ -1,10 +1,13 @@
 //! The images of one reference beside each other, and whether an image is for its platform.
 
 use std::cmp::Reverse;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
 use crate::image::{AttachmentKind, Image, Inspection};
+use crate::layer::{Entry, Toc};
 use crate::ledger::AtomId;
+use crate::oci::{Digest, Kind as MediaKind};
 use crate::rule::{
     Bands, Candidate, Claim, Detect, Facts, Needs, Phase, Phrase, Risk, Rule, Saving, Severity,
     Table, Value,
@@ -42,6 +45,17 @@ pub(in crate::rule) const RULES: &[Rule] = &[
         ..PLATFORM
     },
     Rule {
+        id: "platform-unshared-data",
+        title: "The same files in different layers of each platform",
+        needs: Needs::Layers,
+        risk: Risk::Safe,
+        detect: Detect::Platforms(unshared),
+        why: "Data that does not depend on the architecture was stored by a step that each platform runs for itself, so that a registry keeps the files once for each. One that pulls a single platform does not notice.",
+        fix: "FROM --platform=$BUILDPLATFORM {{base}} AS data\n# fetch the data here, into /data; in the last stage:\nCOPY --link --from=data /data /data",
+        caution: "Only layers that are the same to the byte are shared: build with a fixed SOURCE_DATE_EPOCH.",
+        ..PLATFORM
+    },
+    Rule {
         id: "platform-attestation-size",
         title: "Attestations beside the images",
         bands: Bands::Fixed(Severity::Info),
@@ -72,6 +86,11 @@ const LARGE_SHARE: u128 = 40;
 const ROWS: usize = 10;
 /// Platforms that most images are for.
 const COMMON: [&str; 2] = ["amd64", "arm64"];
+/// Smaller files are not compared.
+const DATA: u64 = 16 << 10;
+/// From so many bytes on it is told that files are stored for each platform, and matters.
+const UNSHARED: u64 = 50_000_000;
+const MUCH_UNSHARED: u64 = 1_000_000_000;
 /// Variables of images that are for graphics cards.
 const GRAPHICS: [&str; 3] = ["CUDA_VERSION", "NVIDIA_VISIBLE_DEVICES", "ROCM_VERSION"];
 
@@ -173,11 +192,74 @@ fn missing(inspection: &Inspection) -> Vec<Candidate> {
         .any(|image| GRAPHICS.iter().any(|name| image.runtime.env.contains_key(*name)));
     let lacking: Vec<&str> = COMMON.into_iter().filter(|name| !has(name)).collect();
     let [lacking] = lacking[..] else { return Vec::new() };
-    if graphics {
+    // A file with a manifest and no index is one build's, for one platform.
+    let is_index = matches!(inspection.media_type.kind(), MediaKind::Index);
+    let is_single = !is_index && inspection.images.iter().any(|image| image.in_files);
+    if graphics || is_single {
         return Vec::new();
     }
     let message = Phrase::words("There is no image for ").name(format!("linux/{lacking}"));
     vec![Candidate::new(lacking, message, Claim::View(Vec::new()))]
+}
+
+/// Files of one path and content that every image stores, in layers that are not the same.
+fn unshared(inspection: &Inspection, stacks: &[&[Arc<Toc>]]) -> Vec<Candidate> {
+    let mut common: Option<HashMap<u128, Stored>> = None;
+    for (image, layers) in inspection.images.iter().zip(stacks) {
+        let mut own: HashMap<u128, Stored> = HashMap::new();
+        for (layer, toc) in image.layers.iter().zip(*layers) {
+            for entry in toc.entries.iter().filter(|entry| entry.size >= DATA) {
+                let Some(key) = content_of(toc, entry) else { continue };
+                let Entry { size, compressed, .. } = *entry;
+                let elsewhere = common.as_ref().map(|common| common.get(&key).copied());
+                let stored = Stored { size, compressed, layer: &layer.digest, differs: false };
+                match elsewhere {
+                    None => own.insert(key, stored),
+                    Some(None) => None,
+                    Some(Some(known)) => {
+                        let differs = known.differs || *known.layer != layer.digest;
+                        own.insert(key, Stored { differs, ..known })
+                    }
+                };
+            }
+        }
+        common = Some(own);
+    }
+    let mut sum = Saving::default();
+    let stored = common.unwrap_or_default().into_values().filter(|stored| stored.differs);
+    stored.for_each(|file| sum += Saving { content: file.size, compressed: file.compressed });
+    if sum.content < UNSHARED {
+        return Vec::new();
+    }
+    let message = Phrase::words("Each of ")
+        .count(inspection.images.len())
+        .and(" platforms stores the same ")
+        .bytes(sum.content)
+        .and(" of files in layers of its own");
+    let severity = if sum.content >= MUCH_UNSHARED { Severity::Medium } else { Severity::Low };
+    vec![Candidate::new("", message, Claim::Figure(sum)).severity(severity)]
+}
+
+/// A file that images have in common.
+#[derive(Clone, Copy)]
+struct Stored<'a> {
+    size: u64,
+    compressed: u64,
+    /// The layer of the first image that stores it.
+    layer: &'a Digest,
+    /// Whether another image stores it in another layer.
+    differs: bool,
+}
+
+/// A digest of a file's path and content, where that is known.
+fn content_of(toc: &Toc, entry: &Entry) -> Option<u128> {
+    let hash = entry.hash?;
+    let mut bytes = toc.paths.join(entry.path);
+    bytes.push(0);
+    bytes.push(toc.hashing as u8);
+    bytes.extend_from_slice(&entry.size.to_le_bytes());
+    bytes.extend_from_slice(&hash.0);
+    Some(twox_hash::XxHash3_128::oneshot(&bytes))
 }
 
 /// Bytes of attestations.
@@ -192,8 +274,8 @@ fn attestations(inspection: &Inspection) -> Vec<Candidate> {
         sum.saturating_add(attachment.size).saturating_add(attachment.compressed.unwrap_or(0))
     });
     let message = Phrase::default()
-        .count(all.len())
-        .and(" attestations are stored beside the images, of at least ")
+        .counted(all.len(), " attestation is", " attestations are")
+        .and(" stored beside the images, of at least ")
         .bytes(bytes);
     vec![Candidate::new("", message, Claim::View(Vec::new()))]
 }
@@ -216,8 +298,11 @@ fn wrong_machine(facts: &Facts<'_>) -> Vec<Candidate> {
         return Vec::new();
     }
     let message = Phrase::default()
-        .count(wrong.len())
-        .and(" programs and libraries are not for ")
+        .counted(
+            wrong.len(),
+            " program or library is not for ",
+            " programs and libraries are not for ",
+        )
         .name(facts.image.platform.to_string());
     vec![Candidate::new("", message, Claim::View(wrong))]
 }
@@ -232,11 +317,10 @@ fn on_purpose(facts: &Facts<'_>, atom: AtomId) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::image::{Attachment, Shared};
+    use crate::image::Attachment;
     use crate::ledger::testing::image;
-    use crate::oci::{Digest, MediaType, Platform};
     use crate::rule::testing::check;
-    use crate::rule::{Selection, index_findings};
+    use crate::rule::{Selection, Stacks, index_findings, platform_findings};
 
     fn inspection(images: &[(&str, &str)]) -> Inspection {
         let images = images.iter().map(|(architecture, text)| {
@@ -244,20 +328,7 @@ mod tests {
             (*architecture).clone_into(&mut image.platform.architecture);
             image
         });
-        let images: Vec<Image> = images.collect();
-        let platforms: Vec<Platform> = images.iter().map(|image| image.platform.clone()).collect();
-        Inspection {
-            reference: "r".to_owned(),
-            digest: Digest::of(b"index"),
-            media_type: MediaType("application/vnd.oci.image.index.v1+json".to_owned()),
-            images,
-            shown: 0,
-            platforms,
-            attachments: Vec::new(),
-            shared: Shared::default(),
-            rate_limit: None,
-            warnings: Vec::new(),
-        }
+        crate::rule::testing::inspection(images.collect())
     }
 
     fn ids(inspection: &Inspection) -> Vec<(&'static str, Severity, u64)> {
@@ -281,10 +352,49 @@ mod tests {
         let text = "RUN x\n  a 1\n";
         let found = ids(&inspection(&[("amd64", text)]));
         assert_eq!(found, [("platform-missing", Severity::Low, 0)]);
+        // A file that has room for one.
+        let mut file = inspection(&[("amd64", text)]);
+        file.images[0].in_files = true;
+        assert_eq!(ids(&file).len(), 1);
+        "application/vnd.oci.image.manifest.v1+json".clone_into(&mut file.media_type.0);
+        assert_eq!(ids(&file), []);
         // For graphics cards; or for neither of the common platforms.
         let gpu = "ENV CUDA_VERSION=12.4\nRUN x\n  a 1\n";
         assert_eq!(ids(&inspection(&[("amd64", gpu)])), []);
         assert_eq!(ids(&inspection(&[("s390x", text)])), []);
+    }
+
+    #[test]
+    fn unshared_data() {
+        let check = |first: &str, second: &str, expected: &[(u64, Severity)]| {
+            let texts = [("amd64", first), ("arm64", second)];
+            let stack = |(_, text): &(_, &str)| {
+                let (image, ledger) = image(text);
+                let toc = |layer| Arc::new(ledger.filesystem().toc(layer).unwrap().clone());
+                Some((0..image.layers.len()).map(toc).collect())
+            };
+            let stacks: Stacks = texts.iter().map(stack).collect();
+            let mut inspection = inspection(&texts);
+            for (at, layer) in inspection.images[1].layers.iter_mut().enumerate().skip(1) {
+                layer.digest = Digest::of(format!("second {at}").as_bytes());
+            }
+            let only = vec!["platform-unshared-data".to_owned()];
+            let selection = Selection { only, ..Selection::default() };
+            let found = platform_findings(&inspection, &stacks, &selection);
+            let found: Vec<_> =
+                found.iter().map(|found| (found.gross.content, found.severity)).collect();
+            assert_eq!(found, expected, "{first}");
+            let unread = vec![stacks[0].clone(), None];
+            assert_eq!(platform_findings(&inspection, &unread, &selection).len(), 0);
+        };
+        let image = "COPY a /\n  a 90_000_000\nRUN b\n  b 60_000_000\n  c 70_000_000 hash=c\n";
+        let other = image.replace("hash=c", "hash=d");
+        check(image, &other, &[(60_000_000, Severity::Low)]);
+        // In the layer that both have; at other paths.
+        check("COPY a /\n  a 90_000_000\n", "COPY a /\n  a 90_000_000\n", &[]);
+        check(image, &other.replace("  b ", "  B "), &[]);
+        let large = image.replace("60_000_000", "1_000_000_000");
+        check(&large, &large, &[(1_070_000_000, Severity::Medium)]);
     }
 
     #[test]

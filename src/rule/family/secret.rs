@@ -9,10 +9,11 @@ use crate::image::Image;
 use crate::layer::{SECRET_MARK, credential};
 use crate::ledger::{AtomId, Document};
 use crate::owner::OwnerKind;
+use crate::rule::quote::unquoted;
 use crate::rule::{
     Bands, Candidate, Claim, Detect, Facts, Needs, Phase, Phrase, Risk, Rule, Severity,
 };
-use crate::secrecy::{Secret, fingerprint, hide, is_literal, is_secret_name};
+use crate::secrecy::{Secret, fingerprint, hide, hide_in_words, is_literal, is_secret_name};
 
 /// What the rules of this family have in common.
 const SECRET: Rule = Rule {
@@ -198,7 +199,7 @@ fn listed(mut phrase: Phrase, verdicts: &[Verdict]) -> Phrase {
 fn candidate(path: &[u8], atom: AtomId, what: Phrase, verdicts: &[Verdict]) -> Candidate {
     let anchor = String::from_utf8_lossy(path).into_owned();
     let mut candidate = Candidate::new(anchor, what, Claim::View(vec![atom]))
-        .fill("path", format!("/{}", String::from_utf8_lossy(path)))
+        .fill("path", unquoted(path))
         .severity(Severity::Critical);
     for digits in verdicts.iter().filter_map(|verdict| verdict.fingerprint.clone()) {
         candidate = candidate.note(Phrase::words("Its SHA-256 digest begins with ").name(digits));
@@ -232,8 +233,45 @@ fn recoverable(facts: &Facts<'_>) -> Vec<Candidate> {
     candidates
 }
 
-/// Secrets in the environment and in the texts of steps.
+/// Secrets in the environment, labels, commands that start a container, and the texts of steps.
 fn in_config(image: &Image) -> Vec<Candidate> {
+    let mut candidates = in_environment(image);
+    let mut told = BTreeSet::new();
+    for (label, secret) in &image.label_secrets {
+        let message = if *label == secret.name {
+            Phrase::words("The label ").name(label).and(" has a value")
+        } else {
+            told.insert(secret.name.clone());
+            called(Phrase::words("The label ").name(label).and(" has "), secret)
+        };
+        candidates.push(named(secret, message));
+    }
+    let (_, entrypoint) = hide_in_words(&image.runtime.entrypoint);
+    let (_, command) = hide_in_words(&image.runtime.cmd);
+    for secret in entrypoint.iter().chain(&command) {
+        if told.insert(secret.name.clone()) {
+            let message = Phrase::words("The command that starts a container has ");
+            candidates.push(named(secret, called(message, secret)));
+        }
+    }
+    for step in &image.steps {
+        for secret in &step.secrets {
+            let is_variable = image.runtime.env.contains_key(&secret.name);
+            if is_variable || !told.insert(secret.name.clone()) {
+                continue;
+            }
+            let message = called(Phrase::words("The history has "), secret);
+            let message = match step.number {
+                Some(number) => message.and(" in step ").count(number),
+                None => message,
+            };
+            candidates.push(named(secret, message));
+        }
+    }
+    candidates
+}
+
+fn in_environment(image: &Image) -> Vec<Candidate> {
     let mut candidates = Vec::new();
     for (name, value) in &image.runtime.env {
         if is_secret_name(name) && is_literal(value) {
@@ -243,28 +281,18 @@ fn in_config(image: &Image) -> Vec<Candidate> {
         } else {
             let (_, secrets) = hide(value);
             candidates.extend(secrets.iter().map(|secret| {
-                let message = Phrase::words("The environment has a ").name(secret.name.clone());
+                let message = called(Phrase::words("The environment has "), secret);
                 named(secret, message.and(" in ").name(name))
             }));
         }
     }
-    let mut told = BTreeSet::new();
-    for step in &image.steps {
-        for secret in &step.secrets {
-            if image.runtime.env.contains_key(&secret.name) || !told.insert(&secret.name) {
-                continue;
-            }
-            let place = match step.number {
-                Some(number) => Phrase::words("The history has ")
-                    .name(&secret.name)
-                    .and(" in step ")
-                    .count(number),
-                None => Phrase::words("The history has ").name(&secret.name),
-            };
-            candidates.push(named(secret, place));
-        }
-    }
     candidates
+}
+
+/// Adds a secret's name, which needs an article where it says what it is.
+fn called(message: Phrase, secret: &Secret) -> Phrase {
+    let message = if secret.is_described() { message.and("a ") } else { message };
+    message.name(&secret.name)
 }
 
 /// What cannot be guessed is hardly a placeholder.
@@ -394,7 +422,30 @@ RUN pip install --index-url https://me:hunter2@pypi.example/simple x
 ",
             &[
                 (Severity::Critical, "The environment sets API_TOKEN"),
-                (Severity::High, "The history has password for pypi.example in step 1"),
+                (Severity::High, "The history has a password for pypi.example in step 1"),
+            ],
+        );
+        check(
+            "secret-in-history-or-env",
+            "
+LABEL org.example.api-token=hunter2
+LABEL org.example.source=https://me:hunter2@git.example/x
+LABEL org.example.token-url=https://git.example/
+ENTRYPOINT serve --auth-token hunter2
+CMD --key=x --token RANDOM
+RUN echo root:hunter2 | chpasswd && conda install -c https://c.example/t/ab-RANDOM/main x
+  a 1
+RUN echo ghp_RANDOM
+  a 1
+",
+            &[
+                (Severity::Critical, "The command that starts a container has token"),
+                (Severity::Critical, "The history has a token for c.example in step 1"),
+                (Severity::Critical, "The history has a token that begins with ghp_ in step 2"),
+                (Severity::High, "The command that starts a container has auth-token"),
+                (Severity::High, "The history has a password of root in step 1"),
+                (Severity::High, "The label org.example.api-token has a value"),
+                (Severity::High, "The label org.example.source has a password for git.example"),
             ],
         );
         check(

@@ -1,6 +1,6 @@
 //! Words and snippets about the steps of an image, for rules that speak of more than one.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use crate::filesystem::NodeId;
 use crate::image::{Action, Command, Image, Manager, Origin, PackageVerb, Step, commands};
@@ -98,11 +98,30 @@ pub(super) fn common_directory(ledger: &Ledger, files: &[AtomId]) -> NodeId {
     chain.last().copied().unwrap_or(NodeId::ROOT)
 }
 
-/// A path as a shell takes it.
-pub(super) fn shell_path(path: &[u8]) -> String {
-    let text = format!("/{}", String::from_utf8_lossy(path));
-    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+@%,:~=".contains(c);
-    if text.chars().all(plain) { text } else { format!("'{}'", text.replace('\'', "'\\''")) }
+/// A few directories in which all of some files are.
+pub(super) fn directories(ledger: &Ledger, files: impl Iterator<Item = AtomId>) -> Vec<Vec<u8>> {
+    const MOST: usize = 5;
+    const DEEPEST: usize = 8;
+    let filesystem = ledger.filesystem();
+    let parents: BTreeSet<NodeId> =
+        files.map(|file| filesystem.parent(ledger.atom(file).node)).collect();
+    let paths: Vec<Vec<u8>> = parents.into_iter().map(|node| filesystem.path(node)).collect();
+    let few =
+        (1..=DEEPEST).rev().map(|depth| cut(&paths, depth)).find(|chosen| chosen.len() <= MOST);
+    few.map_or(vec![Vec::new()], |few| few.iter().map(|path| path.join(&b'/')).collect())
+}
+
+/// The first names of paths, those that are in another one left out.
+fn cut(paths: &[Vec<u8>], depth: usize) -> Vec<Vec<&[u8]>> {
+    let names = paths.iter().map(|path| path.split(|byte| *byte == b'/').take(depth).collect());
+    let mut chosen: Vec<Vec<&[u8]>> = Vec::new();
+    // What is in another one comes after it.
+    for path in names.collect::<BTreeSet<Vec<&[u8]>>>() {
+        if !chosen.last().is_some_and(|above| path.starts_with(above)) {
+            chosen.push(path);
+        }
+    }
+    chosen
 }
 
 /// Steps of the image's own that ask one package manager to install something.
@@ -111,7 +130,15 @@ pub(super) struct Installs {
     /// The layers of the steps.
     pub(super) layers: Vec<usize>,
     packages: Vec<String>,
+    /// What the steps run, on one line each.
+    texts: Vec<String>,
+    /// The options of each that change what it installs.
+    options: BTreeSet<Vec<String>>,
 }
+
+/// Options that do not change what is installed.
+const COMMON: [&str; 8] = ["-y", "-q", "-qq", "-yq", "-qy", "--yes", "--quiet", "--no-cache-dir"];
+const LEAN: &str = "--no-install-recommends";
 
 /// By package manager, the one of the most steps first.
 pub(super) fn installs(image: &Image) -> Vec<Installs> {
@@ -127,10 +154,16 @@ pub(super) fn installs(image: &Image) -> Vec<Installs> {
                 manager,
                 layers: Vec::new(),
                 packages: Vec::new(),
+                texts: Vec::new(),
+                options: BTreeSet::new(),
             });
             if installs.layers.last() != Some(&layer.index) {
                 installs.layers.push(layer.index);
             }
+            let options = command.words.iter().filter(|word| word.starts_with('-'));
+            let options = options.filter(|word| !COMMON.contains(&word.as_str())).cloned();
+            installs.options.insert(options.collect());
+            installs.texts.push(command.text.split_whitespace().collect::<Vec<_>>().join(" "));
             installs.packages.extend(packages);
         }
     }
@@ -146,10 +179,19 @@ impl Installs {
         let packages: Vec<&str> =
             self.packages.iter().map(String::as_str).filter(|name| seen.insert(*name)).collect();
         let packages = packages.join(" ");
+        let lean = [LEAN.to_owned()];
+        let is_plain = |options: &Vec<String>| options.is_empty() || options[..] == lean;
+        if self.options.len() > 1 || !self.options.iter().all(is_plain) {
+            return self.one_after_another();
+        }
         match self.manager {
-            Manager::Apt => format!(
-                "RUN apt-get update \\\n && apt-get install -y {packages} \\\n && rm -rf /var/lib/apt/lists/*"
-            ),
+            Manager::Apt => {
+                let is_lean = self.options.iter().any(|options| !options.is_empty());
+                let option = if is_lean { format!("{LEAN} ") } else { String::new() };
+                format!(
+                    "RUN apt-get update \\\n && apt-get install -y {option}{packages} \\\n && rm -rf /var/lib/apt/lists/*"
+                )
+            }
             Manager::Dnf => format!("RUN dnf install -y {packages} \\\n && dnf clean all"),
             Manager::Zypper => format!("RUN zypper -n install {packages} \\\n && zypper clean -a"),
             Manager::Apk => format!("RUN apk add --no-cache {packages}"),
@@ -159,6 +201,17 @@ impl Installs {
             Manager::Conda => format!("RUN conda install -y {packages} \\\n && conda clean -afy"),
             Manager::Pip => format!("RUN pip install --no-cache-dir {packages}"),
             other => format!("# one RUN for all that {} installs: {packages}", other.as_str()),
+        }
+    }
+    /// One `RUN` of the steps' own commands, where their options differ.
+    fn one_after_another(&self) -> String {
+        let commands = self.texts.join(" \\\n && ");
+        match self.manager {
+            Manager::Apt => {
+                format!("RUN apt-get update \\\n && {commands} \\\n && rm -rf /var/lib/apt/lists/*")
+            }
+            Manager::Conda => format!("RUN {commands} \\\n && conda clean -afy"),
+            _ => format!("RUN {commands}"),
         }
     }
 }

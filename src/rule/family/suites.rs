@@ -62,7 +62,7 @@ pub(in crate::rule) const RULES: &[Rule] = &[
             .at(is_suite),
         ),
         why: "Packages bring their tests along; what uses a package does not run them.",
-        fix: "RUN {{cmd}} \\\n && find {{path}} -type d -name __tests__ -prune -exec rm -rf {} +",
+        fix: "RUN {{cmd}} \\\n && rm -rf {{paths}}",
         caution: "A package may itself be called test or spec, or ship data for others to test with.",
         ..TESTS
     },

@@ -49,6 +49,7 @@ pub struct ImageReport {
     pub labels: BTreeMap<String, String>,
     pub annotations: BTreeMap<String, String>,
     pub findings: Vec<serde_json::Value>,
+    pub snapshot: serde_json::Value,
 }
 
 #[derive(Debug, Deserialize)]

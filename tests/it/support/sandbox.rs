@@ -113,12 +113,17 @@ impl Sandbox {
 
     /// Puts `docker-credential-NAME` on the path: a shell script of these lines.
     pub fn helper(&self, name: &str, script: &str) {
+        self.program(&format!("docker-credential-{name}"), script);
+    }
+
+    /// Puts a program on the path: a shell script of these lines.
+    pub fn program(&self, name: &str, script: &str) {
         let source = self.write("helper.sh", format!("#!/bin/sh\n{script}\n"));
         // Another process copies it: a fork of this one, made by another test, could hold the
         // file open for writing at the time it is run, and then it does not run.
         let status = Command::new("install")
             .args(["-m", "755"])
-            .args([&source, &self.path(&format!("bin/docker-credential-{name}"))])
+            .args([&source, &self.path(&format!("bin/{name}"))])
             .status();
         assert!(status.expect("the program `install`").success());
     }
@@ -203,7 +208,11 @@ impl Sandbox {
 impl Running {
     /// Starts a command whose output is piped.
     pub fn start(command: &mut Command) -> Self {
-        let mut child = command.spawn().expect("the program runs");
+        Self::of(command.spawn().expect("the program runs"))
+    }
+
+    /// A run that was started, whose output is piped.
+    pub fn of(mut child: Child) -> Self {
         let stdout = collect(child.stdout.take().expect("a pipe"));
         let stderr = collect(child.stderr.take().expect("a pipe"));
         Self { child, stdout, stderr }

@@ -15,7 +15,7 @@ pub(super) fn testing(studied: Studied<'_>) -> Option<Section> {
     let mut commands: BTreeSet<&str> = BTreeSet::new();
     for component in studied.components() {
         if let Some(check) = component.check.as_deref().filter(|check| commands.insert(*check)) {
-            items.push(name(component).with(" works: ").with(Text::name(check)));
+            items.push(name(studied, component).with(" works: ").with(Text::name(check)));
         }
     }
     for finding in studied.study.findings.iter().filter(|finding| super::is_shown(finding)) {

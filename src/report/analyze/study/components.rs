@@ -76,14 +76,14 @@ fn row(studied: Studied<'_>, component: &ComponentUsage) -> Row {
         share(component.visible.bytes, studied.content()),
         component.making.as_str().into(),
         heaviest(component).map(|layer| step_name(studied.image, layer)).unwrap_or_default(),
-        name(component),
+        name(studied, component),
     ]
 }
 
 fn details(studied: Studied<'_>, at: usize, component: &ComponentUsage) -> Vec<Block> {
     let heading = Text::number(at + 1)
         .with(". ")
-        .with(name(component))
+        .with(name(studied, component))
         .with(" (")
         .with(Text::bytes(component.visible.bytes))
         .with(")");
@@ -135,7 +135,7 @@ fn facts(studied: Studied<'_>, component: &ComponentUsage) -> Vec<Fact> {
         facts.push(Fact::new("saves", potential));
     }
     let outer = component.inside.and_then(|outer| studied.study.components.get(outer));
-    facts.extend(outer.map(|outer| Fact::new("inside", name(outer))));
+    facts.extend(outer.map(|outer| Fact::new("inside", name(studied, outer))));
     facts.extend(
         heaviest(component).map(|layer| Fact::new("step", step_and_lines(studied.image, layer))),
     );

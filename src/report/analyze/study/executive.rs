@@ -57,7 +57,8 @@ fn rows(studied: Studied<'_>) -> Vec<Row> {
     ));
     rows.push(amount("shadowed", found.shadowed, "stored but not shown".into()));
     rows.extend(studied.components().first().map(|largest| {
-        let what = name(largest).with(", ").with(share(largest.visible.bytes, studied.content()));
+        let what =
+            name(studied, largest).with(", ").with(share(largest.visible.bytes, studied.content()));
         amount("largest component", largest.visible, what)
     }));
     let duplicates = &study.duplicates;
@@ -131,11 +132,17 @@ fn base(studied: Studied<'_>) -> Text {
     name.with(", by ").with(base.evidence.as_str())
 }
 
-/// The title of a component and its version.
-pub(super) fn name(component: &ComponentUsage) -> Text {
+/// The title of a component and its version, and its place where another one has that title.
+pub(super) fn name(studied: Studied<'_>, component: &ComponentUsage) -> Text {
     let title = Text::name(&*component.title);
-    match &component.version {
+    let title = match &component.version {
         Some((version, _)) => title.with(" ").with(Text::name(&**version)),
+        None => title,
+    };
+    let others = studied.study.components.iter();
+    let same = others.filter(|other| other.title == component.title).count();
+    match component.root.as_deref().filter(|_| same > 1) {
+        Some(root) => title.with(" in ").with(Text::path(root)),
         None => title,
     }
 }
@@ -196,10 +203,10 @@ fn largest(studied: Studied<'_>) -> Option<Text> {
             first.visible.bytes.saturating_add(second.visible.bytes),
         ),
         Some(second) => tell(
-            name(first).with(" and ").with(name(second)),
+            name(studied, first).with(" and ").with(name(studied, second)),
             " together account for ",
             first.visible.bytes.saturating_add(second.visible.bytes),
         ),
-        None => tell(name(first), " accounts for ", first.visible.bytes),
+        None => tell(name(studied, first), " accounts for ", first.visible.bytes),
     })
 }

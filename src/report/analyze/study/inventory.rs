@@ -81,7 +81,7 @@ fn versions(studied: Studied<'_>) -> Option<Block> {
 fn kind(kind: VersionKind) -> &'static str {
     match kind {
         VersionKind::System => "system",
-        VersionKind::Component => "tool",
+        VersionKind::Component | VersionKind::Tool => "tool",
         VersionKind::Runtime => "runtime",
         VersionKind::Packages => "packages",
         VersionKind::Requested => "asked for",

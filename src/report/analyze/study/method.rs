@@ -2,11 +2,12 @@
 
 use super::words::share;
 use super::{Studied, section as titled};
-use crate::analysis::{Balance, Declared, Group, Identity};
+use crate::analysis::{Balance, Declared, Gaps, Group, Identity};
 use crate::image::{Inspection, Origin};
 use crate::owner::OwnerKind;
-use crate::report::analyze::words::step_name;
+use crate::report::analyze::words::{gaps as gap_phrase, step_name};
 use crate::report::document::{Block, Mark, Piece, Section, Text};
+use crate::report::words::phrase;
 use crate::rule::rules;
 
 /// Notes of package records that are listed.
@@ -22,6 +23,7 @@ const DIRECTORIES: usize = 5;
 pub(super) fn section(inspection: &Inspection, studied: Studied<'_>) -> Section {
     let mut items: Vec<Text> = basis().into_iter().map(Text::from).collect();
     items.push(base(studied));
+    items.extend(Gaps::of(studied.found).map(|gaps| phrase(&gap_phrase(&gaps))));
     items.extend(studied.study.balances.iter().filter_map(balance));
     items.extend(studied.study.declared.iter().map(declared));
     items.extend(unowned(studied));

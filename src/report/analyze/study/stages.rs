@@ -18,7 +18,8 @@ const COLUMNS: [Column; 4] = [
 /// The section; none if there is nothing to stage and nothing that cannot be.
 pub(super) fn section(studied: Studied<'_>) -> Option<Section> {
     let mut blocks = Vec::new();
-    let rows: Vec<Row> = studied.components().into_iter().map(row).collect();
+    let rows: Vec<Row> =
+        studied.components().into_iter().map(|component| row(studied, component)).collect();
     if !rows.is_empty() {
         blocks.push(Block::Table(Table { columns: COLUMNS.to_vec(), rows, totals: Vec::new() }));
     }
@@ -34,7 +35,7 @@ pub(super) fn section(studied: Studied<'_>) -> Option<Section> {
     (!blocks.is_empty()).then(|| titled("Multi-stage build consideration", blocks))
 }
 
-fn row(component: &ComponentUsage) -> Row {
+fn row(studied: Studied<'_>, component: &ComponentUsage) -> Row {
     let effect = match component.making {
         Making::Prebuilt => "saves nothing by itself; unpack only the parts that are needed",
         Making::Compiled => "keeps compilers, sources and objects out; copy what is installed",
@@ -43,7 +44,7 @@ fn row(component: &ComponentUsage) -> Row {
     vec![
         Text::bytes(component.visible.bytes),
         component.making.as_str().into(),
-        name(component),
+        name(studied, component),
         effect.into(),
     ]
 }

@@ -1,6 +1,6 @@
 //! Files that only compilers and linkers read.
 
-use super::{BUILD, weighed};
+use super::{BUILD, read_later, weighed};
 use crate::filesystem::NodeId;
 use crate::ledger::AtomId;
 use crate::rule::purpose::{has_child, has_compiler, has_r, is_interactive, shows_any};
@@ -29,7 +29,7 @@ pub(super) const RULES: &[Rule] = &[
                     "**/lib/ocaml/",
                 ])
                 .only(is_static_library)
-                .then(weighed),
+                .then(read_later),
         ),
         why: "Only linkers read them; a linked program has its own copy.",
         fix: "RUN {{cmd}} \\\n && find {{prefix}}/lib -name '*.a' -delete",
@@ -89,7 +89,7 @@ pub(super) const RULES: &[Rule] = &[
             .then(compiled_against),
         ),
         why: "Only compilers read them.",
-        fix: "RUN {{cmd}} \\\n && rm -rf {{path}}",
+        fix: "RUN {{cmd}} \\\n && rm -rf {{paths}}",
         caution: "R packages from source, extensions of PyTorch and tools that trace the kernel \
                   compile against them.",
         ..BUILD
@@ -130,7 +130,7 @@ pub(super) const RULES: &[Rule] = &[
             .then(weighed),
         ),
         why: "The modules are compiled; their sources serve only who compiles against them.",
-        fix: "RUN {{cmd}} \\\n && find {{site}} \\( -name '*.pyx' -o -name '*.pxd' \\) -delete",
+        fix: "RUN {{cmd}} \\\n && rm -rf {{paths}}",
         caution: "Packages that compile while they run read theirs; the known ones are not \
                   counted.",
         check: "python -c 'import {{module}}'",
@@ -166,7 +166,7 @@ fn is_static_library(facts: &Facts<'_>, file: AtomId) -> bool {
 }
 
 fn described(facts: &Facts<'_>, candidate: Candidate) -> Candidate {
-    let candidate = weighed(facts, candidate);
+    let candidate = read_later(facts, candidate);
     if candidate.risk.is_some() || !(has_compiler(facts) || has_r(facts)) {
         return candidate;
     }
@@ -196,7 +196,7 @@ fn is_of_headers(facts: &Facts<'_>, node: NodeId) -> bool {
 
 /// Where something may compile against the headers, somebody has to agree.
 fn compiled_against(facts: &Facts<'_>, candidate: Candidate) -> Candidate {
-    let candidate = weighed(facts, candidate);
+    let candidate = read_later(facts, candidate);
     let has_torch = facts.inventory.installed().any(|(_, package)| package.name == "torch");
     let tracers = ["usr/sbin/bpftrace", "usr/bin/bpftrace", "usr/share/bcc"];
     let compiles = has_compiler(facts) && (has_r(facts) || has_torch || is_interactive(facts));
@@ -222,6 +222,10 @@ RUN a
   opt/x/cells.lib 9_000_000
 ";
         check("build-static-libs", image, &[8_000_000]);
+        let snippet = |image: &str| found(image, &["build-static-libs"])[0].snippet.clone();
+        assert!(snippet(image).contains("-delete"));
+        // A later step may link with them.
+        assert!(snippet(&format!("{image}RUN make\n  x 1\n")).contains("COPY --from=build"));
         check("build-static-libs", &format!("{image}  usr/bin/gcc 10\n"), &[3_000_000]);
     }
 
@@ -236,6 +240,15 @@ RUN a
         check("build-libtool", image, &[300_000]);
         let r = format!("{image}  usr/lib/R/bin/R 10\n");
         assert_eq!(found(&r, &["build-libtool"])[0].risk.as_str(), "test");
+        // Descriptions of modules stand in directories below; programs open these.
+        let modules = "
+RUN a
+  usr/lib/ldap/back_mdb.la 400_000
+  usr/lib/x86_64-linux-gnu/libsasl2.la 300_000
+  opt/x/lib64/liby.la 100_000
+  opt/x/share/z.la 900_000
+";
+        check("build-libtool", modules, &[400_000]);
     }
 
     #[test]

@@ -4,8 +4,10 @@ mod files;
 mod packages;
 mod sdk;
 
+use super::steps::{commands_of, is_base};
+use crate::image::{Action, Command, Manager, PackageVerb};
 use crate::rule::purpose::{compiles, is_for_building};
-use crate::rule::{Bands, Candidate, Effort, Facts, Phase, Phrase, Risk, Rule, Severity};
+use crate::rule::{Bands, Candidate, Claim, Effort, Facts, Phase, Phrase, Risk, Rule, Severity};
 
 /// What the rules of this family have in common.
 const BUILD: Rule = Rule {
@@ -14,12 +16,7 @@ const BUILD: Rule = Rule {
     effort: Effort::Stage,
     bands: Bands::Normal,
     min: 5_000_000,
-    fix: "RUN apt-get update && apt-get install -y --no-install-recommends {{dev_pkgs}} \\\n\
-          \x20&& {{build}} \\\n\
-          \x20&& apt-mark manual {{runtime_pkgs}} \\\n\
-          \x20&& apt-get purge -y {{dev_pkgs}} && apt-get autoremove -y --purge \\\n\
-          \x20&& rm -rf /var/lib/apt/lists/*\n\
-          # or build in a stage of its own and COPY --from=build the product",
+    fix: "# build in a stage of its own, and copy what was made:\nCOPY --from=build /usr/local /usr/local",
     links: &["https://docs.docker.com/build/building/multi-stage/"],
     ..Rule::BLANK
 };
@@ -44,4 +41,31 @@ fn weighed(facts: &Facts<'_>, mut candidate: Candidate) -> Candidate {
         candidate = candidate.severity(Severity::Low).note(Phrase::words(note));
     }
     candidate
+}
+
+/// The same for what a step that compiles reads: where a later step may, no step deletes it.
+fn read_later(facts: &Facts<'_>, candidate: Candidate) -> Candidate {
+    let mut candidate = weighed(facts, candidate);
+    if is_compiled_later(facts, &candidate) {
+        candidate.snippet = Some(format!("# later steps compile\n{}", BUILD.fix));
+    }
+    candidate
+}
+
+/// Whether a step after the first that stores some files may compile with them.
+fn is_compiled_later(facts: &Facts<'_>, candidate: &Candidate) -> bool {
+    let Claim::Files(files) = &candidate.claim else { return false };
+    let layers = files.iter().map(|(file, _)| facts.ledger.atom(*file).layer);
+    let Some(first) = layers.filter(|layer| !is_base(facts.image, *layer)).min() else {
+        return false;
+    };
+    let compiles = |command: &Command| match &command.action {
+        Action::Build | Action::Script | Action::Clone { .. } => true,
+        Action::Packages { manager, verb, .. } => {
+            *verb == PackageVerb::Install && *manager == Manager::Pip
+        }
+        _ => false,
+    };
+    let later = first.saturating_add(1)..facts.image.layers.len();
+    later.into_iter().any(|layer| commands_of(facts, layer).iter().any(compiles))
 }

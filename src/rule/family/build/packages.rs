@@ -1,9 +1,13 @@
 //! Packages for development, and compilers.
 
+use std::cmp::Reverse;
+use std::collections::HashSet;
+
+use super::super::steps::is_base;
 use super::{BUILD, weighed};
 use crate::filesystem::NodeId;
 use crate::ledger::{AtomId, Ledger};
-use crate::package::{Ecosystem, Package};
+use crate::package::{Ecosystem, Package, PackageId};
 use crate::pattern::component_fits;
 use crate::rule::{Candidate, Claim, Detect, Facts, Phrase, Rule, Table, Value};
 
@@ -15,8 +19,8 @@ pub(super) const RULES: &[Rule] = &[
         why: "They hold headers and what linkers read. Programs that are linked need the run-time \
               packages alone.",
         caution: "Some hold the plain name of a library (libx.so) that a program opens by that \
-                  name. Triton and torch.compile compile while they run. What the build pulled in \
-                  for the program has to be marked as manual before autoremove.",
+                  name. Triton and torch.compile compile while they run. The image itself \
+                  needs the libraries that the program is linked with.",
         check: "ldd {{program}}",
         ..BUILD
     },
@@ -93,15 +97,69 @@ const LIBRARIES: [&str; 6] =
 const TREES: [(&str, &[&str]); 3] =
     [("opt", &["gcc*", "llvm*", "cmake*"]), ("usr/lib", &["gcc"]), ("usr/local", &["cmake*"])];
 
+/// Package managers that install compilers.
+const SYSTEMS: [Ecosystem; 4] = [Ecosystem::Dpkg, Ecosystem::Apk, Ecosystem::Rpm, Ecosystem::Conda];
+/// Names that a snippet shows.
+const NAMES: usize = 20;
+
 /// Files of a package for development are closer described by it than by any pattern.
 const CLOSENESS: u32 = 60;
 
 fn development(facts: &Facts<'_>) -> Vec<Candidate> {
-    let packages = facts.inventory.installed().map(|(_, package)| package);
-    let packages: Vec<&Package> =
-        packages.filter(|package| is_development(facts.ledger, package)).collect();
+    let installed = facts.inventory.installed();
+    let (ids, packages): (HashSet<PackageId>, Vec<&Package>) =
+        installed.filter(|(_, package)| is_development(facts.ledger, package)).unzip();
     let words = "Packages with what only compilers and linkers read";
-    candidate(facts, words, &packages, &[]).into_iter().collect()
+    let found = candidate(facts, words, &packages, &[]);
+    found.into_iter().map(|found| with_company(facts, &ids, found)).collect()
+}
+
+/// Tells what else goes with packages because nothing else needs it. Programs that were compiled
+/// with them may use it, so it is not claimed.
+fn with_company(facts: &Facts<'_>, ids: &HashSet<PackageId>, candidate: Candidate) -> Candidate {
+    let freed = SYSTEMS.iter().flat_map(|system| facts.graph(*system).freed(ids));
+    let mut company: Vec<PackageId> = freed.filter(|id| !ids.contains(id)).collect();
+    let bytes = |id: &PackageId| facts.package_bytes(*id).bytes;
+    company.sort_unstable_by_key(|id| (Reverse(bytes(id)), *id));
+    if company.is_empty() {
+        return candidate;
+    }
+    let names: Vec<&str> =
+        company.iter().take(NAMES).map(|id| facts.inventory.package(*id).name.as_str()).collect();
+    let note = Phrase::words("Nothing else needs ")
+        .count(company.len())
+        .and(" packages that they brought, of ")
+        .bytes(company.iter().map(bytes).fold(0, u64::saturating_add))
+        .and(" together; what was compiled here may use some of them: ")
+        .name(names.join(", "));
+    let mut candidate = candidate.note(note);
+    let system = |id: &&PackageId| facts.inventory.package(**id).ecosystem == Ecosystem::Dpkg;
+    let kept: Vec<&str> = company
+        .iter()
+        .filter(system)
+        .take(NAMES)
+        .map(|id| facts.inventory.package(*id).name.as_str())
+        .collect();
+    if let Some(snippet) = candidate.snippet.as_mut().filter(|_| !kept.is_empty()) {
+        snippet.push_str("\n# what was compiled may use:\nRUN apt-get update \\\n && apt-get install -y --no-install-recommends {{company}} \\\n && rm -rf /var/lib/apt/lists/*");
+    }
+    candidate.fill("company", kept.join(" "))
+}
+
+/// How packages are kept out of the image: later steps may use them, so no step removes them.
+fn stage(ecosystem: Ecosystem) -> Option<&'static str> {
+    match ecosystem {
+        Ecosystem::Dpkg => Some(
+            "FROM {{base}} AS build\nRUN apt-get update \\\n && apt-get install -y --no-install-recommends {{dev_pkgs}}\n# the steps that compile; then, in the last stage:\nCOPY --from=build /usr/local /usr/local",
+        ),
+        Ecosystem::Apk => Some(
+            "RUN apk add --no-cache --virtual .build {{dev_pkgs}} \\\n# compile here, in the same step\n && apk del .build",
+        ),
+        Ecosystem::Rpm => Some(
+            "FROM {{base}} AS build\nRUN dnf install -y {{dev_pkgs}}\n# the steps that compile; then, in the last stage:\nCOPY --from=build /usr/local /usr/local",
+        ),
+        _ => None,
+    }
 }
 
 /// Whether a package is for development alone.
@@ -147,11 +205,10 @@ fn compilers(facts: &Facts<'_>) -> Vec<Candidate> {
 }
 
 fn is_compiler(package: &Package) -> bool {
-    let systems = [Ecosystem::Dpkg, Ecosystem::Apk, Ecosystem::Rpm, Ecosystem::Conda];
     let is = |known: &[&str]| {
         known.iter().any(|row| component_fits(row.as_bytes(), package.name.as_bytes()))
     };
-    systems.contains(&package.ecosystem) && is(&COMPILERS) && !is(&LIBRARIES)
+    SYSTEMS.contains(&package.ecosystem) && is(&COMPILERS) && !is(&LIBRARIES)
 }
 
 /// Trees of compilers that are visible.
@@ -192,9 +249,12 @@ fn candidate(
     let nodes = |package: &Package| -> Vec<NodeId> {
         package.files.iter().chain(&package.directories).copied().collect()
     };
-    let mut rows: Vec<(u64, &str)> = packages
+    let mut rows: Vec<(u64, &str, Ecosystem)> = packages
         .iter()
-        .map(|package| (ledger.sum(ledger.select(&nodes(package))).bytes, package.name.as_str()))
+        .map(|package| {
+            let bytes = ledger.sum(ledger.select(&nodes(package))).bytes;
+            (bytes, package.name.as_str(), package.ecosystem)
+        })
         .collect();
     rows.sort_unstable_by(|a, b| b.0.cmp(&a.0).then(a.1.cmp(b.1)));
     let all: Vec<NodeId> =
@@ -204,16 +264,29 @@ fn candidate(
     if files.is_empty() {
         return None;
     }
-    let names: Vec<&str> = rows.iter().map(|(_, name)| *name).take(20).collect();
     let mut found = Candidate::new("", Phrase::words(words), Claim::Files(files));
-    if !names.is_empty() {
+    let is_own = |package: &&&Package| !is_base(facts.image, package.layer);
+    let own: HashSet<&str> =
+        packages.iter().filter(is_own).map(|package| package.name.as_str()).collect();
+    if let Some((.., first)) = rows.first() {
+        let alike =
+            rows.iter().filter(|(_, name, ecosystem)| ecosystem == first && own.contains(name));
+        let alike = alike.take(NAMES);
+        let names: Vec<&str> = alike.map(|(_, name, _)| *name).collect();
+        found.snippet = if names.is_empty() {
+            Some(
+                "# the base image has them: take a flavour of it without\nFROM {{base}}".to_owned(),
+            )
+        } else {
+            stage(*first).map(str::to_owned)
+        };
         found = found.fill("dev_pkgs", names.join(" "));
-        let rows = rows.iter().take(20);
-        let row = |(bytes, name): &(u64, &str)| {
+        let rows = rows.iter().take(NAMES);
+        let listed = |(bytes, name, _): &(u64, &str, Ecosystem)| {
             vec![Value::Text((*name).to_owned()), Value::Bytes(*bytes)]
         };
         found.table =
-            Some(Table { columns: vec!["Package", "Content"], rows: rows.map(row).collect() });
+            Some(Table { columns: vec!["Package", "Content"], rows: rows.map(listed).collect() });
     }
     Some(weighed(facts, found))
 }
@@ -282,6 +355,28 @@ RUN apt-get install -y libx-dev gcc
         check(compilers, IMAGE, &["gcc devel usr/bin/gcc"], 70_000_000);
         check(compilers, IMAGE, &["gcc-12-base libs usr/bin/gcc"], 40_000_000);
         check(compilers, "RUN a\n  usr/bin/x 9_000_000\n", &["ld_impl_linux-64 x usr/bin/x"], 0);
+    }
+
+    #[test]
+    fn what_came_with_them_is_told() {
+        let text = format!("{IMAGE}  usr/lib/libz.so.1 1_000_000\n");
+        let packages = "
+dpkg +libx-dev 1 usr/include/x.h usr/lib/libx.a > libx1 libz1
+dpkg -libx1 1 usr/lib/libx.so.1
+dpkg -libz1 1 usr/lib/libz.so.1
+dpkg +app 1 > libz1
+";
+        let found = crate::rule::testing::found_with(&text, packages, &["build-dev-packages"]);
+        let [found] = &found[..] else { panic!("{found:?}") };
+        assert_eq!(found.gross.content, 7_000_000);
+        assert!(found.snippet.contains("--no-install-recommends libx-dev\n"));
+        assert!(found.snippet.contains("--no-install-recommends libx1 \\\n"));
+        assert!(!found.snippet.contains("purge"), "{}", found.snippet);
+        let bytes = found.notes[0]
+            .0
+            .iter()
+            .filter(|piece| matches!(piece, crate::rule::Piece::Bytes(5_000_000)));
+        assert_eq!(bytes.count(), 1, "{:?}", found.notes);
     }
 
     #[test]

@@ -93,7 +93,7 @@ pub(super) const RULES: &[Rule] = &[
         ),
         why: "Cargo reads sources and what it compiled from them when it builds, never when the \
               program runs.",
-        fix: "RUN {{cmd}} \\\n && rm -rf {{path}}\n\
+        fix: "RUN {{cmd}} \\\n && rm -rf {{paths}}\n\
               # or build in a stage of its own and COPY --from=build the program",
         caution: "Images in which people build without a network need the sources.",
         links: &["https://doc.rust-lang.org/cargo/guide/cargo-home.html"],
@@ -139,7 +139,7 @@ pub(super) const RULES: &[Rule] = &[
         ),
         why: "Build tools keep what they download; a program that is packed with its libraries \
               reads none of it.",
-        fix: "RUN {{cmd}} \\\n && rm -rf {{path}}\n\
+        fix: "RUN {{cmd}} \\\n && rm -rf {{paths}}\n\
               # or build in a stage of its own and copy the jar",
         caution: "Spark resolves spark.jars.packages from ~/.ivy2 when it starts, and programs that \
                   Coursier installed load their classes from its cache.",
@@ -180,7 +180,7 @@ pub(super) const RULES: &[Rule] = &[
         ),
         why: "Composer and PECL keep downloads for the next installation, which happens in another \
               build.",
-        fix: "RUN {{cmd}} \\\n && rm -rf {{path}}",
+        fix: "RUN {{cmd}} \\\n && rm -rf {{paths}}",
         caution: "docker-php-ext-install compiles from /usr/src/php.tar.xz: keep it in images that \
                   others build on.",
         links: &["https://getcomposer.org/doc/03-cli.md"],
@@ -217,7 +217,7 @@ pub(super) const RULES: &[Rule] = &[
         ),
         why: "Julia fetches its registry anew when it installs; code that it compiled beforehand \
               saves minutes at the first start and is not counted.",
-        fix: "RUN {{cmd}} \\\n && rm -rf {{path}}",
+        fix: "RUN {{cmd}} \\\n && rm -rf {{paths}}",
         caution: "Installing more packages fetches the registry again. Packages may keep data \
                   that they made for themselves in scratchspaces.",
         links: &["https://pkgdocs.julialang.org/v1/"],
@@ -326,6 +326,27 @@ fn is_of_dotnet(facts: &Facts<'_>, node: NodeId) -> bool {
 #[cfg(test)]
 mod tests {
     use crate::rule::testing::{check, found};
+
+    #[test]
+    fn what_the_start_may_read_is_not_safe() {
+        let check = |rule: &str, command: &str, path: &str, (risk, notes): (&str, usize)| {
+            let image = format!("CMD {command}\nRUN x\n  {path} 40_000_000\n");
+            let findings = found(&image, &[rule]);
+            let told =
+                (findings[0].gross.content, findings[0].risk.as_str(), findings[0].notes.len());
+            assert_eq!(told, (40_000_000, risk, notes), "{command}");
+        };
+        let (plain, demoted) = (("safe", 0), ("review", 1));
+        let crates = "root/.cargo/registry/cache/a.crate";
+        check("cache-cargo-rustup", "cargo run", crates, demoted);
+        check("cache-cargo-rustup", "/usr/bin/app", crates, plain);
+        let jars = "root/.m2/repository/a.jar";
+        check("cache-jvm", "mvn spring-boot:run", jars, demoted);
+        check("cache-jvm", "java -jar /app.jar", jars, plain);
+        let modules = "root/go/pkg/mod/cache/download/a.zip";
+        check("cache-go", "go run .", modules, demoted);
+        check("cache-go", "/app", modules, plain);
+    }
 
     #[test]
     fn node() {

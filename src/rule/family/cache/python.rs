@@ -95,7 +95,7 @@ pub(super) const RULES: &[Rule] = &[
         ),
         why: "Installers and checkers of code keep downloads and results for their next run, which \
               happens elsewhere.",
-        fix: "RUN {{cmd}} \\\n && rm -rf {{path}}",
+        fix: "RUN {{cmd}} \\\n && rm -rf {{paths}}",
         caution: "Below pypoetry/virtualenvs are environments, not a cache; they are not counted.",
         links: &["https://python-poetry.org/docs/configuration/"],
         ..CACHE
@@ -232,6 +232,30 @@ RUN conda install x
         let [finding] = &found(image, &["cache-conda-pkgs"])[..] else { panic!("one") };
         assert_eq!(finding.table.as_ref().unwrap().rows.len(), 2);
         check("cache-conda-pkgs", "ENV CONDA_PKGS_DIRS=/c\nRUN a\n  c/x 2_000_000\n", &[2_000_000]);
+        // `conda clean` frees nothing of what the same step has under another name, whatever
+        // becomes of that name later.
+        let gone = "
+RUN a
+  opt/conda/conda-meta/history 10
+  opt/conda/pkgs/x-1/lib/y.so 5_000_000
+  opt/conda/pkgs/x-1/lib/z.so 6_000_000
+  opt/conda/pkgs/x-1/lib/w.so 4_000_000
+  opt/conda/lib/z.so => opt/conda/pkgs/x-1/lib/z.so
+  opt/conda/pkgs/x-1/lib/v.so => opt/conda/pkgs/x-1/lib/w.so
+RUN b
+  -opt/conda/lib/z.so
+  -opt/conda/pkgs/x-1/lib/v.so
+";
+        check("cache-conda-pkgs", gone, &[9_000_000]);
+        let first = "
+RUN a
+  opt/conda/conda-meta/history 10
+  opt/conda/lib/z.so 6_000_000
+  opt/conda/pkgs/x-1/lib/z.so => opt/conda/lib/z.so
+RUN b
+  opt/conda/lib/z.so 7_000_000
+";
+        check("cache-conda-pkgs", first, &[]);
         // An environment of symbolic links needs the cache.
         let soft = "
 RUN a

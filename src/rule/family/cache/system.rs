@@ -30,7 +30,7 @@ pub(super) const RULES: &[Rule] = &[
             "var/cache/debconf/*-old",
         ])),
         why: "What apt downloaded is installed; it builds its binary caches anew when it runs.",
-        fix: "RUN {{cmd}} \\\n && apt-get clean",
+        fix: "RUN {{cmd}} \\\n && rm -rf {{paths}}",
         caution: "The official Debian and Ubuntu images clean up by themselves unless \
                   /etc/apt/apt.conf.d/docker-clean is removed, which is only right beside a cache \
                   mount on /var/cache/apt.",

@@ -30,7 +30,7 @@ pub(super) const RULES: &[Rule] = &[
             .env(&["HOMEBREW_CACHE", "SPACK_USER_CACHE_PATH"]),
         ),
         why: "They keep sources and build trees of what they installed.",
-        fix: "RUN {{cmd}} \\\n && rm -rf {{path}}\n\
+        fix: "RUN {{cmd}} \\\n && rm -rf {{paths}}\n\
               # in a builder stage; copy the view and the store paths that it links to",
         caution: "Images in which people build packages anew read the sources. Homebrew updates \
                   itself through its .git.",
@@ -136,7 +136,7 @@ pub(super) const RULES: &[Rule] = &[
         min: 5_000_000,
         detect: Detect::Paths(Paths::any(&["**/.cache/*"]).except(CLAIMED).only(is_unnamed)),
         why: "Programs keep in .cache what they can download or compute again.",
-        fix: "RUN {{cmd}} \\\n && rm -rf {{dir}}",
+        fix: "RUN {{cmd}} \\\n && rm -rf {{paths}}",
         caution: "Some programs find models or templates there that somebody put there on purpose.",
         ..CACHE
     },

@@ -7,8 +7,10 @@ use super::super::gpu::is_for_gpus;
 use crate::component::{Component, Part};
 use crate::filesystem::NodeId;
 use crate::ledger::AtomId;
+use crate::rule::quote::{quoted, word};
 use crate::rule::{
-    Candidate, Claim, ComponentUsage, Facts, Phrase, Piece, Risk, Severity, Table, Value,
+    Candidate, Claim, ComponentUsage, Facts, LayerUsage, Phrase, Piece, Risk, Severity, Table,
+    Value,
 };
 
 const MB: u64 = 1_000_000;
@@ -18,6 +20,8 @@ const ROWS: usize = 20;
 /// rules that know less of it.
 const PART: u32 = 200;
 const WHOLE: u32 = 100;
+/// Of this share of a layer, in percent, a component is what its step is for.
+const ALONE: u32 = 80;
 
 /// The components with what each takes.
 pub(super) fn top(facts: &Facts<'_>) -> Vec<Candidate> {
@@ -36,7 +40,7 @@ pub(super) fn top(facts: &Facts<'_>) -> Vec<Candidate> {
     };
     let whole = facts.whole().content;
     let message = Phrase::words("The largest component is ")
-        .name(largest.title.clone())
+        .name(title(facts, &largest.title, largest.root.as_deref()))
         .and(" with ")
         .share(largest.visible.bytes, whole)
         .and(" of the image");
@@ -61,6 +65,15 @@ fn row(usage: &ComponentUsage) -> Vec<Value> {
         Value::Bytes(usage.shadowed.bytes),
         Value::Bytes(usage.visible.compressed.saturating_add(usage.shadowed.compressed)),
     ]
+}
+
+/// What a component is called: by its place, too, where another one has its title.
+fn title(facts: &Facts<'_>, title: &str, root: Option<&[u8]>) -> String {
+    let same = facts.components.iter().filter(|component| component.title == title).count();
+    match root.filter(|_| same > 1) {
+        Some(root) => format!("{title} in /{}", String::from_utf8_lossy(root)),
+        None => title.to_owned(),
+    }
 }
 
 /// Parts of each component, by what removing them risks.
@@ -105,7 +118,8 @@ fn of_parts(
     let root = ledger.filesystem().path(root);
     let anchor = format!("{} {}", String::from_utf8_lossy(&root), risk.as_str());
     let names: Vec<&str> = parts.iter().map(|part| part.name.as_str()).collect();
-    let message = Phrase::words("").name(component.title.clone()).and(": ").name(names.join(", "));
+    let message = Phrase::words("").name(title(facts, &component.title, Some(&root)));
+    let message = message.and(": ").name(names.join(", "));
     let rows = parts.iter().map(|part| {
         let amount = ledger.sum(ledger.select(&part.nodes));
         vec![
@@ -121,7 +135,7 @@ fn of_parts(
     let paths: Vec<Vec<u8>> = nodes.iter().map(|node| ledger.filesystem().path(*node)).collect();
     let mut candidate = Candidate::new(anchor, message, Claim::Files(files))
         .risk(risk)
-        .fill("parts", listed(paths.iter().map(|path| quoted(&[b"/", path.as_slice()].concat()))))
+        .fill("parts", listed(paths.iter().map(|path| quoted(path))))
         .fill("excludes", listed(paths.iter().map(|path| exclusion(path, &root))));
     if let Some(check) = &component.check {
         candidate = candidate.note(Phrase::words("Try afterwards: ").name(check.clone()));
@@ -145,17 +159,7 @@ fn listed(words: impl Iterator<Item = String>) -> String {
 fn exclusion(path: &[u8], root: &[u8]) -> String {
     let inner = path.strip_prefix(root).unwrap_or(path);
     let inner = inner.strip_prefix(b"/").unwrap_or(inner);
-    format!("--exclude={}", quoted(&[b"*/", inner].concat()))
-}
-
-/// A word that a shell reads as it is.
-fn quoted(text: &[u8]) -> String {
-    let text = String::from_utf8_lossy(text);
-    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '/' | '.' | '_' | '-' | '+');
-    if text.chars().all(plain) {
-        return text.into_owned();
-    }
-    format!("'{}'", text.replace('\'', "'\\''"))
+    format!("--exclude={}", word(&[b"*/", inner].concat()))
 }
 
 /// Large tools for one purpose that nothing in the image's config names.
@@ -173,14 +177,31 @@ pub(super) fn optional(facts: &Facts<'_>) -> Vec<Candidate> {
         let files = files.filter(|file| facts.ledger.atom(*file).is_live());
         let files = files.map(|file| (file, WHOLE)).collect();
         let message = Phrase::words("")
-            .name(component.title.clone())
+            .name(title(facts, &component.title, usage.root.as_deref()))
             .and(" is installed for all users of the image");
         let name =
             component.id.to_ascii_uppercase().replace(|c: char| !c.is_ascii_alphanumeric(), "_");
         let anchor = anchor(component, usage);
-        found.push(Candidate::new(anchor, message, Claim::Files(files)).fill("NAME", name));
+        let mut candidate = Candidate::new(anchor, message, Claim::Files(files)).fill("NAME", name);
+        if !is_most_of_its_step(facts, usage) {
+            let fix = "# the step stores more than this: let what it runs read an argument\nARG INSTALL_{{NAME}}=false";
+            candidate.snippet = Some(fix.to_owned());
+        }
+        found.push(candidate);
     }
     found
+}
+
+/// Whether the step that stores most of a component stores little else.
+fn is_most_of_its_step(facts: &Facts<'_>, usage: &ComponentUsage) -> bool {
+    let filesystem = facts.ledger.filesystem();
+    let bytes = |row: &LayerUsage| row.visible.bytes.saturating_add(row.shadowed.bytes);
+    let heaviest = usage.layers.iter().max_by_key(|row| bytes(row));
+    heaviest.is_some_and(|row| {
+        let visible = filesystem.visible_in(row.layer).bytes;
+        let all = visible.saturating_add(filesystem.shadowed_in(row.layer).bytes);
+        u128::from(bytes(row)) * 100 >= u128::from(all) * u128::from(ALONE)
+    })
 }
 
 fn anchor(component: &Component, usage: &ComponentUsage) -> String {
@@ -224,8 +245,8 @@ pub(super) fn slimmer(facts: &Facts<'_>) -> Vec<Candidate> {
         }
         let files = facts.of_component(at).iter().copied();
         let files = files.filter(|file| facts.ledger.atom(*file).is_live()).collect();
-        let message =
-            Phrase::words("Smaller builds of ").name(usage.title.clone()).and(" are known");
+        let name = title(facts, &usage.title, usage.root.as_deref());
+        let message = Phrase::words("Smaller builds of ").name(name).and(" are known");
         let mut candidate = Candidate::new(anchor(component, usage), message, Claim::View(files))
             .fill("slimmer", first.clone());
         for other in &usage.slimmer {

@@ -52,6 +52,9 @@ fn optional_by_arg() {
     check("comp-optional-by-arg", AWS, &[130_000_000]);
     let findings = found(AWS, &["comp-optional-by-arg"]);
     assert!(findings[0].snippet.starts_with("ARG INSTALL_AWS_CLI=false\nRUN if ["));
+    // The step brings more.
+    let more = found(&format!("{AWS}  opt/x 90_000_000\n"), &["comp-optional-by-arg"]);
+    assert!(more[0].snippet.ends_with("\nARG INSTALL_AWS_CLI=false"), "{}", more[0].snippet);
     // What the image starts names it.
     check("comp-optional-by-arg", &format!("ENTRYPOINT aws s3\n{AWS}"), &[]);
     let script = format!("{AWS}  entrypoint.sh = \"exec aws s3 sync\\n\"\n");

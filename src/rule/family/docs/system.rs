@@ -70,7 +70,7 @@ pub(super) const RULES: &[Rule] = &[
             .at(is_no_module),
         ),
         why: "They are pages for developers; programs run without them.",
-        fix: "RUN {{cmd}} \\\n && rm -rf {{dir}}",
+        fix: "RUN {{cmd}} \\\n && rm -rf {{paths}}",
         caution: "Programs with windows show them as their help.",
         ..DOCS
     },
@@ -95,7 +95,7 @@ pub(super) const RULES: &[Rule] = &[
                 .at(is_other_locale),
         ),
         why: "A container uses one locale, and C.UTF-8 is part of the C library.",
-        fix: "RUN localedef -i en_US -f UTF-8 en_US.UTF-8\n# or: ENV LANG=C.UTF-8",
+        fix: "RUN {{cmd}} \\\n && rm -rf {{paths}}\nENV LANG=C.UTF-8",
         caution: "Services that format numbers or sort for several languages need their locales. \
                   localedef needs /usr/share/i18n.",
         check: "locale -a",
@@ -122,8 +122,7 @@ pub(super) const RULES: &[Rule] = &[
             .at(is_heavy_font),
         ),
         why: "They are for programs with windows. A server draws with one font at most.",
-        fix: "RUN apt-get update && apt-get install -y --no-install-recommends fonts-dejavu-core \\\n\
-              \x20&& rm -rf /var/lib/apt/lists/*",
+        fix: "RUN {{cmd}} \\\n && rm -rf {{paths}}",
         caution: "Drawing plots and pages needs a font, and text in Chinese, Japanese or Korean \
                   needs one of those.",
         ..DOCS
@@ -221,6 +220,13 @@ RUN a
   opt/lib/python3.12/site-packages/botocore/docs/x.py 4_000_000
 ";
         check("docs-api-html", image, &[3_000_000]);
+        let pages = image.replace("botocore/docs/__init__.py", "botocore/doc.py");
+        check("docs-api-html", &pages, &[7_000_000]);
+        let nested = image.replace(
+            "botocore/docs/x.py",
+            "sphinx/doc/__init__.py 10\n  opt/lib/python3.12/site-packages/sphinx/doc/x.py",
+        );
+        check("docs-api-html", &nested, &[3_000_000]);
     }
 
     #[test]

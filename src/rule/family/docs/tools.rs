@@ -47,7 +47,7 @@ pub(super) const RULES: &[Rule] = &[
             .then(read_by_people),
         ),
         why: "They serve `?` and `vignette()`; a script runs without them.",
-        fix: "RUN {{cmd}} \\\n && rm -rf {{path}}\n\
+        fix: "RUN {{cmd}} \\\n && rm -rf {{paths}}\n\
               # from source: options(install.packages.opts = \"--no-docs --no-html --no-multiarch\")",
         caution: "Where people work in R, they read the help. Code and data of packages (R, data, \
                   extdata) have to stay.",
@@ -151,7 +151,7 @@ pub(super) const RULES: &[Rule] = &[
             .only(is_unpackaged),
         ),
         why: "Tools that are unpacked as a whole bring manuals and examples that no run reads.",
-        fix: "RUN {{cmd}} \\\n && rm -rf {{path}}\n\
+        fix: "RUN {{cmd}} \\\n && rm -rf {{paths}}\n\
               # or leave it in the archive: tar -x --exclude='*/doc' --exclude='*/examples'",
         caution: "Self-tests may read the examples, and a PDF may be what the image delivers.",
         ..DOCS

@@ -3,11 +3,12 @@
 use std::cmp::Reverse;
 use std::collections::HashMap;
 
-use super::super::steps::{Anchors, joined, run_of, shell_path};
+use super::super::steps::{Anchors, joined, run_of};
 use super::roots::text;
 use crate::filesystem::NodeId;
-use crate::ledger::AtomId;
+use crate::ledger::{AtomId, Ledger};
 use crate::rule::duplicates::groups_of;
+use crate::rule::quote::quoted;
 use crate::rule::{Candidate, Claim, Facts, Phrase, Risk};
 
 /// Smaller files are not looked at.
@@ -116,14 +117,22 @@ fn risk(facts: &Facts<'_>, copies: &[Copy]) -> Risk {
 
 fn snippet(facts: &Facts<'_>, (from, to): (NodeId, NodeId), copies: &[Copy]) -> String {
     let ledger = facts.ledger;
+    if from != to && copies.iter().any(|pair| is_program(ledger, *pair)) {
+        // Interpreters look for their libraries beside the place that they are started from.
+        return format!(
+            "# no links between programs of two installations: leave out the one of {} or of {}",
+            quoted(&ledger.filesystem().path(from)),
+            quoted(&ledger.filesystem().path(to))
+        );
+    }
     let heaviest = copies.iter().max_by_key(|(_, copy)| ledger.atom(*copy).bytes);
     let Some((kept, copy)) = heaviest else { return String::new() };
     let layer = ledger.atom(*copy).layer;
     let is_same = ledger.atom(*kept).layer == layer;
     // A hard link to a file of a lower layer would store it again.
     let link = if is_same { "ln -f" } else { "ln -sf" };
-    let path = |file: &AtomId| shell_path(&ledger.path(*file));
-    let directory = |node: NodeId| shell_path(&ledger.filesystem().path(node));
+    let path = |file: &AtomId| quoted(&ledger.path(*file));
+    let directory = |node: NodeId| quoted(&ledger.filesystem().path(node));
     let tail = if copies.len() <= LINKS {
         let links: Vec<String> = copies
             .iter()
@@ -140,4 +149,13 @@ fn snippet(facts: &Facts<'_>, (from, to): (NodeId, NodeId), copies: &[Copy]) -> 
     } else {
         format!("# in the step that stores {}:\n{tail}", directory(to))
     }
+}
+
+/// Whether both of two files are commands of an installation.
+fn is_program(ledger: &Ledger, (kept, copy): Copy) -> bool {
+    let filesystem = ledger.filesystem();
+    [kept, copy].into_iter().all(|file| {
+        let directory = filesystem.parent(ledger.atom(file).node);
+        [&b"bin"[..], b"sbin"].contains(&filesystem.name(directory))
+    })
 }

@@ -52,8 +52,9 @@ pub(super) fn versions(facts: &Facts<'_>) -> Vec<Candidate> {
         return Vec::new();
     }
     rows.sort_by_key(|(name, _, files)| (Reverse(bytes(ledger, files)), *name));
-    let message =
-        Phrase::default().count(rows.len()).and(" Java artifacts are there in several versions");
+    let message = Phrase::default()
+        .counted(rows.len(), " Java artifact is", " Java artifacts are")
+        .and(" there in several versions");
     let claim = Claim::files(rows.iter().flat_map(|(_, _, files)| files.iter().copied()));
     let mut candidate = Candidate::new("", message, claim);
     let row = |(name, versions, files): &(&str, String, Vec<AtomId>)| {

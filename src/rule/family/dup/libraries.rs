@@ -186,8 +186,7 @@ pub(super) fn shared(facts: &Facts<'_>) -> Vec<Candidate> {
             .and(" is in ")
             .count(places.len())
             .and(" places");
-        let mut candidate =
-            Candidate::new(family, message, Claim::files(files)).fill("package", "<package>");
+        let mut candidate = Candidate::new(family, message, Claim::files(files));
         let row = |(bytes, place, files): &(u64, Vec<u8>, Vec<AtomId>)| {
             let owner = files.first().map(|file| facts.owners.owner(facts.owners.of(*file)));
             vec![

@@ -14,6 +14,7 @@ mod runtimes;
 #[cfg(test)]
 mod tests;
 mod tools;
+mod similar;
 mod trees;
 
 use crate::rule::{Bands, Detect, Effort, Phase, Risk, Rule, copies};
@@ -39,9 +40,22 @@ pub(in crate::rule) const RULES: &[Rule] = &[
         min: copies::MIN,
         detect: Detect::Layers(trees::copied),
         why: "Two directories have the same names and contents, so that one of them and a link would do. A second unpacking, a cp -r, or a COPY of what is there already makes them.",
-        fix: "# in the step that makes the second one:\nRUN ln -s {{kept}} {{copy}}",
+        fix: "{{snippet}}",
         caution: "Some loaders (of R and Java) want real directories.",
         check: "ls -l {{copy}}",
+        links: &[],
+        ..DUP
+    },
+    Rule {
+        id: "dup-similar-trees",
+        title: "Two directories that are nearly the same",
+        phase: Phase::Copies,
+        risk: Risk::Review,
+        min: copies::MIN,
+        detect: Detect::Layers(similar::similar),
+        why: "Two releases of a tool, or two copies of which a step changed a few files, share nearly all of their contents, which no layer stores only once.",
+        fix: "# leave out the step that makes {{copy}}, or keep in it only what differs from {{kept}}:\nRUN diff -rq {{kept}} {{copy}}",
+        caution: "Both may be needed as they are, such as two versions that users choose from.",
         links: &[],
         ..DUP
     },
@@ -59,12 +73,14 @@ pub(in crate::rule) const RULES: &[Rule] = &[
     Rule {
         id: "dup-tool-versions",
         title: "One tool installed more than once",
+        risk: Risk::Review,
         effort: Effort::Line,
+        bands: Bands::Review,
         min: tools::MIN,
         detect: Detect::Layers(tools::several),
-        why: "Two places have commands of the same names. Only those that come first on PATH run by name.",
+        why: "Two places have commands of the same names, so they seem to be one tool in two versions. Only those that come first on PATH run by name.",
         fix: "# keep {{kept}} and leave out the step that installs {{dropped}}\nENV PATH={{kept}}/bin:$PATH",
-        caution: "Two major versions side by side may be meant. Before the larger copy goes, the other one has to have all of its commands.",
+        caution: "Names alone do not make one tool: see whether the two places are. Two major versions side by side may be meant. Before the larger copy goes, the other one has to have all of its commands.",
         check: "command -v {{command}}",
         links: &[],
         ..DUP

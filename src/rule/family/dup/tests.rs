@@ -80,7 +80,11 @@ fn identical_trees() {
     check("dup-identical-files", &text, &[]);
     let all = found(&text, &["dup"]);
     assert_eq!(net(&all), [14_000_000]);
-    assert!(all[0].snippet.ends_with("RUN ln -s /opt/t /srv/t"), "{}", all[0].snippet);
+    assert_eq!(all[0].snippet, "RUN cp -r \\\n && rm -rf /srv/t && ln -s /opt/t /srv/t");
+    let programs =
+        "RUN a\n  usr/bin/python3 3_000_000 hash=a\nRUN b\n  opt/x/bin/python3 3_000_000 hash=a\n";
+    let programs = found(programs, &["dup-identical-files"]);
+    assert!(programs[0].snippet.starts_with("# no links"), "{}", programs[0].snippet);
     // Other names, or hard links to the same files.
     check("dup-identical-trees", &format!("RUN a\n{}", tree("opt/t")), &[]);
     let renamed = format!("RUN a\n{}RUN b\n{}", tree("t"), tree("u").replace("/lib/b", "/lib/c"));
@@ -131,6 +135,46 @@ fn tools_at_two_places() {
         "RUN a\n  opt/a/bin/run 9_000_000 mode=755\n  opt/b/bin/run 9_000_000 mode=755\n",
         &[],
     );
+    // Without more than names, nobody knows whether it is one tool.
+    let unnamed = text.replace("ENV PATH=/opt/ants/bin:/usr/bin:/opt/ants-2.4.4/bin\n", "");
+    let unnamed = unnamed.replace("ENV ANTSPATH=/opt/ants-2.4.4/bin\n", "");
+    let unnamed = unnamed.replace("  opt/ants-2.4.4/bin/more 5 mode=755\n", "");
+    assert_eq!(found(&unnamed, &["dup-tool-versions"])[0].risk, Risk::Review);
+    let mrtrix = format!(
+        "{unnamed}  opt/ants/bin/mrconvert 1 mode=755\n  opt/ants/lib/libmrtrix.so 1\n  opt/ants-2.4.4/bin/mrconvert 1 mode=755\n  opt/ants-2.4.4/lib/libmrtrix.so 1\n"
+    );
+    assert_eq!(found(&mrtrix, &["dup-tool-versions"])[0].risk, Risk::Review);
+    // Only where all contents of one are in the other does nothing go with it.
+    let equal =
+        "RUN a\n".to_owned() + &commands("opt/a", 2_000_000) + &commands("opt/b", 2_000_000);
+    let equal = equal.replace("mode=755", "mode=755 hash=x");
+    assert_eq!(found(&equal, &["dup-tool-versions"])[0].risk, Risk::Test);
+    let more = equal + "  opt/a/lib/x.so 1\n  opt/b/lib/y.so 2\n";
+    assert_eq!(found(&more, &["dup-tool-versions"])[0].risk, Risk::Review);
+}
+
+#[test]
+fn tools_with_a_few_names_in_common_are_two() {
+    let commands = |root: &str, own: &str| {
+        let line = |name: String| format!("  {root}/bin/{name} 2_000_000 mode=755\n");
+        let common = ["run", "config", "view", "convert", "info"].map(str::to_owned);
+        let own = (0..6).map(|at| format!("{own}-{at}"));
+        common.into_iter().chain(own).map(line).collect::<String>()
+    };
+    let text = format!("RUN a\n{}{}", commands("opt/one", "one"), commands("opt/two", "two"));
+    check("dup-tool-versions", &text, &[]);
+    // Files tell that these are two, whatever their commands are called.
+    let same = |root: &str| {
+        let line = |name: &str| format!("  {root}/bin/{name} 2_000_000 mode=755\n");
+        ["run", "config", "view", "convert", "info"].map(line).concat()
+    };
+    let known = format!(
+        "RUN a\n{}  opt/one/bin/mrconvert 1 mode=755\n  opt/one/lib/libmrtrix.so 1\n{}  \
+         opt/two/bin/antsRegistration 1 mode=755\n  opt/two/bin/antsApplyTransforms 1 mode=755\n",
+        same("opt/one"),
+        same("opt/two"),
+    );
+    check("dup-tool-versions", &known, &[]);
 }
 
 #[test]

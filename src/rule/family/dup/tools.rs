@@ -1,7 +1,7 @@
 //! Tools that are installed at several places, known by their commands.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use super::super::steps::Anchors;
 use super::roots::{SearchPath, bytes, child, named, text, version};
@@ -12,7 +12,7 @@ use crate::rule::{Candidate, Claim, Facts, Phrase, Risk, Table, Value};
 
 /// Smaller copies are no finding.
 pub(super) const MIN: u64 = 5_000_000;
-/// So many commands in common make two directories the same tool's.
+/// So many commands in common, and half of the fewer, make two directories the same tool's.
 const COMMON: usize = 5;
 /// Or so many, with so much of the smaller one's bytes, in percent.
 const FEW: usize = 2;
@@ -37,8 +37,17 @@ struct Tool {
 pub(super) fn several(facts: &Facts<'_>) -> Vec<Candidate> {
     let ledger = facts.ledger;
     let tools = tools(ledger);
+    let same = components(facts, &tools);
+    let known: HashMap<NodeId, &str> = facts
+        .components
+        .iter()
+        .filter_map(|component| Some((component.root?, component.id.as_str())))
+        .collect();
+    let id = |at: usize| known.get(&tools[at].root);
     let mut pairs = alike(&tools);
-    pairs.extend(components(facts, &tools));
+    // What is known to be two tools is no second copy of one.
+    pairs.retain(|(a, b)| id(*a).zip(id(*b)).is_none_or(|(a, b)| a == b));
+    pairs.extend(same.iter().copied());
     let mut seen: BTreeSet<NodeId> = BTreeSet::new();
     let mut anchors = Anchors::default();
     let mut found = Vec::new();
@@ -55,7 +64,8 @@ pub(super) fn several(facts: &Facts<'_>) -> Vec<Candidate> {
         if bytes(ledger, &going) < MIN || !seen.insert(tools[dropped].root) {
             continue;
         }
-        let pair = Pair { dropped: &tools[dropped], kept: &tools[kept], going, staying };
+        let (dropped, kept) = (&tools[dropped], &tools[kept]);
+        let pair = Pair { dropped, kept, going, staying };
         found.push(pair.candidate(facts, &mut anchors));
     }
     found
@@ -115,7 +125,8 @@ fn alike(tools: &[Tool]) -> BTreeSet<(usize, usize)> {
     let is_alike = |(a, b): (usize, usize), (count, x, y): (usize, u64, u64)| {
         let (part, whole) = if total(a) <= total(b) { (x, total(a)) } else { (y, total(b)) };
         let share = u128::from(part) * 100 >= u128::from(whole) * u128::from(SHARE) && whole > 0;
-        count >= COMMON || (count >= FEW && share)
+        let fewest = tools[a].commands.len().min(tools[b].commands.len());
+        (count >= COMMON || (count >= FEW && share)) && count * 2 >= fewest
     };
     common.into_iter().filter(|(pair, sums)| is_alike(*pair, *sums)).map(|(pair, _)| pair).collect()
 }
@@ -172,19 +183,25 @@ impl Pair<'_> {
         let common =
             self.dropped.commands.keys().find(|name| self.kept.commands.contains_key(*name));
         let common = common.map(|name| String::from_utf8_lossy(name).into_owned());
+        let is_spare =
+            missing.is_empty() && self.is_contained(ledger) && !is_named(facts, self.dropped);
         let mut candidate =
             Candidate::new(anchor, message, Claim::files(self.going.iter().copied()))
-                .risk(if missing.is_empty() && !is_named(facts, self.dropped) {
-                    Risk::Test
-                } else {
-                    Risk::Review
-                })
+                .risk(if is_spare { Risk::Test } else { Risk::Review })
                 .fill("kept", kept)
                 .fill("dropped", dropped)
                 .fill("command", common.unwrap_or_default());
         candidate.table = Some(self.table(facts));
         candidate.notes.extend(self.notes(facts, &missing));
         candidate
+    }
+
+    /// Whether the contents of all files that go are known to be among those that stay.
+    fn is_contained(&self, ledger: &Ledger) -> bool {
+        let staying: HashSet<_> =
+            self.staying.iter().filter_map(|file| ledger.identity(*file)).collect();
+        let stays = |file: &AtomId| ledger.identity(*file).is_some_and(|id| staying.contains(&id));
+        self.going.iter().all(stays)
     }
 
     fn table(&self, facts: &Facts<'_>) -> Table {
@@ -215,8 +232,13 @@ impl Pair<'_> {
         if !missing.is_empty() {
             let list: Vec<_> =
                 missing.iter().take(LISTED).map(|name| String::from_utf8_lossy(name)).collect();
-            let note = Phrase::words("Without it, ").count(missing.len());
-            notes.push(note.and(" commands are gone, among them ").name(list.join(", ")).and("."));
+            let note = Phrase::words("Without it, ");
+            let note = note.counted(
+                missing.len(),
+                " command is gone: ",
+                " commands are gone, among them ",
+            );
+            notes.push(note.name(list.join(", ")).and("."));
         }
         let search = SearchPath::new(facts.image);
         let place = |tool: &Tool| search.place(&ledger.filesystem().path(tool.bin));

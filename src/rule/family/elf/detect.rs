@@ -3,9 +3,11 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::super::steps::directories;
 use crate::filesystem::NodeId;
 use crate::layer::Elf;
 use crate::ledger::{AtomId, Ledger};
+use crate::rule::quote::{all_quoted, unquoted};
 use crate::rule::{Candidate, Claim, Facts, Phrase, Saving, Table, Value};
 
 const MB: u64 = 1_000_000;
@@ -58,11 +60,17 @@ pub(super) fn unstripped(facts: &Facts<'_>) -> Vec<Candidate> {
             Phrase::words("Programs and libraries are stored with symbols that only tools read");
         let stripped = instruction.split_whitespace().any(|word| word == "strip");
         let debugging = debugging.get(&layer).copied().unwrap_or_default();
-        let mut candidate = Candidate::new(instruction, message, Claim::Parts(files));
+        let places = directories(facts.ledger, files.iter().map(|(file, _)| *file));
+        let mut candidate = Candidate::new(instruction, message, Claim::Parts(files))
+            .fill("dirs", all_quoted(places.iter().map(Vec::as_slice)));
         if debugging > 0 {
             let note =
                 Phrase::words("Of that, ").bytes(debugging).and(" are sections for debuggers.");
             candidate = candidate.note(note);
+        }
+        if !has_strip(facts, layer) {
+            let note = "The image has no strip when the step runs: install binutils in it first, and remove it there again.";
+            candidate = candidate.note(Phrase::words(note));
         }
         if stripped {
             let note = "The step runs strip already, but not on these files.";
@@ -71,6 +79,20 @@ pub(super) fn unstripped(facts: &Facts<'_>) -> Vec<Candidate> {
         candidate
     };
     layers.into_iter().map(candidate).collect()
+}
+
+/// Whether a step finds `strip`, as far as it is still there in the end.
+fn has_strip(facts: &Facts<'_>, layer: usize) -> bool {
+    const PLACES: [&[u8]; 6] = [
+        b"usr/bin/strip",
+        b"usr/bin/x86_64-linux-gnu-strip",
+        b"usr/bin/aarch64-linux-gnu-strip",
+        b"usr/local/bin/strip",
+        b"opt/conda/bin/strip",
+        b"bin/strip",
+    ];
+    let files = PLACES.iter().filter_map(|path| facts.ledger.atom_at(facts.ledger.find(path)?));
+    files.into_iter().any(|file| facts.ledger.atom(file).layer <= layer)
 }
 
 /// Bytes that `strip --strip-unneeded` takes away.
@@ -130,9 +152,11 @@ pub(super) fn fatbins(facts: &Facts<'_>) -> Vec<Candidate> {
         vec![Value::Text(path(ledger, *file)), Value::Bytes(*bytes), Value::Bytes(size)]
     });
     let table = Table { columns: vec!["path", "GPU code", "file"], rows: rows.collect() };
-    let message = Phrase::words("GPU code for several generations of GPUs is in ")
-        .count(files.len())
-        .and(" libraries");
+    let message = Phrase::words("GPU code for several generations of GPUs is in ").counted(
+        files.len(),
+        " library",
+        " libraries",
+    );
     let candidate = Candidate::new("", message, Claim::Figure(sum)).fill("name", name);
     vec![Candidate { table: Some(table), ..candidate }]
 }
@@ -174,8 +198,8 @@ pub(super) fn static_programs(facts: &Facts<'_>) -> Vec<Candidate> {
             .count(files.len())
             .and(" large programs and few libraries that they could share");
         let anchor = String::from_utf8_lossy(&path).into_owned();
-        let candidate = Candidate::new(anchor.clone(), message, Claim::View(files));
-        found.push(candidate.fill("dir", format!("/{anchor}")));
+        let candidate = Candidate::new(anchor, message, Claim::View(files));
+        found.push(candidate.fill("dir", unquoted(&path)));
     }
     found
 }
@@ -276,8 +300,7 @@ pub(super) fn foreign(facts: &Facts<'_>) -> Vec<Candidate> {
     directories
         .extend(files.iter().map(|file| ledger.filesystem().parent(ledger.atom(*file).node)));
     let message = Phrase::words("Programs and libraries of other machines or systems are in ")
-        .count(directories.len())
-        .and(" directories");
+        .counted(directories.len(), " directory", " directories");
     vec![Candidate::new("", message, Claim::files(files))]
 }
 

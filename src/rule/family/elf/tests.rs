@@ -2,7 +2,8 @@ use std::process::Command;
 
 use super::detect::{is_of_other_system, is_other_machine, strippable, without_processor};
 use crate::layer::{Elf, ElfSection};
-use crate::rule::testing::check;
+use crate::rule::Risk;
+use crate::rule::testing::{check, found};
 
 #[test]
 fn unstripped() {
@@ -37,6 +38,14 @@ RUN apt-get install libc6-dbg
         &[3_500_000],
     );
     check("elf-debug-files", "RUN x\n  data/1abc.pdb 9_000_000\n", &[]);
+    // Valgrind does not start without those of the C library.
+    let of = |program: &str| {
+        let text = format!("RUN x\n  usr/lib/debug/libc.so.6.debug 3_000_000\n  {program} 10\n");
+        let findings = found(&text, &["elf-debug-files"]);
+        (findings[0].gross.content, findings[0].risk, findings[0].notes.len())
+    };
+    assert_eq!(of("usr/bin/valgrind"), (3_000_000, Risk::Test, 1));
+    assert_eq!(of("usr/bin/gdb"), (3_000_000, Risk::Safe, 0));
 }
 
 #[test]

@@ -5,6 +5,7 @@ use crate::image::{Image, Origin};
 use crate::layer::Kind;
 use crate::ledger::AtomId;
 use crate::rule::{Candidate, Claim, Facts, Phrase, Saving, Severity};
+use crate::secrecy::hide_in_words;
 
 /// Steps of one package manager that are told.
 const STEPS: usize = 3;
@@ -86,7 +87,7 @@ pub(super) fn many_entries(facts: &Facts<'_>) -> Vec<Candidate> {
         let middle = sizes.len() / 2;
         let median = if sizes.is_empty() { 0 } else { *sizes.select_nth_unstable(middle).1 };
         let message = name_step(Phrase::words("The layer of "), facts.image, layer).and(" has ");
-        let message = message.count(toc.entries.len()).and(" entries");
+        let message = message.counted(toc.entries.len(), " entry", " entries");
         let severity = if toc.entries.len() > VERY_MANY { Severity::Medium } else { Severity::Low };
         let anchor = anchors.unique(facts.instruction(layer));
         let candidate = Candidate::new(anchor, message, Claim::Figure(Saving::default()))
@@ -124,7 +125,8 @@ pub(super) fn flatten(facts: &Facts<'_>) -> Vec<Candidate> {
 fn config(image: &Image) -> String {
     let runtime = &image.runtime;
     let list = |words: &[String]| {
-        let words: Vec<String> = words.iter().map(|word| format!("{word:?}")).collect();
+        let words: Vec<String> =
+            hide_in_words(words).0.iter().map(|word| format!("{word:?}")).collect();
         format!("[{}]", words.join(", "))
     };
     let mut lines: Vec<String> =

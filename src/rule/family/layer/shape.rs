@@ -99,7 +99,8 @@ pub(in crate::rule::family) fn is_empty(layer: &Layer) -> bool {
 pub(super) fn empty(image: &Image) -> Vec<Candidate> {
     let empty: Vec<&Layer> = image.layers.iter().filter(|layer| is_empty(layer)).collect();
     let Some(first) = empty.first() else { return Vec::new() };
-    let message = Phrase::default().count(empty.len()).and(" layers have no content");
+    let message =
+        Phrase::default().counted(empty.len(), " layer has no content", " layers have no content");
     let mut candidate = Candidate::new("", message, figure(0))
         .severity(Severity::Info)
         .fill("instruction", instruction(image, first));

@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use super::LEFT;
+use super::tar;
 use super::zip::{self, Member};
 use crate::filesystem::NodeId;
 use crate::ledger::{AtomId, Ledger};
@@ -218,7 +219,9 @@ fn archives(facts: &Facts<'_>) -> Vec<(AtomId, Evidence)> {
         .filter_map(|file| {
             let document = facts.documents.at(ledger, ledger.atom(*file).node)?;
             let tail = if document.tail.is_empty() { document.head } else { document.tail };
-            Some((*file, zip::members(tail)))
+            let listed = zip::members(tail);
+            let is_zip = !listed.is_empty();
+            Some((*file, if is_zip { listed } else { tar::members(document.head, document.tail) }))
         })
         .collect();
     let wanted: HashSet<&Member> = members.values().flatten().collect();
@@ -366,6 +369,20 @@ mod tests {
         assert_eq!(risks, ["safe"]);
         // Another file of a member's name.
         let other = image("  opt/y/a.bin 61\n  opt/y/b.bin 70\n");
+        check("left-archive-extracted", &other, &[]);
+    }
+
+    #[test]
+    fn tar_archives_whose_members_are_there_are_safe() {
+        let files = [("x/a.bin", 60), ("x/b.bin", 70), ("x/c.bin", 1_000_000)];
+        let content = super::super::tar::tests::archive(&files);
+        let text: String = content.into_iter().map(char::from).collect();
+        let content = serde_json::to_string(&text).unwrap();
+        let image = |rest: &str| format!("RUN fetch\n  opt/x.tar = {content}\n{rest}");
+        let whole = image("  opt/y/a.bin 60\n  opt/y/b.bin 70\n  opt/y/c.bin 1000000\n");
+        check("left-archive-extracted", &whole, &[1_003_008]);
+        // Only a part of it was unpacked.
+        let other = image("  opt/y/a.bin 60\n  opt/y/b.bin 70\n");
         check("left-archive-extracted", &other, &[]);
     }
 

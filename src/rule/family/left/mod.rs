@@ -3,6 +3,7 @@
 mod archives;
 mod context;
 mod sources;
+mod tar;
 mod traces;
 mod zip;
 

@@ -43,7 +43,7 @@ pub(super) const RULES: &[Rule] = &[
         ),
         why: "The history of the sources is in their repository; a program does not read it. It is \
               compressed already and costs its full size in each pull.",
-        fix: "RUN {{cmd}} \\\n && rm -rf {{path}}\n\
+        fix: "RUN {{cmd}} \\\n && rm -rf {{paths}}\n\
               # or fetch less of it, with git clone --depth 1, or with ADD, which leaves it out",
         caution: "Some programs tell their version or update themselves through it: oh-my-zsh, \
                   pyenv, nvm, Homebrew, editable installations with setuptools_scm. A bare repository may \

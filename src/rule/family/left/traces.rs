@@ -1,9 +1,13 @@
 //! Temporary files, logs, crashes and backups.
 
+use std::collections::BTreeSet;
+
+use super::super::steps::directories;
 use super::LEFT;
 use crate::filesystem::NodeId;
 use crate::ledger::AtomId;
-use crate::rule::{Detect, Facts, Paths, Rule};
+use crate::rule::quote::{all_quoted, word};
+use crate::rule::{Candidate, Claim, Detect, Facts, Paths, Rule};
 
 pub(super) const RULES: &[Rule] = &[
     Rule {
@@ -116,16 +120,11 @@ pub(super) const RULES: &[Rule] = &[
                 "var/lib/dpkg/*-old",
             ])
             .careful(&["**/*.bak", "**/*.orig"])
-            .except(&[
-                "**/tests/",
-                "**/test/",
-                "**/testdata/",
-                "**/fixtures/",
-                "**/conda-meta/",
-            ]),
+            .except(&["**/tests/", "**/test/", "**/testdata/", "**/fixtures/", "**/conda-meta/"])
+            .then(searched),
         ),
         why: "They are copies of files as they were before; nothing reads them.",
-        fix: "RUN {{cmd}} \\\n && rm -f {{path}}\n# and the other paths above",
+        fix: "RUN {{cmd}} \\\n && rm -f {{paths}}",
         caution: "A *.bak may be the backup that the image is there to restore.",
         ..LEFT
     },
@@ -155,6 +154,56 @@ fn is_dump(facts: &Facts<'_>, file: AtomId) -> bool {
         return true;
     }
     facts.ledger.elf(file).is_some_and(|elf| elf.kind == CORE)
+}
+
+/// Backups that a snippet names one by one.
+const NAMED: usize = 10;
+/// Names of the others.
+const BACKUPS: &[&str] = &[
+    "*~",
+    "*.rej",
+    ".*.swp",
+    "*.dpkg-old",
+    "*.dpkg-dist",
+    "*.dpkg-new",
+    "*.dpkg-bak",
+    "*.rpmsave",
+    "*.rpmnew",
+    "*.rpmorig",
+    "*.bak",
+    "*.orig",
+];
+
+/// Many backups are searched for where they are, by their names.
+fn searched(facts: &Facts<'_>, mut candidate: Candidate) -> Candidate {
+    let Claim::Files(files) = &candidate.claim else { return candidate };
+    if files.len() <= NAMED {
+        return candidate;
+    }
+    let files = || files.iter().map(|(file, _)| *file);
+    let places = directories(facts.ledger, files());
+    let names: BTreeSet<Vec<u8>> = files().map(|file| pattern(facts.ledger.name(file))).collect();
+    let names: Vec<String> = names.iter().map(|name| format!("-name {}", word(name))).collect();
+    let others = ["tests", "test", "testdata", "fixtures", "conda-meta"];
+    let others = others.map(|name| format!("! -path '*/{name}/*'")).join(" ");
+    candidate.snippet = Some(format!(
+        "RUN {{{{cmd}}}} \\\n && find {} -xdev -type f \\( {} \\) {others} -delete",
+        all_quoted(places.iter().map(Vec::as_slice)),
+        names.join(" -o "),
+    ));
+    candidate
+}
+
+/// What of the list fits a name; the name itself if nothing does.
+fn pattern(name: &[u8]) -> Vec<u8> {
+    let fits = |pattern: &&&str| {
+        pattern.split_once('*').is_some_and(|(start, end)| {
+            name.len() >= start.len() + end.len()
+                && name.starts_with(start.as_bytes())
+                && name.ends_with(end.as_bytes())
+        })
+    };
+    BACKUPS.iter().find(fits).map_or_else(|| name.to_vec(), |pattern| pattern.as_bytes().to_vec())
 }
 
 #[cfg(test)]
@@ -233,5 +282,16 @@ RUN a
   app/tests/b~ 800_000
 ";
         check("left-backup-files", image, &[900_000, 400_000]);
+        let snippet = |image: &str| found(image, &["left-backup-files"])[0].snippet.clone();
+        let two = image.replace("  data/db.bak 900_000\n", "");
+        assert_eq!(snippet(&two), "RUN a \\\n && rm -f /etc/x.dpkg-old '/app/main.py~'");
+        let many =
+            (0..20).map(|at| format!("  app/{at}/a.py~ 30_000")).collect::<Vec<_>>().join("\n");
+        assert_eq!(
+            snippet(&format!("RUN a\n  app/main.py 1\n  etc/.DS_Store 1_000\n{many}\n")),
+            "RUN a \\\n && find /app /etc -xdev -type f \\( -name '*~' -o -name .DS_Store \\) \
+             ! -path '*/tests/*' ! -path '*/test/*' ! -path '*/testdata/*' \
+             ! -path '*/fixtures/*' ! -path '*/conda-meta/*' -delete"
+        );
     }
 }

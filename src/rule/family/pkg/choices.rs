@@ -218,8 +218,7 @@ pub(super) fn foreign(facts: &Facts<'_>) -> Vec<Candidate> {
     let Some(first) = packages.first() else { return Vec::new() };
     let architecture = facts.inventory.package(*first).architecture.clone().unwrap_or_default();
     let message = Phrase::default()
-        .count(packages.len())
-        .and(" packages for ")
+        .counted(packages.len(), " package for ", " packages for ")
         .name(architecture.clone())
         .and(" in an image for ")
         .name(native);

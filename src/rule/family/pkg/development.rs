@@ -57,6 +57,12 @@ const PIP: &[&str] = &[
     "uv",
 ];
 
+/// Package managers of Node.js, the commands that they have, and where they are installed.
+const NODE: &[&str] = &["npm", "corepack", "yarn", "pnpm"];
+const NODE_COMMANDS: &[&str] =
+    &["npm", "npx", "yarn", "yarnpkg", "pnpm", "pnpx", "corepack", "sh", "bash"];
+const GLOBAL: &[u8] = b"lib/node_modules";
+
 /// Packages that only development needs.
 pub(super) fn dependencies(facts: &Facts<'_>) -> Vec<Candidate> {
     let mut found = Vec::new();
@@ -86,10 +92,10 @@ fn candidate(
     risk: Risk,
 ) -> Candidate {
     let message = Phrase::default()
-        .count(packages.len())
-        .and(" packages of ")
+        .counted(packages.len(), " package of ", " packages of ")
         .name(ecosystem.as_str())
-        .and(" are for development alone");
+        .and(if packages.len() == 1 { " is" } else { " are" })
+        .and(" for development alone");
     let anchor = format!("{} {}", ecosystem.as_str(), risk.as_str());
     let mut candidate = Candidate::new(anchor, message, files(facts, packages))
         .risk(risk)
@@ -113,17 +119,17 @@ pub(super) fn managers(facts: &Facts<'_>) -> Vec<Candidate> {
     if is_interactive(facts) || has(facts, &["sudo"]) {
         return Vec::new();
     }
-    let mut found = Vec::new();
+    let mut found = node(facts);
     for (ecosystem, tools, snippet) in [
         (
             Ecosystem::Conda,
             CONDA,
-            "FROM <builder image> AS build\nRUN micromamba create -y -p /opt/env <packages>\n# in the last stage:\nCOPY --from=build /opt/env /opt/env",
+            "FROM mambaorg/micromamba AS build\nRUN micromamba create -y -p /opt/env {{asked}}\n# in the last stage:\nCOPY --from=build /opt/env /opt/env",
         ),
         (
             Ecosystem::Python,
             PIP,
-            "FROM {{base}} AS build\nRUN python -m venv --without-pip /opt/venv \\\n && pip --python /opt/venv/bin/python install <packages>\n# in the last stage:\nCOPY --from=build /opt/venv /opt/venv",
+            "# in a stage of its own, called build:\nRUN python -m venv --without-pip /opt/venv \\\n && pip --python /opt/venv/bin/python install {{asked}}\n# in the last stage:\nCOPY --from=build /opt/venv /opt/venv",
         ),
     ] {
         let tools: HashSet<PackageId> = named(facts, ecosystem, tools);
@@ -133,13 +139,52 @@ pub(super) fn managers(facts: &Facts<'_>) -> Vec<Candidate> {
             let message = Phrase::words("The package manager of ")
                 .name(place.clone())
                 .and(" and what only it needs");
-            let mut candidate = Candidate::new(place, message, files(facts, &packages));
+            let mut candidate = Candidate::new(place, message, files(facts, &packages))
+                .fill("asked", asked(facts, ecosystem, location, &packages));
             candidate.snippet = Some(snippet.to_owned());
             candidate.table = Some(table(facts, ecosystem, &packages));
             found.push(candidate);
         }
     }
     found
+}
+
+/// The packages of a location that somebody asked for, without some.
+fn asked(
+    facts: &Facts<'_>,
+    ecosystem: Ecosystem,
+    location: &[u8],
+    without: &[PackageId],
+) -> String {
+    let all = facts.inventory.of(ecosystem).filter(|(id, package)| {
+        package.location == location && package.requested == Some(true) && !without.contains(id)
+    });
+    let asked = ranked(facts, all.map(|(id, _)| id));
+    if asked.is_empty() { "…".to_owned() } else { names(facts, &asked) }
+}
+
+/// Package managers of Node.js where what a container starts is none of them.
+fn node(facts: &Facts<'_>) -> Vec<Candidate> {
+    let runtime = &facts.image.runtime;
+    let words = runtime.entrypoint.iter().chain(&runtime.cmd).flat_map(|word| word.split(' '));
+    let starts =
+        words.filter_map(|word| word.rsplit('/').next()).any(|word| NODE_COMMANDS.contains(&word));
+    let is_global = |id: &PackageId| facts.inventory.package(*id).location.ends_with(GLOBAL);
+    let tools = named(facts, Ecosystem::Npm, NODE).into_iter().filter(is_global);
+    let tools = ranked(facts, tools);
+    if starts || tools.is_empty() || runtime.entrypoint.len() + runtime.cmd.len() == 0 {
+        return Vec::new();
+    }
+    let message = Phrase::words("Package managers of Node.js: ").name(names(facts, &tools));
+    let mut candidate = Candidate::new("npm", message, files(facts, &tools)).note(Phrase::words(
+        "In place of an entry point that is a script, look whether the script calls one of them.",
+    ));
+    candidate.snippet = Some(
+        "# copy the program alone out of a stage with Node.js, called build:\nCOPY --from=build /usr/local/bin/node /usr/local/bin/"
+            .to_owned(),
+    );
+    candidate.table = Some(table(facts, Ecosystem::Npm, &tools));
+    vec![candidate]
 }
 
 #[cfg(test)]
@@ -182,6 +227,25 @@ python +flask 3 @venv venv/flask
     }
 
     #[test]
+    fn node_manager_left() {
+        let image = |start: &str| {
+            format!(
+                "CMD {start}\nRUN x\n  usr/local/lib/node_modules/npm/a 16_000_000\n  usr/local/lib/node_modules/corepack/a 5_000_000\n  app/node_modules/npm/a 30_000_000\n"
+            )
+        };
+        let packages = "
+npm +npm 10 @usr/local/lib/node_modules usr/local/lib/node_modules/npm
+npm +corepack 1 @usr/local/lib/node_modules usr/local/lib/node_modules/corepack
+npm ?npm 10 @app/node_modules app/node_modules/npm
+";
+        let rule = "pkg-manager-left";
+        check_with(rule, &image("node server.js"), packages, &[21_000_000]);
+        for start in ["npm start", "/usr/local/bin/yarn start", "sh -c npm"] {
+            check_with(rule, &image(start), packages, &[]);
+        }
+    }
+
+    #[test]
     fn manager_left() {
         let image = "
 RUN micromamba install
@@ -198,6 +262,8 @@ conda -python 3 @opt/conda opt/conda/python
         check_with("pkg-manager-left", image, packages, &[25_000_000]);
         let sudo = format!("{packages}\ndpkg +sudo 1");
         check_with("pkg-manager-left", image, &sudo, &[]);
+        let found = found_with(image, packages, &["pkg-manager-left"]);
+        assert!(found[0].snippet.contains("-p /opt/env numpy\n"), "{}", found[0].snippet);
         let jupyter = format!("{packages}\nconda +jupyterlab 4 @opt/conda");
         check_with("pkg-manager-left", image, &jupyter, &[]);
     }

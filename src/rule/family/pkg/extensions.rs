@@ -21,7 +21,11 @@ pub(super) fn extensions(facts: &Facts<'_>) -> Vec<Candidate> {
     let (newest, older) = split(facts, &all);
     let mut found = Vec::new();
     if !newest.is_empty() {
-        let message = Phrase::default().count(newest.len()).and(" extensions of the editor");
+        let message = Phrase::default().counted(
+            newest.len(),
+            " extension of the editor",
+            " extensions of the editor",
+        );
         let quoted: Vec<String> = newest
             .iter()
             .take(super::NAMES)
@@ -34,8 +38,8 @@ pub(super) fn extensions(facts: &Facts<'_>) -> Vec<Candidate> {
     }
     if !older.is_empty() {
         let message = Phrase::default()
-            .count(older.len())
-            .and(" extensions beside a newer version of the same one");
+            .counted(older.len(), " extension", " extensions")
+            .and(" beside a newer version of the same one");
         let mut candidate = Candidate::new("older", message, files(facts, &older)).risk(Risk::Test);
         candidate.snippet = Some(
             "# Install each extension once, in the version that is wanted, in one RUN:\nRUN code-server --install-extension <extension>@<version>"

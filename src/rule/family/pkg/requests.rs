@@ -30,8 +30,9 @@ pub(super) fn recommended(facts: &Facts<'_>) -> Vec<Candidate> {
         let by: Vec<PackageId> =
             only.iter().filter_map(|package| graph.way(*package).first().copied()).collect();
         let message = Phrase::default()
-            .count(only.len())
-            .and(" packages are installed only because others recommend them");
+            .counted(only.len(), " package is", " packages are")
+            .and(" installed only because others recommend ")
+            .and(if only.len() == 1 { "it" } else { "them" });
         let mut candidate = Candidate::new(ecosystem.as_str(), message, files(facts, &only))
             .fill("pkgs", names(facts, &by));
         candidate.snippet = Some(without_recommended(ecosystem).to_owned());
@@ -47,7 +48,7 @@ fn without_recommended(ecosystem: Ecosystem) -> &'static str {
             "RUN dnf install -y --setopt=install_weak_deps=False {{pkgs}} \\\n && dnf clean all"
         }
         _ => {
-            "RUN apt-get update \\\n && apt-get install -y --no-install-recommends {{pkgs}} <recommended ones that are used> \\\n && rm -rf /var/lib/apt/lists/*"
+            "RUN apt-get update \\\n && apt-get install -y --no-install-recommends {{pkgs}} \\\n && rm -rf /var/lib/apt/lists/*"
         }
     }
 }
@@ -66,10 +67,10 @@ pub(super) fn orphaned(facts: &Facts<'_>) -> Vec<Candidate> {
             let packages = ranked(facts, packages);
             let place = place(ecosystem, location);
             let message = Phrase::default()
-                .count(packages.len())
-                .and(" packages of ")
+                .counted(packages.len(), " package of ", " packages of ")
                 .name(place.clone())
-                .and(" came with others and nothing needs them now");
+                .and(" came with others and nothing needs ")
+                .and(if packages.len() == 1 { "it now" } else { "them now" });
             let mut candidate = Candidate::new(place, message, files(facts, &packages))
                 .fill("pkgs", names(facts, &packages));
             candidate.snippet = Some(autoremove(ecosystem).to_owned());
@@ -83,13 +84,13 @@ pub(super) fn orphaned(facts: &Facts<'_>) -> Vec<Candidate> {
 fn autoremove(ecosystem: Ecosystem) -> &'static str {
     match ecosystem {
         Ecosystem::Apk => {
-            "RUN apk add --no-cache --virtual .build <packages> \\\n && <build> \\\n && apk del .build"
+            "# In the RUN that removes what needed {{pkgs}}:\nRUN {{cmd}} \\\n && apk del {{pkgs}}"
         }
         Ecosystem::Rpm => {
             "# In the RUN that removes what needed {{pkgs}}:\nRUN {{cmd}} \\\n && dnf autoremove -y && dnf clean all"
         }
         Ecosystem::Conda => {
-            "# Create the environment anew from the packages that are asked for:\nRUN mamba create -y -p <prefix> <packages> \\\n && mamba clean -afy"
+            "# In the RUN that removes what needed {{pkgs}}, or in a new environment without it:\nRUN {{cmd}} \\\n && mamba remove -y {{pkgs}} && mamba clean -afy"
         }
         _ => {
             "# In the RUN that removes what needed {{pkgs}}:\nRUN {{cmd}} \\\n && apt-get autoremove -y --purge"
@@ -174,10 +175,10 @@ pub(super) fn redundant(facts: &Facts<'_>) -> Vec<Candidate> {
         for (location, packages) in by_location(facts, pairs.iter().map(|(package, _)| *package)) {
             let place = place(ecosystem, location);
             let message = Phrase::default()
-                .count(packages.len())
-                .and(" requested packages of ")
+                .counted(packages.len(), " requested package of ", " requested packages of ")
                 .name(place.clone())
-                .and(" come with other requested ones anyway");
+                .and(if packages.len() == 1 { " comes" } else { " come" })
+                .and(" with other requested ones anyway");
             let name = |id: PackageId| Value::Text(facts.inventory.package(id).name.clone());
             let row = |id: &PackageId| {
                 let version = version(facts.inventory.package(*id));
@@ -210,8 +211,8 @@ pub(super) fn metapackages(facts: &Facts<'_>) -> Vec<Candidate> {
                 .and(" holds ")
                 .bytes(bytes(facts, root))
                 .and(" itself and brings ")
-                .count(brought.len() - 1)
-                .and(" packages that nothing else needs");
+                .counted(brought.len() - 1, " package", " packages")
+                .and(" that nothing else needs");
             let anchor = format!("{} {}", place(ecosystem, &package.location), package.name);
             let mut candidate = Candidate::new(anchor, message, files(facts, &brought))
                 .fill("package", package.name.clone())
@@ -255,7 +256,11 @@ dpkg -libc 1 usr/lib/libc.so.6
 ";
         check_with("pkg-recommends-only", IMAGE, packages, &[46_000_000]);
         let found = found_with(IMAGE, packages, &["pkg-recommends-only"]);
-        assert!(found[0].snippet.contains("--no-install-recommends app <"), "{}", found[0].snippet);
+        assert!(
+            found[0].snippet.contains("--no-install-recommends app \\"),
+            "{}",
+            found[0].snippet
+        );
         let rows = &found[0].table.as_ref().unwrap().rows;
         assert_eq!(rows[1][3], Value::Text("docs".to_owned()));
         // Something needs it, too.

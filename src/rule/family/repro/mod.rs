@@ -1,5 +1,6 @@
 //! Inputs of the build that change from day to day, and the versions that came of them.
 
+mod pins;
 mod versions;
 
 pub use versions::{VersionKind, VersionRow, version_inventory};
@@ -19,9 +20,9 @@ pub(in crate::rule) const RULES: &[Rule] = &[Rule {
     bands: Bands::Fixed(Severity::Low),
     needs: Needs::Manifest,
     min: 0,
-    detect: Detect::Manifest(unpinned),
+    detect: Detect::Both(unpinned, pins::resolved),
     why: "The same Dockerfile makes another image on another day, and nothing tells why its size changed.",
-    fix: "# Name a version, and for downloads a checksum:\nFROM {{base}}@sha256:<digest>\nADD --checksum=sha256:<digest> <URL of a release> /tmp/\nRUN pip install <package>==<version>",
+    fix: "# Name a version of each, and the checksum of a download:\n#   FROM name:tag@sha256:…\n#   ADD --checksum=sha256:… https://… /tmp/\n#   RUN pip install name==1.2.3",
     caution: "Where security updates are to be taken up at each build, distribution packages stay without versions.",
     check: "",
     links: &["https://docs.docker.com/build/building/best-practices/#pin-base-image-versions"],
@@ -56,8 +57,10 @@ fn unpinned(image: &Image) -> Vec<Candidate> {
         }
         let mut message = Phrase::words("Step ");
         message = step.number.map_or(message.clone(), |number| message.count(number));
-        let message =
-            message.and(" takes in ").count(inputs.len()).and(" inputs without a version");
+        let message = message
+            .and(" takes in ")
+            .counted(inputs.len(), " input", " inputs")
+            .and(" without a version");
         let mut candidate =
             Candidate::new(step.instruction.clone(), message, Claim::View(Vec::new()));
         let row = |(kind, input): &(&str, String)| {
@@ -77,16 +80,27 @@ fn base(image: &Image) -> Option<Candidate> {
     let floats = !name.contains('@') && (!last.contains(':') || last.ends_with(":latest"));
     let message =
         Phrase::words("The base image is ").name(name).and(", whatever that is on the day");
-    floats.then(|| Candidate::new(format!("FROM {name}"), message, Claim::View(Vec::new())))
+    floats.then(|| {
+        let mut candidate =
+            Candidate::new(format!("FROM {name}"), message, Claim::View(Vec::new()));
+        let digest = image.base.as_ref().and_then(|base| base.digest.as_ref());
+        candidate.snippet = digest.map(|digest| format!("FROM {name}@{digest}"));
+        candidate
+    })
+}
+
+/// The commands of an instruction, word by word.
+fn commands(instruction: &str) -> Vec<Vec<&str>> {
+    instruction
+        .split(['\n', ';', '|'])
+        .flat_map(|part| part.split("&&"))
+        .map(|command| command.split_whitespace().filter(|word| *word != "\\").collect())
+        .collect()
 }
 
 /// The inputs of an instruction that have no version, with their kinds.
 fn inputs(instruction: &str) -> Vec<(&'static str, String)> {
-    let commands: Vec<Vec<&str>> = instruction
-        .split(['\n', ';', '|'])
-        .flat_map(|part| part.split("&&"))
-        .map(|command| command.split_whitespace().filter(|word| *word != "\\").collect())
-        .collect();
+    let commands = commands(instruction);
     let checks_out = commands.iter().any(|words| {
         has(words, "git") && (has(words, "checkout") || has(words, "reset") || has(words, "switch"))
     });
@@ -160,15 +174,17 @@ fn is_package(word: &str) -> bool {
         && !word.to_ascii_lowercase().ends_with(".whl")
 }
 
-/// Packages that a command installs without saying which version.
-fn packages<'a>(words: &[&'a str]) -> Vec<&'a str> {
-    let Some(install) = words.iter().position(|word| matches!(*word, "install" | "i" | "add"))
-    else {
-        return Vec::new();
-    };
+/// The tool of a command that installs, and what follows.
+fn install<'a, 'b>(words: &'b [&'a str]) -> Option<(&'a str, &'b [&'a str])> {
+    let install = words.iter().position(|word| matches!(*word, "install" | "i" | "add"))?;
     let tool = words[..install].iter().rev().find(|word| !word.starts_with('-'));
     let tool = tool.and_then(|tool| tool.rsplit('/').next()).unwrap_or_default();
-    let rest = &words[install + 1..];
+    Some((tool, &words[install + 1..]))
+}
+
+/// Packages that a command installs without saying which version.
+fn packages<'a>(words: &[&'a str]) -> Vec<&'a str> {
+    let Some((tool, rest)) = install(words) else { return Vec::new() };
     let (pins, takes): (&[&str], &[&str]) = match tool {
         "pip" | "pip3" => (
             &["==", "@", "~=", "==="],

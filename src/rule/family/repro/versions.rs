@@ -27,6 +27,8 @@ pub enum VersionKind {
     Component,
     /// What runs programs of a language.
     Runtime,
+    /// A tool that installs, fetches or serves.
+    Tool,
     /// The packages of an ecosystem; the version is their number.
     Packages,
     /// A package that somebody asked for.
@@ -70,6 +72,47 @@ const RUNTIMES: &[Runtime] = &[
     ("PHP", &[(Ecosystem::Dpkg, "php-cli")], &["PHP_VERSION"]),
     ("Julia", &[], &["JULIA_VERSION"]),
 ];
+
+/// A name, packages of it, and texts before its version.
+type Tool = (&'static str, &'static [(Ecosystem, &'static str)], &'static [&'static str]);
+
+/// Tools of which releases differ much, their packages, and what stands before the version where
+/// a step downloads them.
+const TOOLS: &[Tool] = &[
+    (
+        "rclone",
+        &[(Ecosystem::Dpkg, "rclone"), (Ecosystem::Apk, "rclone"), (Ecosystem::Conda, "rclone")],
+        &["rclone/rclone/releases/download/v", "downloads.rclone.org/v", "/rclone-v"],
+    ),
+    (
+        "Git LFS",
+        &[
+            (Ecosystem::Dpkg, "git-lfs"),
+            (Ecosystem::Apk, "git-lfs"),
+            (Ecosystem::Rpm, "git-lfs"),
+            (Ecosystem::Conda, "git-lfs"),
+        ],
+        &["git-lfs/git-lfs/releases/download/v"],
+    ),
+    (
+        "uv",
+        &[(Ecosystem::Python, "uv"), (Ecosystem::Conda, "uv")],
+        &["astral-sh/uv:", "astral-sh/uv/releases/download/", "astral.sh/uv/"],
+    ),
+    ("conda", &[(Ecosystem::Conda, "conda")], &[]),
+    ("mamba", &[(Ecosystem::Conda, "mamba")], &[]),
+    ("JupyterLab", &[(Ecosystem::Conda, "jupyterlab"), (Ecosystem::Python, "jupyterlab")], &[]),
+    (
+        "Jupyter Server",
+        &[
+            (Ecosystem::Conda, "jupyter_server"),
+            (Ecosystem::Conda, "jupyter-server"),
+            (Ecosystem::Python, "jupyter-server"),
+        ],
+        &[],
+    ),
+    ("JupyterHub", &[(Ecosystem::Conda, "jupyterhub"), (Ecosystem::Python, "jupyterhub")], &[]),
+];
 /// Requested packages that are listed of one ecosystem.
 const REQUESTED: usize = 100;
 
@@ -84,6 +127,9 @@ pub fn version_inventory(facts: &Facts<'_>) -> Vec<VersionRow> {
         rows.extend(runtimes(facts, name, packages, variables));
     }
     rows.extend(java(facts));
+    for (name, packages, marks) in TOOLS {
+        rows.extend(tools(facts, name, packages, marks));
+    }
     let mut counts: BTreeMap<Ecosystem, usize> = BTreeMap::new();
     for (_, package) in facts.inventory.installed() {
         *counts.entry(package.ecosystem).or_default() += 1;
@@ -137,12 +183,62 @@ fn runtimes(
     packages: &[(Ecosystem, &str)],
     variables: &[&str],
 ) -> Vec<VersionRow> {
-    let row = |version: Option<String>, source: String| VersionRow {
-        kind: VersionKind::Runtime,
-        name: name.to_owned(),
-        version,
-        source: Some(source),
-    };
+    let mut rows = of_packages(facts, VersionKind::Runtime, name, packages);
+    if rows.is_empty() {
+        let mut set = variables.iter().filter_map(|variable| {
+            let value = facts.image.runtime.env.get(*variable)?;
+            Some(VersionRow {
+                kind: VersionKind::Runtime,
+                name: name.to_owned(),
+                version: Some(value.clone()),
+                source: Some((*variable).to_owned()),
+            })
+        });
+        rows.extend(set.next());
+    }
+    rows
+}
+
+/// A tool: each package of it, or where there is none the step that downloads it.
+fn tools(
+    facts: &Facts<'_>,
+    name: &str,
+    packages: &[(Ecosystem, &str)],
+    marks: &[&str],
+) -> Vec<VersionRow> {
+    let mut rows = of_packages(facts, VersionKind::Tool, name, packages);
+    if rows.is_empty() {
+        let mut steps = facts.image.steps.iter().filter_map(|step| {
+            let version = marks.iter().find_map(|mark| after(&step.instruction, mark))?;
+            Some(VersionRow {
+                kind: VersionKind::Tool,
+                name: name.to_owned(),
+                version: Some(version),
+                source: step.number.map(|number| format!("step {number}")),
+            })
+        });
+        rows.extend(steps.next());
+    }
+    rows
+}
+
+/// The version that follows a mark; it begins with a digit.
+fn after(text: &str, mark: &str) -> Option<String> {
+    const LONGEST: usize = 40;
+    let is_part = |c: &char| c.is_ascii_alphanumeric() || matches!(c, '.' | '+' | '~');
+    text.match_indices(mark).find_map(|(at, _)| {
+        let version: String =
+            text[at + mark.len()..].chars().take_while(is_part).take(LONGEST).collect();
+        version.starts_with(|c: char| c.is_ascii_digit()).then_some(version)
+    })
+}
+
+fn of_packages(
+    facts: &Facts<'_>,
+    kind: VersionKind,
+    name: &str,
+    packages: &[(Ecosystem, &str)],
+) -> Vec<VersionRow> {
     let mut rows = Vec::new();
     for (ecosystem, known) in packages {
         let found = facts.inventory.of(*ecosystem).filter(|(_, package)| package.name == *known);
@@ -150,15 +246,10 @@ fn runtimes(
             let location = String::from_utf8_lossy(&package.location).into_owned();
             let place =
                 if location.is_empty() { String::new() } else { format!(" in /{location}") };
-            row(package.version.clone(), format!("{}{place}", ecosystem.as_str()))
+            let (name, version) = (name.to_owned(), package.version.clone());
+            let source = Some(format!("{}{place}", ecosystem.as_str()));
+            VersionRow { kind, name, version, source }
         }));
-    }
-    if rows.is_empty() {
-        let mut set = variables.iter().filter_map(|variable| {
-            let value = facts.image.runtime.env.get(*variable)?;
-            Some(row(Some(value.clone()), (*variable).to_owned()))
-        });
-        rows.extend(set.next());
     }
     rows
 }
@@ -193,13 +284,17 @@ mod tests {
     fn versions_are_told_with_their_sources() {
         let image = "
 ENV NODE_VERSION=20.1
-RUN x
+RUN curl https://downloads.rclone.org/v1.68.2/rclone-v1.68.2-linux-amd64.zip
+  a 1
+COPY --from=ghcr.io/astral-sh/uv:latest /uv /bin/
   etc/os-release = \"NAME=\\\"Debian GNU/Linux\\\"\\nVERSION=\\\"12 (bookworm)\\\"\\n\"
   opt/jdk/release = \"JAVA_VERSION=\\\"17.0.9\\\"\\n\"
 ";
         let packages = "
 conda +python 3.12 @opt/conda
 conda -numpy 2 @opt/conda
+conda -conda 24.1 @opt/conda
+dpkg +git-lfs 3.3
 ";
         let rows = with_packages(image, packages, version_inventory);
         let rows: Vec<String> = rows
@@ -216,7 +311,11 @@ conda -numpy 2 @opt/conda
                 "Runtime Python 3.12 conda in /opt/conda",
                 "Runtime Node.js 20.1 NODE_VERSION",
                 "Runtime Java 17.0.9 /opt/jdk/release",
-                "Packages conda 2 ",
+                "Tool rclone 1.68.2 step 1",
+                "Tool Git LFS 3.3 dpkg",
+                "Tool conda 24.1 conda in /opt/conda",
+                "Packages dpkg 1 ",
+                "Packages conda 3 ",
                 "Requested python 3.12 conda",
             ]
         );

@@ -2,20 +2,21 @@
 
 use std::collections::HashSet;
 
-use super::super::steps::{
-    Anchors, commands_of, common_directory, is_base, joined, run_of, shell_path,
-};
+use super::super::steps::{Anchors, commands_of, is_base, joined, run_of};
 use super::MOVED;
+use super::emptied::{narrowed, removal};
 use super::labels::Labels;
 use super::pairs::{Pair, pairs, with_snippet};
-use crate::filesystem::{How, NodeId};
+use super::variables::portable;
+use crate::filesystem::How;
 use crate::image::{Action, Command, PackageVerb};
 use crate::layer::{ContentHash, Hashing};
 use crate::ledger::AtomId;
+use crate::rule::quote::quoted;
 use crate::rule::{Candidate, Facts, Phrase};
 
 /// Files of a pair whose paths are compared with what a command deletes.
-const COMPARED: usize = 200;
+const COMPARED: usize = 20_000;
 /// What of a step's deletions has to be found again for a move, in percent, where no command
 /// tells of one.
 const MOVED_SHARE: u64 = 90;
@@ -69,17 +70,105 @@ pub(super) fn cleanup(facts: &Facts<'_>, pair: &Pair) -> String {
     let named: Vec<&Command> =
         deleting.iter().copied().filter(|command| names(command, &paths)).collect();
     let chosen = if named.is_empty() { deleting } else { named };
-    if !chosen.is_empty() {
-        let texts: Vec<&str> = chosen.iter().map(|command| command.text.as_str()).collect();
-        let line = |text: &&str| text.split_whitespace().collect::<Vec<_>>().join(" ");
-        return texts.iter().map(line).collect::<Vec<_>>().join(" && ");
-    }
-    let directory = common_directory(ledger, &pair.files);
-    let path = match pair.files.first() {
-        Some(file) if directory == NodeId::ROOT => ledger.path(*file),
-        _ => ledger.filesystem().path(directory),
+    let text = |command: &Command| {
+        let text = located(facts, pair.hidden, &commands, command, &one_line(command))?;
+        portable(facts, pair.born, pair.hidden, &text)
     };
-    format!("rm -rf {}", shell_path(&path))
+    let texts: Option<Vec<(String, &Command)>> =
+        chosen.into_iter().map(|command| Some((text(command)?, command))).collect();
+    let texts = texts.map(|texts| {
+        let own = |(text, command): (String, &Command)| match command.action {
+            Action::Remove { .. } => narrowed(&text, &paths),
+            _ => Some(text),
+        };
+        texts.into_iter().filter_map(own).collect::<Vec<String>>()
+    });
+    match texts.filter(|texts| !texts.is_empty()) {
+        Some(texts) => texts.join(" && "),
+        None => removal(ledger, &pair.files),
+    }
+}
+
+/// A command's text on one line.
+pub(super) fn one_line(command: &Command) -> String {
+    command.text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// A command's text on one line as it does the same from wherever it is run; `None` if it is not
+/// known where it ran.
+pub(super) fn located(
+    facts: &Facts<'_>,
+    layer: usize,
+    commands: &[Command],
+    command: &Command,
+    text: &str,
+) -> Option<String> {
+    let (Action::Remove { paths } | Action::Attributes { paths }) = &command.action else {
+        return Some(text.to_owned());
+    };
+    let is_relative = |path: &&String| !path.starts_with(['/', '~', '$', '"', '\'']);
+    if !paths.iter().any(|path| is_relative(&path)) {
+        return Some(text.to_owned());
+    }
+    let directory = working_directory(facts, layer, commands, command)?;
+    let is_plain = |word: &str| paths.iter().any(|path| path == word && is_relative(&path));
+    let words = || text.split(' ').filter(|word| is_plain(word));
+    if words().count() < paths.iter().filter(is_relative).count() {
+        return Some(format!("(cd {} && {text})", quoted(directory.trim_matches('/').as_bytes())));
+    }
+    let absolute = |word: &str| {
+        let path = word.strip_prefix("./").unwrap_or(word);
+        let start = quoted(directory.trim_matches('/').as_bytes());
+        if is_plain(word) {
+            format!("{}/{path}", start.trim_end_matches('/'))
+        } else {
+            word.to_owned()
+        }
+    };
+    Some(text.split(' ').map(absolute).collect::<Vec<_>>().join(" "))
+}
+
+/// Where a command of a step is run, as far as `WORKDIR` and `cd` before it tell.
+fn working_directory(
+    facts: &Facts<'_>,
+    layer: usize,
+    commands: &[Command],
+    command: &Command,
+) -> Option<String> {
+    let last = facts.image.layers.get(layer)?.step?;
+    let mut directory = "/".to_owned();
+    for step in facts.image.steps.get(..last)? {
+        if let Some(path) = step.instruction.strip_prefix("WORKDIR ") {
+            directory = joined_path(&directory, path.trim())?;
+        }
+    }
+    for before in commands.iter().take_while(|other| !std::ptr::eq(*other, command)) {
+        match before.words.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+            ["cd" | "pushd", path] => directory = joined_path(&directory, path)?,
+            ["cd" | "pushd" | "popd", ..] => return None,
+            _ => {}
+        }
+    }
+    Some(directory)
+}
+
+/// A path as seen from a directory; `None` if a variable is in it.
+fn joined_path(directory: &str, path: &str) -> Option<String> {
+    if path.contains(['$', '~', '`', '*', '?']) || path == "-" {
+        return None;
+    }
+    let start = if path.starts_with('/') { "" } else { directory };
+    let mut names: Vec<&str> = Vec::new();
+    for name in start.split('/').chain(path.split('/')) {
+        match name {
+            "" | "." => {}
+            ".." => {
+                names.pop();
+            }
+            _ => names.push(name),
+        }
+    }
+    Some(format!("/{}", names.join("/")))
 }
 
 fn deletes(command: &Command) -> bool {
@@ -135,8 +224,10 @@ pub(super) fn moved(facts: &Facts<'_>) -> Vec<Candidate> {
 
 fn move_of(facts: &Facts<'_>, anchors: &mut Anchors, pair: Pair, told: &[&Command]) -> Candidate {
     let born = pair.born;
-    let texts: Vec<&str> = told.iter().map(|command| command.text.as_str()).collect();
-    let tail = if texts.is_empty() { "mv … …".to_owned() } else { texts.join(" && ") };
+    let texts: Option<Vec<String>> =
+        told.iter().map(|command| portable(facts, born, pair.hidden, &command.text)).collect();
+    let texts = texts.filter(|texts| !texts.is_empty());
+    let tail = texts.map_or_else(|| "mv … …".to_owned(), |texts| texts.join(" && "));
     let copies = commands_of(facts, born);
     let snippet = match (&copies[..], told) {
         (

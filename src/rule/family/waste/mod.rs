@@ -4,12 +4,14 @@
 //! databases) take theirs from the broad ones, and leave them where their own share is too small.
 
 mod deleted;
+mod emptied;
 mod labels;
 mod packages;
 mod pairs;
 mod rewritten;
 #[cfg(test)]
 mod tests;
+mod variables;
 mod views;
 
 use crate::rule::{Bands, Detect, Effort, Phase, Risk, Rule};

@@ -3,8 +3,8 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap};
 
-use super::super::steps::{Anchors, installs, is_base, joined, run_of};
-use super::pairs::{Pair, with_snippet};
+use super::super::steps::{Anchors, installs, is_base, run_of};
+use super::pairs::{Pair, merged, with_snippet};
 use super::{CHURN, PACKAGE};
 use crate::filesystem::{Amount, NodeId};
 use crate::image::{Action, Manager, PackageVerb, commands};
@@ -77,9 +77,15 @@ pub(super) fn churn(facts: &Facts<'_>) -> Vec<Candidate> {
             Value::Bytes(sum.bytes),
         ]
     };
+    let installs = installs(facts.image);
+    let merged = installs.first().filter(|one| one.layers.len() > 1);
+    // The last step's databases are those that show.
+    for layer in merged.iter().flat_map(|one| &one.layers) {
+        steps.entry(*layer).or_default();
+    }
     let rows = steps.into_iter().map(row).collect();
     candidate.table = Some(Table { columns: vec!["Step", "Instruction", "Size"], rows });
-    if let Some(installs) = installs(facts.image).first().filter(|one| one.layers.len() > 1) {
+    if let Some(installs) = merged {
         candidate.snippet = Some("{{snippet}}".to_owned());
         candidate = candidate.fill("snippet", installs.snippet());
     }
@@ -133,7 +139,7 @@ fn with_fix(candidate: Candidate, facts: &Facts<'_>, born: usize, hidden: usize)
             "# keep what is installed already:\nRUN mamba install -y --freeze-installed {} && mamba clean -afy",
             packages.join(" ")
         ),
-        None => joined(facts, born, run),
+        None => merged(facts, born, hidden, run),
     };
     with_snippet(candidate, facts, born, snippet)
 }

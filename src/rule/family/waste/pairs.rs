@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::super::steps::{Anchors, is_base, joined, name_step, quote};
 use crate::filesystem::Hidden;
+use crate::image::Step;
 use crate::ledger::AtomId;
 use crate::rule::{Candidate, Claim, Facts, Phrase, Saving};
 
@@ -83,12 +84,19 @@ pub(super) fn with_snippet(
     candidate.fill("snippet", snippet)
 }
 
-/// The same, with a `RUN` that joins a step's command with what shall follow it.
-pub(super) fn with_joined(
-    candidate: Candidate,
-    facts: &Facts<'_>,
-    born: usize,
-    tail: &str,
-) -> Candidate {
-    with_snippet(candidate, facts, born, joined(facts, born, tail))
+/// A `RUN` of two steps' commands, if nothing that they may depend on comes between them.
+pub(super) fn merged(facts: &Facts<'_>, born: usize, hidden: usize, change: &str) -> String {
+    let step = |layer: usize| facts.image.layers.get(layer)?.step;
+    let between = step(born).zip(step(hidden));
+    let between = between.and_then(|(from, to)| facts.image.steps.get(from + 1..to));
+    let moves = |step: &Step| {
+        let verb = step.instruction.split(' ').next().unwrap_or_default();
+        ["COPY", "ADD", "ENV", "ARG", "WORKDIR", "USER", "SHELL"].contains(&verb)
+    };
+    if between.is_some_and(|steps| !steps.iter().any(moves)) {
+        return joined(facts, born, change);
+    }
+    format!(
+        "# write the files once: leave out of the earlier step what this one stores:\nRUN {change}"
+    )
 }

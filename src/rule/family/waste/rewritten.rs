@@ -3,14 +3,15 @@
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
-use super::super::steps::{
-    Anchors, commands_of, common_directory, joined, name_step, run_of, shell_path,
-};
-use super::pairs::{Pair, pairs, with_joined, with_snippet};
+use super::super::steps::{Anchors, commands_of, common_directory, joined, name_step, run_of};
+use super::deleted::{located, one_line};
+use super::pairs::{Pair, merged, pairs, with_snippet};
+use super::variables::portable;
 use crate::filesystem::{Amount, How};
 use crate::image::{Action, Command};
 use crate::layer::Attributes;
 use crate::ledger::AtomId;
+use crate::rule::quote::{all_quoted, quoted};
 use crate::rule::{Candidate, Facts, Phrase, Table, Value};
 
 /// Rows of a table.
@@ -31,7 +32,7 @@ pub(super) fn overwritten(facts: &Facts<'_>) -> Vec<Candidate> {
         let table = sizes(facts, &pair.files);
         let snippet = match run_of(facts, hidden) {
             _ if born == hidden => "# write each path once in this step".to_owned(),
-            Some(change) => joined(facts, born, change),
+            Some(change) => merged(facts, born, hidden, change),
             None => {
                 let instruction = facts.instruction(hidden);
                 format!("# leave out of the earlier step what this one brings:\n{instruction}")
@@ -165,24 +166,39 @@ fn attributes_at_birth(facts: &Facts<'_>, pair: &Pair, change: Option<Change>) -
         return format!("{verb} {}{rest}", copy_flags(text, change));
     }
     let commands = commands_of(facts, pair.hidden);
-    let changing: Vec<&str> = commands
-        .iter()
-        .filter(|command| matches!(command.action, Action::Attributes { .. }))
-        .map(|command| command.text.as_str())
-        .collect();
-    if !changing.is_empty() {
+    let changing =
+        commands.iter().filter(|command| matches!(command.action, Action::Attributes { .. }));
+    let text = |command: &Command| {
+        let text = located(facts, pair.hidden, &commands, command, &one_line(command))?;
+        portable(facts, pair.born, pair.hidden, &text)
+    };
+    let changing: Option<Vec<String>> = changing.map(text).collect();
+    if let Some(changing) = changing.filter(|changing| !changing.is_empty()) {
         return joined(facts, pair.born, &changing.join(" && "));
     }
-    let directory = facts.ledger.filesystem().path(common_directory(facts.ledger, &pair.files));
-    let directory = shell_path(&directory);
-    let tail = change.map(|(before, after)| {
-        if before.uid != after.uid || before.gid != after.gid {
-            format!("chown -R {}:{} {directory}", after.uid, after.gid)
-        } else {
-            format!("chmod -R {:o} {directory}", after.mode)
-        }
-    });
-    joined(facts, pair.born, &tail.unwrap_or_else(|| format!("chown -R … {directory}")))
+    let Some((before, after)) = change else {
+        return "# set mode and owner in the step that makes them".to_owned();
+    };
+    let places = places(facts, &pair.files);
+    let tail = if before.uid != after.uid || before.gid != after.gid {
+        format!("chown {}:{} {places}", after.uid, after.gid)
+    } else {
+        format!("chmod {:o} {places}", after.mode)
+    };
+    joined(facts, pair.born, &tail)
+}
+
+/// Some files, or, where there are many, the directory that they are in.
+fn places(facts: &Facts<'_>, files: &[AtomId]) -> String {
+    let ledger = facts.ledger;
+    if files.len() > ROWS {
+        return format!(
+            "-R {}",
+            quoted(&ledger.filesystem().path(common_directory(ledger, files)))
+        );
+    }
+    let paths: Vec<Vec<u8>> = files.iter().map(|file| ledger.path(*file)).collect();
+    all_quoted(paths.iter().map(Vec::as_slice))
 }
 
 fn copy_flags(text: &str, (before, after): Change) -> String {
@@ -208,14 +224,13 @@ pub(super) fn identical(facts: &Facts<'_>) -> Vec<Candidate> {
         });
         let candidate =
             pair.candidate(facts, &mut anchors, " stores again, unchanged, files of ", 0);
-        match copy {
-            Some((is_stage, text)) => {
-                let snippet = format!("FROM <an image that does not have it yet> AS final\n{text}");
-                let candidate = with_snippet(candidate, facts, born, snippet);
-                if is_stage { same_base(candidate, facts, hidden, same) } else { candidate }
-            }
-            None => with_joined(candidate, facts, born, run_of(facts, hidden).unwrap_or("…")),
-        }
+        let Some((is_stage, text)) = copy else {
+            let change = run_of(facts, hidden).unwrap_or("…");
+            return with_snippet(candidate, facts, born, merged(facts, born, hidden, change));
+        };
+        let snippet = format!("# FROM an image that does not have it yet:\n{text}");
+        let candidate = with_snippet(candidate, facts, born, snippet);
+        if is_stage { same_base(candidate, facts, hidden, same) } else { candidate }
     };
     pairs.into_iter().map(candidate).collect()
 }

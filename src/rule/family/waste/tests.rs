@@ -17,6 +17,24 @@ fn check_snippet(rule: &str, text: &str, expected: &str) {
 }
 
 #[test]
+fn what_is_deleted_is_named_from_the_root() {
+    let check = |before: &str, command: &str, expected: &str| {
+        let text = format!(
+            "RUN make\n  srv/app/build/a.o 40_000_000\n  srv/app/bin/app 10\n{before}RUN {command}\n  -srv/app/build\n"
+        );
+        check_snippet("waste-deleted-later", &text, &format!("RUN make \\\n && {expected}"));
+    };
+    check("", "cd /srv/app && rm -rf build", "rm -rf /srv/app/build");
+    check("", "cd /srv && cd app && rm -rf ./build && ls", "rm -rf /srv/app/build");
+    check("", "cd /srv/x && rm -rf ../app/build", "rm -rf /srv/app/build");
+    check("WORKDIR /srv\nWORKDIR app\n", "rm -rf build", "rm -rf /srv/app/build");
+    check("", "cd /srv/app && rm -rf 'build' x", "(cd /srv/app && rm -rf 'build' x)");
+    check("", "cd /srv/app && find build -delete", "find /srv/app/build -delete");
+    check("", "cd $APP && rm -rf build", "rm -rf /srv/app/build");
+    check("", "rm -rf /srv/app/build", "rm -rf /srv/app/build");
+}
+
+#[test]
 fn deleted_later() {
     let text = "
 RUN curl -O https://x.org/a.zip && unzip a.zip
@@ -51,7 +69,7 @@ fn what_a_copy_brings_is_mounted_instead() {
     check_snippet(
         "waste-deleted-later",
         "base: ADD rootfs /\n  tmp/a 2_000_000\nRUN rm /tmp/a\n  -tmp/a\n",
-        "# the base image stores them: only a base image without them, or flattening, frees them\nFROM <base>",
+        "# the base image stores them: only a base image without them, or flattening, frees them\n# FROM <base>",
     );
 }
 
@@ -99,6 +117,12 @@ RUN b
 ";
     check("waste-overwritten-content", text, &[3_000_010]);
     check_snippet("waste-overwritten-content", text, "RUN a \\\n && b");
+    // What is copied in between may be what the later step works with.
+    check_snippet(
+        "waste-overwritten-content",
+        &text.replace("RUN b", "COPY c /c\n  c 1\nRUN b"),
+        "# write the files once: leave out of the earlier step what this one stores:\nRUN b",
+    );
     // The same content again is another rule's, and small files are nobody's.
     check(
         "waste-overwritten-content",
@@ -133,6 +157,42 @@ RUN chown -R 1000:100 /app
     );
     // Directories cost nothing.
     check("waste-metadata-copyup", "RUN a\n  d/\n  d/x 2_000_000\nRUN chmod 7 /d\n  d/\n", &[]);
+}
+
+#[test]
+fn variables_set_after_a_step_do_not_stand_in_it() {
+    let text = "
+RUN a
+  usr/local/fs/lib/a 4_000_000 hash=a
+ENV FS=/usr/local/fs
+RUN chmod -R a+rwX ${FS}/lib
+  usr/local/fs/lib/a 4_000_000 hash=a mode=777
+";
+    let expected = "RUN a \\\n && chmod -R a+rwX /usr/local/fs/lib";
+    check_snippet("waste-metadata-copyup", text, expected);
+    let unknown = text.replace("ENV FS=/usr/local/fs\n", "");
+    let expected = "RUN a \\\n && chmod 777 /usr/local/fs/lib/a";
+    check_snippet("waste-metadata-copyup", &unknown, expected);
+}
+
+#[test]
+fn each_step_deletes_what_it_stores() {
+    let text = "
+RUN a
+  opt/a/x 4_000_000
+RUN b
+  srv/b 3_000_000
+RUN rm -rf /opt/a /srv/b /none
+  -opt/a
+  -srv/b
+";
+    let snippets: Vec<String> =
+        found(text, &["waste-deleted-later"]).into_iter().map(|one| one.snippet).collect();
+    let expected = ["RUN a \\\n && rm -rf /opt/a", "RUN b \\\n && rm -rf /srv/b"];
+    assert_eq!(snippets, expected);
+    let relative = text.replace("RUN rm -rf /opt/a /srv/b", "RUN cd /opt && rm -rf a ../srv/b");
+    let found = found(&relative, &["waste-deleted-later"]);
+    assert_eq!(found[0].snippet, expected[0]);
 }
 
 #[test]
@@ -191,6 +251,20 @@ RUN apt-get install -y b a
         "waste-db-churn",
         text,
         "RUN apt-get update \\\n && apt-get install -y a b \\\n && rm -rf /var/lib/apt/lists/*",
+    );
+    let rows = one(text, "waste-db-churn").table.unwrap().rows.len();
+    assert_eq!(rows, 2);
+    let lean = text.replace("install -y", "install -y --no-install-recommends");
+    check_snippet(
+        "waste-db-churn",
+        &lean,
+        "RUN apt-get update \\\n && apt-get install -y --no-install-recommends a b \\\n && rm -rf /var/lib/apt/lists/*",
+    );
+    let mixed = text.replace("install -y b", "install -y --no-install-recommends b");
+    check_snippet(
+        "waste-db-churn",
+        &mixed,
+        "RUN apt-get update \\\n && apt-get install -y a \\\n && apt-get install -y --no-install-recommends b a \\\n && rm -rf /var/lib/apt/lists/*",
     );
     let all = found(text, &["waste"]);
     let rules: Vec<&str> = all.iter().map(|finding| finding.rule.id).collect();

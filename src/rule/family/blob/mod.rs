@@ -1,15 +1,14 @@
 //! How layers are compressed and sent.
-//!
-//! What recompressing a layer would save is not told: no sample of its contents is at hand, and
-//! their sizes alone do not tell it.
+
+mod recompress;
 
 use std::collections::HashMap;
 
 use super::layer::is_empty;
 use super::steps::name_step;
-use crate::image::{Image, Layer};
+use crate::image::{Image, Inspection, Layer};
 use crate::ledger::AtomId;
-use crate::oci::{Compression, Kind};
+use crate::oci::Kind;
 use crate::rule::{
     Bands, Candidate, Claim, Detect, Effort, Facts, Needs, Phase, Phrase, Risk, Rule, Saving,
     Severity, Table, Value,
@@ -37,6 +36,44 @@ pub(in crate::rule) const RULES: &[Rule] = &[
         fix: "docker buildx build --output type=image,push=true,compression=zstd,force-compression=true,oci-mediatypes=true .",
         caution: "Contents that are compressed already do not become smaller.",
         links: &[EXPORTERS],
+        ..BLOB
+    },
+    Rule {
+        id: "blob-gzip-to-zstd",
+        title: "Layers that zstd would make smaller",
+        phase: Phase::Parts,
+        bands: Bands::Normal,
+        needs: Needs::Layers,
+        min: 50_000_000,
+        detect: Detect::Layers(recompress::to_zstd),
+        why: "zstd finds what repeats over megabytes, where gzip sees 32 KiB, and unpacks faster. The contents stay the same.",
+        fix: "docker buildx build --output type=image,push=true,compression=zstd,force-compression=true,oci-mediatypes=true .",
+        caution: "The figure is an estimate from parts of the layers, on what other findings leave of them. Clients older than Docker 23 or containerd 1.5 cannot unpack them, new digests end sharing with tags that are published, and images for lazy pulling keep their format.",
+        links: &[EXPORTERS],
+        ..BLOB
+    },
+    Rule {
+        id: "blob-gzip-level",
+        title: "Layers that gzip could make smaller",
+        phase: Phase::Parts,
+        bands: Bands::Waste,
+        needs: Needs::Layers,
+        min: 20_000_000,
+        detect: Detect::Layers(recompress::gzip_level),
+        why: "The layers are plain archives, or were compressed at a level for speed. Each pull pays for it.",
+        fix: "docker buildx build --output type=image,push=true,compression=gzip,compression-level=6,force-compression=true .",
+        caution: "The figure is an estimate from parts of the layers, on what other findings leave of them.",
+        links: &[EXPORTERS],
+        ..BLOB
+    },
+    Rule {
+        id: "blob-recompressed",
+        title: "The same content in different blobs",
+        detect: Detect::Index(recompressed),
+        why: "Layers of several images have the same archive, but were compressed apart, so that a registry stores each and no pull shares them.",
+        fix: "# one builder for all platforms, and the same compression:\nSOURCE_DATE_EPOCH=0 docker buildx build --platform {{platforms}} --output type=image,push=true,rewrite-timestamp=true .",
+        caution: "While images move to another compression, both are there.",
+        links: &["https://docs.docker.com/build/ci/github-actions/reproducible-builds/"],
         ..BLOB
     },
     Rule {
@@ -70,6 +107,8 @@ pub(in crate::rule) const RULES: &[Rule] = &[
 const PLAIN: u64 = 20_000_000;
 const MUCH_PLAIN: u64 = 200_000_000;
 const TWICE: u64 = 1_000_000;
+/// Less that could be shared is no finding.
+const UNSHARED: u64 = 50_000_000;
 /// Of smaller files the shares say nothing.
 const SMALL: u64 = 4096;
 /// What remains of a content that cannot be compressed, in percent.
@@ -85,14 +124,19 @@ fn instruction(image: &Image, layer: &Layer) -> String {
 fn uncompressed(image: &Image) -> Vec<Candidate> {
     let is_plain = |layer: &&Layer| {
         let Kind::Layer(kind) = layer.media_type.kind() else { return false };
-        kind.compression == Compression::None && !kind.foreign && layer.compressed >= PLAIN
+        let stays = layer.is_plain() && !kind.foreign && !image.in_files;
+        stays && layer.compressed >= PLAIN
     };
     let plain: Vec<&Layer> = image.layers.iter().filter(is_plain).collect();
     if plain.is_empty() {
         return Vec::new();
     }
     let bytes = plain.iter().fold(0, |sum: u64, layer| sum.saturating_add(layer.compressed));
-    let message = Phrase::default().count(plain.len()).and(" layers are plain archives");
+    let message = Phrase::default().counted(
+        plain.len(),
+        " layer is a plain archive",
+        " layers are plain archives",
+    );
     let claim = Claim::Figure(Saving { content: 0, compressed: bytes });
     let severity = if bytes >= MUCH_PLAIN { Severity::Medium } else { Severity::Low };
     let mut candidate = Candidate::new("", message, claim).severity(severity);
@@ -130,6 +174,34 @@ fn duplicate(image: &Image) -> Vec<Candidate> {
         found.push(candidate);
     }
     found
+}
+
+/// Layers of one content and one way to compress, which are different blobs all the same.
+fn recompressed(inspection: &Inspection) -> Vec<Candidate> {
+    let mut contents: HashMap<_, Vec<&Layer>> = HashMap::new();
+    for layer in inspection.images.iter().flat_map(|image| &image.layers) {
+        let Kind::Layer(kind) = layer.media_type.kind() else { continue };
+        let Some(content) = layer.diff_id.as_ref().filter(|_| !is_empty(layer)) else { continue };
+        let layers = contents.entry((content, kind.compression as u8)).or_default();
+        if !layers.iter().any(|known| known.digest == layer.digest) {
+            layers.push(layer);
+        }
+    }
+    contents.retain(|_, layers| layers.len() > 1);
+    let blobs: usize = contents.values().map(Vec::len).sum();
+    let beyond = |layers: &Vec<&Layer>| {
+        let sizes = || layers.iter().map(|layer| layer.compressed);
+        sizes().fold(0, u64::saturating_add).saturating_sub(sizes().max().unwrap_or(0))
+    };
+    let bytes = contents.values().map(beyond).fold(0, u64::saturating_add);
+    if bytes < UNSHARED {
+        return Vec::new();
+    }
+    let message = Phrase::default().count(blobs).and(" blobs have the content of others of them");
+    let platforms = inspection.images.iter().map(|image| image.platform.to_string());
+    let platforms: Vec<String> = platforms.collect();
+    let claim = Claim::Figure(Saving { content: 0, compressed: bytes });
+    vec![Candidate::new("", message, claim).fill("platforms", platforms.join(","))]
 }
 
 fn incompressible(facts: &Facts<'_>) -> Vec<Candidate> {
@@ -188,6 +260,9 @@ mod tests {
             layer.media_type = MediaType("application/vnd.oci.image.layer.v1.tar".to_owned());
         }
         assert_eq!(found("blob-poor-compression", &image), [(0, 30_000_000, Severity::Low)]);
+        // A push compresses what lies in files.
+        image.in_files = true;
+        assert_eq!(found("blob-poor-compression", &image), []);
     }
 
     #[test]
@@ -204,6 +279,29 @@ mod tests {
         let empty = crate::oci::DiffId(crate::oci::Digest::of(&[0; 1024]));
         image.layers.iter_mut().for_each(|layer| layer.diff_id = Some(empty.clone()));
         assert_eq!(found("blob-duplicate", &image), []);
+    }
+
+    #[test]
+    fn contents_that_were_compressed_apart() {
+        let (mut image, _) = image("RUN a\n  a 1 compressed=60000000\n");
+        image.layers[0].diff_id = Some(crate::oci::DiffId(crate::oci::Digest::of(b"tar")));
+        let check = |other: &Image, expected: &[u64]| {
+            let inspection = crate::rule::testing::inspection(vec![image.clone(), other.clone()]);
+            let only = vec!["blob-recompressed".to_owned()];
+            let selection = Selection { only, ..Selection::default() };
+            let found = crate::rule::index_findings(&inspection, &selection);
+            let bytes: Vec<u64> = found.iter().map(|found| found.gross.compressed).collect();
+            assert_eq!(bytes, expected);
+        };
+        check(&image, &[]);
+        let mut other = image.clone();
+        other.layers[0].digest = crate::oci::Digest::of(b"another compressor");
+        other.layers[0].compressed = 61_000_000;
+        check(&other, &[60_000_000]);
+        // Another way to compress, on purpose.
+        other.layers[0].media_type =
+            MediaType("application/vnd.oci.image.layer.v1.tar+zstd".to_owned());
+        check(&other, &[]);
     }
 
     #[test]

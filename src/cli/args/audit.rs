@@ -1,0 +1,136 @@
+//! The arguments of `regsize audit`.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+
+use super::PlatformArgs;
+use crate::cli::help::AUDIT_EXAMPLES;
+use crate::oci::Platform;
+
+/// What is done with a history.
+#[derive(Debug, Subcommand)]
+pub(in crate::cli) enum AuditCommand {
+    /// Read tags and record what they are now, platform by platform; for cron and CI
+    #[command(after_help = AUDIT_EXAMPLES)]
+    Record(RecordArgs),
+    /// What a published tag was over time: sizes, changes, whether it is still there
+    #[command(after_help = AUDIT_EXAMPLES)]
+    History(HistoryArgs),
+    /// Compare every row of a history with its hash, and name the first that is broken
+    #[command(after_help = AUDIT_EXAMPLES)]
+    Verify(VerifyStoreArgs),
+    /// Remove the oldest rows; what still holds is kept, and that it happened is recorded
+    #[command(after_help = AUDIT_EXAMPLES)]
+    Prune(PruneStoreArgs),
+    /// Write all rows as JSON lines or Parquet
+    #[command(after_help = AUDIT_EXAMPLES)]
+    Export(ExportArgs),
+    /// Append the rows of an export that are not there yet
+    #[command(after_help = AUDIT_EXAMPLES)]
+    Import(ImportArgs),
+}
+
+/// Where the history is.
+#[derive(Debug, Args)]
+pub(in crate::cli) struct StoreArgs {
+    /// The history: FILE, sqlite:FILE or `postgres://USER@HOST/DATABASE`
+    #[arg(long, value_name = "PLACE", conflicts_with = "store_file")]
+    pub(in crate::cli) store: Option<String>,
+    /// Read from this file where the history is, with a password
+    #[arg(long, value_name = "FILE")]
+    pub(in crate::cli) store_file: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct RecordArgs {
+    /// The images by their tags, as in ghcr.io/owner/name:latest
+    #[arg(value_name = "IMAGE", required = true)]
+    pub(in crate::cli) references: Vec<String>,
+    #[command(flatten)]
+    pub(in crate::cli) platform: PlatformArgs,
+    /// Record sizes of images and layers alone; no layer is read
+    #[arg(long)]
+    pub(in crate::cli) manifest_only: bool,
+    #[command(flatten)]
+    pub(in crate::cli) store: StoreArgs,
+}
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct HistoryArgs {
+    /// A repository for all of its tags, or one tag, as in ghcr.io/owner/name:1.2
+    #[arg(value_name = "TARGET")]
+    pub(in crate::cli) target: String,
+    /// Show just this platform, as in linux/arm64
+    #[arg(long, value_name = "OS/ARCH")]
+    pub(in crate::cli) platform: Option<Platform>,
+    /// At most so many changes of each tag and platform, the newest
+    #[arg(long, value_name = "NUMBER", default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(in crate::cli) last: u32,
+    #[command(flatten)]
+    pub(in crate::cli) store: StoreArgs,
+}
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct VerifyStoreArgs {
+    #[command(flatten)]
+    pub(in crate::cli) store: StoreArgs,
+}
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct PruneStoreArgs {
+    /// Keep what was recorded in this time, as in 400d or 52w
+    #[arg(long, value_name = "TIME", value_parser = days)]
+    pub(in crate::cli) keep: u32,
+    /// Only say what would go
+    #[arg(long)]
+    pub(in crate::cli) dry_run: bool,
+    #[command(flatten)]
+    pub(in crate::cli) store: StoreArgs,
+}
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct ExportArgs {
+    /// The file; without it, JSON lines go to stdout
+    #[arg(value_name = "FILE")]
+    pub(in crate::cli) file: Option<PathBuf>,
+    #[command(flatten)]
+    pub(in crate::cli) store: StoreArgs,
+}
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct ImportArgs {
+    /// An export, in either form
+    #[arg(value_name = "FILE")]
+    pub(in crate::cli) file: PathBuf,
+    #[command(flatten)]
+    pub(in crate::cli) store: StoreArgs,
+}
+
+/// Days, as in `400d`, or weeks, as in `52w`.
+fn days(text: &str) -> Result<u32, String> {
+    let unit = |suffix, days: u32| Some((text.strip_suffix(suffix)?.parse::<u32>().ok()?, days));
+    let (number, days) =
+        unit('d', 1).or_else(|| unit('w', 7)).ok_or("expected days, as in 400d")?;
+    number
+        .checked_mul(days)
+        .filter(|days| *days <= 100_000)
+        .ok_or_else(|| "too long a time".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_days_or_weeks() {
+        let check =
+            |text: &str, expected: Option<u32>| assert_eq!(days(text).ok(), expected, "{text}");
+        check("400d", Some(400));
+        check("52w", Some(364));
+        check("0d", Some(0));
+        for wrong in ["", "d", "400", "-1d", "1.5d", "1m", "100001d", "4294967295w", "\u{e9}d"] {
+            check(wrong, None);
+        }
+    }
+}

@@ -1,0 +1,71 @@
+//! `regsize audit`: what is done with the history of published tags.
+
+mod export;
+mod history;
+mod import;
+mod prune;
+mod record;
+mod verify;
+
+use super::args::{AuditCommand, Cli, OutputFormat, StoreArgs};
+use super::exit::Exit;
+use super::run::{format, terminal_options};
+use super::{complain, environment, write_report};
+use crate::history::{Access, Error as HistoryError, Store};
+use crate::registry::{Error, ErrorKind};
+use crate::report::{Failure, HistoryReport, render_history, render_history_failure};
+
+pub(super) async fn run(cli: &Cli, command: &AuditCommand) -> Exit {
+    let (name, result) = match command {
+        AuditCommand::Record(args) => ("record", record::run(cli, args).await),
+        AuditCommand::History(args) => ("history", history::run(cli, args).await),
+        AuditCommand::Verify(args) => ("verify", verify::run(cli, &args.store).await),
+        AuditCommand::Prune(args) => ("prune", prune::run(cli, args).await),
+        AuditCommand::Export(args) => ("export", export::run(cli, args).await),
+        AuditCommand::Import(args) => ("import", import::run(cli, args).await),
+    };
+    result.unwrap_or_else(|error| {
+        complain(&error);
+        if cli.output.format == OutputFormat::Json {
+            write_report(|out| render_history_failure(name, &Failure::from(&error), out));
+        }
+        Exit::Unknown
+    })
+}
+
+/// Opens the history that the arguments name; tells its place, too.
+async fn open(args: &StoreArgs, access: Access) -> Result<(Store, String), Error> {
+    let place = environment::store(args)?;
+    let store = Store::open(&place, access).await.map_err(error)?;
+    Ok((store, place.to_string()))
+}
+
+fn show(cli: &Cli, report: &HistoryReport<'_>) -> Exit {
+    let (format, options) = (format(&cli.output), terminal_options(&cli.output));
+    write_report(|out| render_history(report, format, &options, out))
+}
+
+/// An error of the history in the classes of errors of commands.
+fn error(error: HistoryError) -> Error {
+    use HistoryError as Of;
+    let kind = match &error {
+        Of::Place { .. } | Of::NotBuilt { .. } => ErrorKind::Usage,
+        Of::Missing { .. } => ErrorKind::NotFound,
+        Of::Corrupt { .. } | Of::Foreign { .. } | Of::Newer { .. } | Of::Import { .. } => {
+            ErrorKind::BadData
+        }
+        Of::Unreachable { .. } => ErrorKind::Network,
+        Of::Denied { .. } => ErrorKind::Auth,
+        _ => ErrorKind::Local,
+    };
+    let hint = error.what_to_do();
+    let converted = Error::new(kind, error.to_string());
+    let converted = match error {
+        Of::File { source, .. } => converted.because(source),
+        _ => converted,
+    };
+    match hint {
+        Some(hint) => converted.hint(hint),
+        None => converted,
+    }
+}

@@ -1,0 +1,322 @@
+//! Questions to a history: what a target was, what it is, what is wrong with it.
+
+use jiff::Timestamp;
+use sqlx::Row as _;
+use sqlx::any::AnyRow;
+
+use super::draft::unpack;
+use super::news::{Breach, Point, Run, Target};
+use super::ranges;
+use super::record::{Body, EventKind, Row, digest_bytes, digest_of, time};
+use super::sql::{EVENT, Linked, POINT, event_of, point_of, statement, target_of};
+use super::{Error, Store};
+use crate::oci::Digest;
+use crate::snapshot::{self, Snapshot};
+
+/// How many rows about targets that were seen are read at once.
+const PAGE: i64 = 64;
+
+/// Which targets, and how much of them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Question {
+    /// Registry and repository.
+    pub repository: String,
+    /// The tag; `None` for all.
+    pub tag: Option<String>,
+    /// The platform; `None` for all.
+    pub platform: Option<String>,
+    /// At most so many points of each target, the newest.
+    pub newest: u32,
+}
+
+/// What is recorded of a target.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Timeline {
+    /// Which.
+    pub target: Target,
+    /// What it was, in the order of recording; at each point its digest changed,
+    /// or its layers were read first.
+    pub points: Vec<Point>,
+    /// Whether there are earlier points.
+    pub more: bool,
+    /// When it was looked at last and was there.
+    pub last_seen: Option<Timestamp>,
+    /// When it was found to be gone, if it did not come back.
+    pub gone: Option<Timestamp>,
+    /// The last failure to read it, if nothing was read since: when, class and message.
+    pub failure: Option<(Timestamp, String, String)>,
+}
+
+/// A target whose last sighting is looked for.
+struct Sought {
+    id: i64,
+    /// The row of its last point.
+    after: i64,
+    /// The row that says it is gone; past all rows for none.
+    until: i64,
+    /// The row of its last failure; 0 for none.
+    failed: i64,
+    timeline: Timeline,
+}
+
+impl Store {
+    /// What is recorded of the targets that are asked for, sorted by tag and platform.
+    pub async fn timelines(&mut self, question: &Question) -> Result<Vec<Timeline>, Error> {
+        let mut sought = Vec::new();
+        for (id, target) in self.asked(question).await? {
+            if let Some(found) = self.timeline(id, target, question.newest).await? {
+                sought.push(found);
+            }
+        }
+        self.last_sightings(&mut sought).await?;
+        let mut timelines: Vec<_> = sought.into_iter().map(|sought| sought.timeline).collect();
+        timelines.sort_by(|a, b| a.target.cmp(&b.target));
+        Ok(timelines)
+    }
+
+    /// What the targets of a repository are now, by what was recorded; those that are gone are
+    /// left out.
+    pub async fn latest(&mut self, repository: &str) -> Result<Vec<Point>, Error> {
+        let repository = repository.to_owned();
+        let question = Question { repository, tag: None, platform: None, newest: 1 };
+        let mut points = Vec::new();
+        for (id, target) in self.asked(&question).await? {
+            let found = self.timeline(id, target, 1).await?.map(|sought| sought.timeline);
+            points.extend(
+                found.filter(|found| found.gone.is_none()).and_then(|mut f| f.points.pop()),
+            );
+        }
+        Ok(points)
+    }
+
+    /// The breaches that were not cleared, oldest first.
+    pub async fn breaches(&mut self) -> Result<Vec<Breach>, Error> {
+        let text = format!(
+            "{EVENT} AS e WHERE kind IN ('opened', 'notified') AND NOT EXISTS \
+             (SELECT 1 FROM event AS later WHERE later.target = e.target AND later.seq > e.seq \
+             AND later.subject = e.subject AND later.kind IN ('opened', 'notified', 'cleared')) \
+             ORDER BY seq"
+        );
+        let rows = statement(text).fetch_all(&mut self.connection).await;
+        let rows = self.decoded(rows, event_of)?;
+        let mut breaches = Vec::with_capacity(rows.len());
+        for linked in rows {
+            let Body::Event { kind, subject, detail } = linked.row.body else { continue };
+            let target = self.named(linked.row.target).await?;
+            breaches.push(Breach {
+                target: target
+                    .ok_or_else(|| self.corrupt("a breach is of no target".to_owned()))?,
+                rule: subject.unwrap_or_default(),
+                since: time(linked.row.seen).map_err(|reason| self.corrupt(reason))?,
+                notified: kind == EventKind::Notified,
+                message: detail.unwrap_or_default(),
+            });
+        }
+        Ok(breaches)
+    }
+
+    /// The target with this number.
+    async fn named(&mut self, id: Option<i64>) -> Result<Option<Target>, Error> {
+        let text = "SELECT id, repository, tag, platform FROM target WHERE id = $1";
+        let rows = sqlx::query(text).bind(id).fetch_all(&mut self.connection).await;
+        Ok(self.decoded(rows, target_of)?.pop().map(|(_, target)| target))
+    }
+
+    /// The newest runs, the last first.
+    pub async fn runs(&mut self, newest: u32) -> Result<Vec<Run>, Error> {
+        let text = format!("{EVENT} WHERE kind = 'started' ORDER BY seq DESC LIMIT $1");
+        let query = statement(text).bind(i64::from(newest));
+        let rows = query.fetch_all(&mut self.connection).await;
+        let mut runs = Vec::new();
+        for linked in self.decoded(rows, event_of)? {
+            let Body::Event { subject, detail, .. } = linked.row.body else { continue };
+            let id = subject.unwrap_or_default();
+            let text = format!(
+                "{EVENT} WHERE kind IN ('ended', 'abandoned') AND seq > $1 AND subject = $2 \
+                 ORDER BY seq LIMIT 1"
+            );
+            let query = statement(text).bind(linked.seq).bind(id.clone());
+            let rows = query.fetch_all(&mut self.connection).await;
+            let end = self.decoded(rows, event_of)?.pop();
+            let at = |seen| time(seen).map_err(|reason| self.corrupt(reason));
+            let ended = match end.map(|linked| linked.row) {
+                Some(Row { seen, body: Body::Event { kind, .. }, .. }) => {
+                    Some((at(seen)?, kind == EventKind::Abandoned))
+                }
+                _ => None,
+            };
+            let (started, detail) = (at(linked.row.seen)?, detail.unwrap_or_default());
+            runs.push(Run { id, started, detail, ended });
+        }
+        Ok(runs)
+    }
+
+    /// The hash of the last row, in hexadecimal digits. Kept elsewhere, it shows whether rows were
+    /// taken from the end.
+    pub async fn end(&mut self) -> Result<String, Error> {
+        Ok(hex::encode(self.head().await?.last_hash))
+    }
+
+    /// An image in figures, as it was recorded; with its layers if they were ever read.
+    pub async fn image(&mut self, image: &Digest) -> Result<Option<Snapshot>, Error> {
+        let Some(json) = self.snapshot(image).await? else { return Ok(None) };
+        let read = snapshot::read(json.as_bytes());
+        let found = read
+            .map_err(|error| self.corrupt(format!("the snapshot of {image}: {error}")))?
+            .into_iter()
+            .next();
+        Ok(found)
+    }
+
+    /// What is known of an image, as JSON on one line; of two that are kept, that with the layers.
+    pub async fn snapshot(&mut self, image: &Digest) -> Result<Option<String>, Error> {
+        let text = "SELECT json FROM snapshot WHERE image = $1 ORDER BY complete DESC LIMIT 1";
+        let query = statement(text.to_owned()).bind(digest_bytes(image));
+        let found = query.fetch_optional(&mut self.connection).await;
+        self.unpacked(found, image)
+    }
+
+    fn unpacked(
+        &self,
+        found: Result<Option<AnyRow>, sqlx::Error>,
+        image: &Digest,
+    ) -> Result<Option<String>, Error> {
+        let packed = found.and_then(|row| row.map(|row| row.try_get(0)).transpose());
+        let packed: Option<Vec<u8>> = packed.map_err(|error| self.failed(&error))?;
+        let Some(packed) = packed else { return Ok(None) };
+        let json = unpack(&packed);
+        json.map(Some).ok_or_else(|| self.corrupt(format!("the snapshot of {image}")))
+    }
+
+    async fn asked(&mut self, question: &Question) -> Result<Vec<(i64, Target)>, Error> {
+        let text = "SELECT id, repository, tag, platform FROM target WHERE repository = $1 \
+                    AND ($2 = '' OR tag = $2) AND ($3 = '' OR platform = $3)";
+        let rows = sqlx::query(text)
+            .bind(question.repository.clone())
+            .bind(question.tag.clone().unwrap_or_default())
+            .bind(question.platform.clone().unwrap_or_default())
+            .fetch_all(&mut self.connection)
+            .await;
+        self.decoded(rows, target_of)
+    }
+
+    async fn timeline(
+        &mut self,
+        id: i64,
+        target: Target,
+        newest: u32,
+    ) -> Result<Option<Sought>, Error> {
+        let text = format!("{POINT} WHERE target = $1 ORDER BY seq DESC LIMIT $2");
+        let limit = i64::from(newest).saturating_add(1);
+        let rows = statement(text).bind(id).bind(limit).fetch_all(&mut self.connection).await;
+        let mut rows = self.decoded(rows, point_of)?;
+        let more = i64::try_from(rows.len()).is_ok_and(|found| found == limit);
+        if more {
+            rows.pop();
+        }
+        let after = rows.first().map_or(0, |linked| linked.seq);
+        let gone = self.last_event(id, EventKind::Gone).await?;
+        let failed = self.last_event(id, EventKind::Failed).await?;
+        if rows.is_empty() && gone.is_none() && failed.is_none() {
+            return Ok(None);
+        }
+        let mut points = Vec::with_capacity(rows.len());
+        for linked in rows.iter().rev() {
+            points.push(self.point(linked, &target)?);
+        }
+        let at = |linked: &Linked| time(linked.row.seen).map_err(|reason| self.corrupt(reason));
+        let gone = gone.filter(|gone| gone.seq > after);
+        let failed = failed.filter(|failed| failed.seq > after);
+        let failure = match &failed {
+            Some(linked) => {
+                let Body::Event { subject, detail, .. } = linked.row.body.clone() else {
+                    return Ok(None);
+                };
+                Some((at(linked)?, subject.unwrap_or_default(), detail.unwrap_or_default()))
+            }
+            None => None,
+        };
+        let until = gone.as_ref().map_or(i64::MAX, |linked| linked.seq);
+        let gone = gone.as_ref().map(at).transpose()?;
+        let last_seen = points.last().map(|point| point.seen);
+        let timeline = Timeline { target, points, more, last_seen, gone, failure };
+        let failed = failed.map_or(0, |linked| linked.seq);
+        Ok(Some(Sought { id, after, until, failed, timeline }))
+    }
+
+    async fn last_event(&mut self, id: i64, kind: EventKind) -> Result<Option<Linked>, Error> {
+        let text = format!("{EVENT} WHERE target = $1 AND kind = $2 ORDER BY seq DESC LIMIT 1");
+        let query = statement(text).bind(id).bind(kind.name());
+        let rows = query.fetch_all(&mut self.connection).await;
+        Ok(self.decoded(rows, event_of)?.pop())
+    }
+
+    /// Looks from the newest sightings back for those of the targets.
+    async fn last_sightings(&mut self, sought: &mut [Sought]) -> Result<(), Error> {
+        let mut missing: Vec<&mut Sought> =
+            sought.iter_mut().filter(|sought| !sought.timeline.points.is_empty()).collect();
+        let mut before = missing.iter().map(|sought| sought.until).max().unwrap_or(i64::MAX);
+        let text = format!(
+            "{EVENT} WHERE kind = 'seen' AND seq < $1 AND seq > $2 ORDER BY seq DESC LIMIT $3"
+        );
+        while let Some(after) = missing.iter().map(|sought| sought.after).min() {
+            let query = statement(text.clone()).bind(before).bind(after).bind(PAGE);
+            let rows = query.fetch_all(&mut self.connection).await;
+            let rows = self.decoded(rows, event_of)?;
+            let Some(last) = rows.last() else { break };
+            before = last.seq;
+            for linked in &rows {
+                let Body::Event { detail: Some(text), .. } = &linked.row.body else { continue };
+                let runs = ranges::parse(text)
+                    .ok_or_else(|| self.corrupt("a list of targets is none".to_owned()))?;
+                let at = time(linked.row.seen).map_err(|reason| self.corrupt(reason))?;
+                missing.retain_mut(|sought| {
+                    let found = (sought.after..sought.until).contains(&linked.seq)
+                        && ranges::holds(&runs, sought.id);
+                    if found {
+                        sought.timeline.last_seen = sought.timeline.last_seen.max(Some(at));
+                        // What failed before it was seen again is over.
+                        if linked.seq > sought.failed {
+                            sought.timeline.failure = None;
+                        }
+                    }
+                    !found && linked.seq > sought.after
+                });
+            }
+        }
+        Ok(())
+    }
+
+    fn point(&self, linked: &Linked, target: &Target) -> Result<Point, Error> {
+        let Body::Point(body) = &linked.row.body else {
+            return Err(self.corrupt("a point is none".to_owned()));
+        };
+        body.point(target.clone(), linked.row.seen).map_err(|reason| self.corrupt(reason))
+    }
+
+    fn decoded<T>(
+        &self,
+        rows: Result<Vec<AnyRow>, sqlx::Error>,
+        read: fn(&AnyRow) -> Result<T, sqlx::Error>,
+    ) -> Result<Vec<T>, Error> {
+        let rows = rows.and_then(|rows| rows.iter().map(read).collect());
+        rows.map_err(|error| self.failed(&error))
+    }
+
+    pub(super) fn corrupt(&self, reason: String) -> Error {
+        Error::Corrupt { place: self.place.to_string(), reason }
+    }
+
+    /// The snapshot with this checksum of an image.
+    pub(super) async fn snapshot_of(
+        &mut self,
+        image: &[u8],
+        checksum: &[u8],
+    ) -> Result<Option<String>, Error> {
+        let digest = digest_of(image).map_err(|reason| self.corrupt(reason))?;
+        let text = "SELECT json FROM snapshot WHERE image = $1 AND checksum = $2";
+        let query = statement(text.to_owned()).bind(image.to_vec()).bind(checksum.to_vec());
+        let found = query.fetch_optional(&mut self.connection).await;
+        self.unpacked(found, &digest)
+    }
+}
