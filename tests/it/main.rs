@@ -9,6 +9,7 @@ mod analyze;
 mod architecture;
 mod attribution;
 mod audit;
+mod audit_run;
 mod auth;
 mod base_image;
 mod blob_faults;
