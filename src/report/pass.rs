@@ -150,9 +150,14 @@ fn moves_columns() -> Vec<Column> {
 }
 
 fn moves_row(moved: &Move) -> Row {
-    let content = |of: Option<u64>| of.map(i128::from);
-    let before = moved.before.map(|before| content(before.content));
-    let grown = content(moved.now.content).zip(before.flatten()).map(|(now, then)| now - then);
+    let bytes = |of: Option<u64>| of.map(i128::from);
+    let before = moved.before.map(|before| bytes(before.content));
+    let grown = bytes(moved.now.content).zip(before.flatten()).map(|(now, then)| now - then);
+    let content = match (grown, moved.before) {
+        (Some(grown), _) => signed(grown),
+        (None, Some(_)) => unknown(),
+        (None, None) => Text::default(),
+    };
     let cause = match (&moved.causes[..], moved.before) {
         ([first, ..], _) => Text::sentence(first),
         ([], None) => "new".into(),
@@ -160,10 +165,10 @@ fn moves_row(moved: &Move) -> Row {
     };
     vec![
         subject(&moved.subject),
-        moved.before.map_or_else(unknown, |before| Text::bytes(before.compressed)),
+        moved.before.map(|before| Text::bytes(before.compressed)).unwrap_or_default(),
         Text::bytes(moved.now.compressed),
-        signed(moved.growth()),
-        grown.map_or_else(unknown, signed),
+        moved.growth().map(signed).unwrap_or_default(),
+        content,
         cause,
     ]
 }

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use crate::history::{Error, New, Store, Target};
 
 /// Rows of one batch.
-const BATCH: usize = 64;
+const BATCH: usize = 16;
 /// Targets that were seen again in one row.
 const SEEN: usize = 4096;
 

@@ -15,7 +15,7 @@ pub struct Summary {
     pub at: Timestamp,
     /// How much was looked at.
     pub counts: Counts,
-    /// Images that are new or others than before, those that grew most first.
+    /// Images that are others than before, the largest difference first, and those that are new.
     pub moved: Vec<Move>,
     /// Images that are no longer there.
     pub gone: Vec<Subject>,
@@ -100,10 +100,9 @@ pub struct Left {
 }
 
 impl Move {
-    /// How much more a pull downloads, in bytes; all of it if the image is new.
-    pub fn growth(&self) -> i128 {
-        let before = self.before.map_or(0, |before| before.compressed);
-        i128::from(self.now.compressed) - i128::from(before)
+    /// How much more a pull downloads, in bytes; `None` if the image is new.
+    pub fn growth(&self) -> Option<i128> {
+        Some(i128::from(self.now.compressed) - i128::from(self.before?.compressed))
     }
 }
 
@@ -118,9 +117,9 @@ impl Summary {
     /// Puts all in an order that does not depend on which answer came first, and each once.
     pub(super) fn settle(&mut self) {
         self.moved.sort_by(|a, b| {
-            let by_size = b.growth().unsigned_abs().cmp(&a.growth().unsigned_abs());
-            let known = b.before.is_some().cmp(&a.before.is_some());
-            known.then(by_size).then_with(|| a.subject.cmp(&b.subject))
+            // New images, of which no growth is known, come last.
+            let size = |moved: &Move| moved.growth().map(i128::unsigned_abs);
+            size(b).cmp(&size(a)).then_with(|| a.subject.cmp(&b.subject))
         });
         self.moved.dedup_by(|a, b| a.subject == b.subject);
         self.gone.sort();

@@ -1,6 +1,6 @@
 //! `regsize.audit-run/1`: what a pass found out; `regsize.audit-config/1`: what is watched.
 //!
-//! `before` of an image that is new is `null`; sizes are bytes. `verdict` is `pass`, `warn`,
+//! `before` and `change` of an image that is new are `null`; sizes are bytes. `verdict` is `pass`, `warn`,
 //! `unknown` or `fail`.
 
 use std::io::{self, Write};
@@ -45,7 +45,7 @@ struct MoveJson<'a> {
     image: String,
     before: Option<SizesJson>,
     now: SizesJson,
-    change: i128,
+    change: Option<i128>,
     causes: &'a [String],
 }
 
