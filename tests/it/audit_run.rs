@@ -294,6 +294,33 @@ fn a_run_that_was_killed_is_abandoned_and_one_at_work_is_left_alone() {
 }
 
 #[test]
+fn a_run_that_was_killed_loses_a_batch_at_most() {
+    let sandbox = Sandbox::new();
+    let images: Vec<Image> = (0..40).map(|at| image("linux/amd64", &[at + 1])).collect();
+    let content = images.iter().enumerate().fold(Registry::new(), |content, (at, image)| {
+        content.put_image("team/app", &format!("1.{at}"), &image.bundle())
+    });
+    let registry = content.start();
+    settings(&sandbox, &registry, "");
+    // The oldest by name is read last.
+    let last = format!("/v2/team/app/manifests/{}", images[0].digest());
+    registry.script("GET", &last, vec![Reply::stall()]);
+    let config = sandbox.path("regsize.toml").display().to_string();
+    let running = sandbox.spawn(&["audit", "run", "--config", &config]);
+    while registry.count("GET", "/manifests/") < 40 || rows(&sandbox, "point") < 32 {
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+    running.terminate();
+    running.finish();
+    let report = run(&sandbox, 3, 0);
+    let same = report["same"].as_u64().unwrap();
+    assert!(
+        (32..40).contains(&same) && count(&report, "moved") == 40 - usize::try_from(same).unwrap()
+    );
+    assert_eq!(audit(&sandbox, &["verify"])["sound"], true);
+}
+
+#[test]
 fn runs_on_a_server_do_not_overlap_either() {
     let (registry, mut sandbox) = (registry(), Sandbox::new());
     let server = Postgres::start("secret");
