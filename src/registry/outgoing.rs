@@ -55,10 +55,17 @@ pub async fn post_json(address: &Secret, body: String, options: &Options) -> Res
     Err(Error::new(ErrorKind::Network, if said.is_empty() { text } else { text + ": " + &said }))
 }
 
-/// Whether a text has a part of the address that is long enough to be a key.
+/// Characters of a key that an answer may repeat by chance.
+const BY_CHANCE: usize = 5;
+
+/// Whether a text has so much of a part of the address that it may tell a key; it may be cut off.
 fn repeats(text: &str, address: &Secret) -> bool {
-    let parts = address.expose().split(['/', '?', '&', '=', '@', ':']);
-    parts.filter(|part| part.len() >= 6).any(|part| text.contains(part))
+    let mut parts = address.expose().split(['/', '?', '&', '=', '@', ':']);
+    parts.any(|part| {
+        let ends = part.char_indices().map(|(at, character)| at + character.len_utf8());
+        let mut pieces = part.char_indices().zip(ends.skip(BY_CHANCE));
+        pieces.any(|((from, _), to)| part.get(from..to).is_some_and(|piece| text.contains(piece)))
+    })
 }
 
 fn parse(address: &Secret) -> Result<Url, Error> {

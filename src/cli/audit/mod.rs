@@ -1,10 +1,13 @@
 //! `regsize audit`: what is done with the history of published tags.
 
+mod diff;
 mod export;
+mod file;
 mod history;
 mod import;
 mod prune;
 mod record;
+mod report;
 mod verify;
 
 use super::args::{AuditCommand, Cli, OutputFormat, StoreArgs};
@@ -12,6 +15,7 @@ use super::exit::Exit;
 use super::run::{format, terminal_options};
 use super::{complain, environment, write_report};
 use crate::history::{Access, Error as HistoryError, Store};
+use crate::reference::{Reference, ReferenceError};
 use crate::registry::{Error, ErrorKind};
 use crate::report::{Failure, HistoryReport, render_history, render_history_failure};
 
@@ -19,6 +23,8 @@ pub(super) async fn run(cli: &Cli, command: &AuditCommand) -> Exit {
     let (name, result) = match command {
         AuditCommand::Record(args) => ("record", record::run(cli, args).await),
         AuditCommand::History(args) => ("history", history::run(cli, args).await),
+        AuditCommand::Report(args) => ("report", report::run(cli, args).await),
+        AuditCommand::Diff(args) => ("diff", diff::run(cli, args).await),
         AuditCommand::Verify(args) => ("verify", verify::run(cli, &args.store).await),
         AuditCommand::Prune(args) => ("prune", prune::run(cli, args).await),
         AuditCommand::Export(args) => ("export", export::run(cli, args).await),
@@ -31,6 +37,25 @@ pub(super) async fn run(cli: &Cli, command: &AuditCommand) -> Exit {
         }
         Exit::Unknown
     })
+}
+
+/// The repository that an argument names, and the tag if there is one: without one, all of them are
+/// meant, and not the one that is implied for a pull.
+fn target(typed: &str) -> Result<(String, Option<String>), Error> {
+    let usage = |text: String| Error::new(ErrorKind::Usage, text);
+    let reference: Reference =
+        typed.parse().map_err(|error: ReferenceError| usage(error.to_string()))?;
+    if reference.digest().is_some() {
+        return Err(usage("a digest has no history: name a tag".to_owned()));
+    }
+    let tag = reference.tag().filter(|tag| typed.ends_with(&format!(":{tag}")));
+    let repository = format!("{}/{}", reference.registry(), reference.repository());
+    Ok((repository, tag.map(str::to_owned)))
+}
+
+fn unknown(typed: &str) -> Error {
+    Error::new(ErrorKind::NotFound, format!("nothing is recorded of {typed}"))
+        .hint("audit record, audit run and audit watch record what tags are")
 }
 
 /// Opens the history that the arguments name; tells its place, too.

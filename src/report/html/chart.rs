@@ -34,6 +34,8 @@ pub(super) struct Chart<'a> {
     pub(super) series: &'a Series,
     /// The size.
     pub(super) measure: Measure,
+    /// From when on; `None` for from the first moment on.
+    pub(super) since: Option<Timestamp>,
     /// Until when.
     pub(super) until: Timestamp,
     /// The units of sizes.
@@ -80,7 +82,8 @@ impl Chart<'_> {
 
     fn points(&self) -> Vec<(Timestamp, u64)> {
         let moments = self.series.moments.iter();
-        moments.filter_map(|m| Some((m.seen, m.size(self.measure)?))).collect()
+        let seen = |time: Timestamp| self.since.map_or(time, |since| time.max(since));
+        moments.filter_map(|m| Some((seen(m.seen), m.size(self.measure)?))).collect()
     }
 
     fn limits(&self) -> impl Iterator<Item = &Limit> {
