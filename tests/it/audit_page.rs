@@ -112,7 +112,7 @@ fn unfilter(filter: u8, row: &mut [u8], above: &[u8], size: usize) {
         let predicted = match filter {
             1 => left,
             2 => up,
-            3 => (left + up) / 2,
+            3 => i32::midpoint(left, up),
             4 => {
                 let guess = left + up - corner;
                 *[left, up, corner].iter().min_by_key(|near| (guess - **near).abs()).unwrap()

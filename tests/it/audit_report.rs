@@ -1,6 +1,7 @@
 //! What a history says over a time: what moved, when and why, without a registry.
 
 use std::os::unix::fs::PermissionsExt as _;
+use std::sync::OnceLock;
 
 use regsize::history::{Access, BreachState, New, Place, Question, Store, Target};
 use regsize::snapshot::{self, Snapshot};
@@ -33,6 +34,17 @@ fn builds() -> [Image; 4] {
     let careless = || jq(LISTS, "RUN apt-get install -y jq # buildkit");
     let tidy = jq(JQ, "RUN apt-get install -y jq && rm -r /var/lib/apt/lists/* # buildkit");
     [app(base(), 300_000), app(careless(), 300_000), app(careless(), 340_000), app(tidy, 340_000)]
+}
+
+/// What is known of the builds, and of a release; read once for all tests.
+fn images() -> [Snapshot; 5] {
+    static READ: OnceLock<[Snapshot; 5]> = OnceLock::new();
+    let read_all = || {
+        let sandbox = Sandbox::new();
+        let [first, lists, larger, tidy] = builds();
+        [first, lists, larger, tidy, app(base(), 200_000)].map(|image| read(&sandbox, &image))
+    };
+    READ.get_or_init(read_all).clone()
 }
 
 /// What is known of an image, as if it were in the repository of the month.
@@ -69,8 +81,7 @@ pub(crate) fn append(sandbox: &Sandbox, news: &[New]) {
 /// A month: a tag that moves, one that stays, one that goes, and one that cannot be read.
 pub(crate) fn month() -> Sandbox {
     let sandbox = Sandbox::new();
-    let [first, lists, larger, tidy] = builds().map(|image| read(&sandbox, &image));
-    let release = read(&sandbox, &app(base(), 200_000));
+    let [first, lists, larger, tidy, release] = images();
     let seen =
         |tag: &str, at, image: &Snapshot| New::image(REPOSITORY, tag, day(at), image).unwrap();
     let failed = New::Failed {
@@ -286,16 +297,16 @@ const HOSTILE: [&str; 6] = [
 /// A history of names that want to be more than names.
 pub(crate) fn hostile() -> Sandbox {
     let sandbox = Sandbox::new();
-    let images = builds().map(|image| read(&sandbox, &image));
+    let [first, lists, larger, tidy, _] = images();
     let mut news = Vec::new();
     for (number, text) in (0..).zip(HOSTILE) {
-        for (at, image) in (0..).zip(&images) {
+        for (at, image) in (0..).zip([&first, &lists, &larger, &tidy]) {
             let mut image = image.clone();
             image.platform = format!("linux/{text}");
             image.image = regsize::oci::Digest::of(format!("{number} {at}").as_bytes());
             for finding in &mut image.findings {
                 finding.message = format!("{text} is in it");
-                finding.rule = text.to_owned();
+                text.clone_into(&mut finding.rule);
             }
             for step in image.layers.iter_mut().filter_map(|layer| layer.step.as_mut()) {
                 step.instruction.push_str(text);
@@ -373,7 +384,7 @@ fn two_days_are_compared_as_images_are() {
     assert_eq!(output.code, Some(0), "{output}");
     let found = output.json();
     assert_eq!(found["schema"], "regsize.compare/1");
-    let [first, lists, ..] = builds().map(|image| read(&sandbox, &image));
+    let [first, lists, ..] = images();
     let delta = i64::try_from(lists.sizes.compressed).unwrap()
         - i64::try_from(first.sizes.compressed).unwrap();
     assert_eq!(found["delta"]["compressed"], delta);
@@ -405,7 +416,7 @@ fn two_days_are_compared_as_images_are() {
 #[test]
 fn a_tag_that_came_back_is_not_gone() {
     let sandbox = month();
-    let [first, ..] = builds().map(|image| read(&sandbox, &image));
+    let [first, ..] = images();
     append(&sandbox, &[New::image(REPOSITORY, "old", day(12), &first).unwrap()]);
     let found = json(&sandbox, &["--since", "2023-11-01"]);
     assert_eq!(of_tag(&found, "old")["gone"], Value::Null);

@@ -34,7 +34,10 @@ fn apply(known: &mut Vec<Known>, planned: &[Planned], delivered: bool) {
 }
 
 /// Passes one after another: what is found, whether messages are delivered, and the steps.
-fn check(passes: &[(&[Standing], bool, &[(&str, Step)])]) {
+/// What is exceeded, whether telling of it succeeds, and what is to be planned.
+type Pass<'a> = (&'a [Standing], bool, &'a [(&'a str, Step)]);
+
+fn check(passes: &[Pass<'_>]) {
     let mut known = Vec::new();
     for (number, (found, delivered, expected)) in passes.iter().enumerate() {
         let planned = plan(&known, found);

@@ -1,5 +1,7 @@
 //! The page of an audit: the tables of its report, and a chart for each target.
 
+use std::fmt::Write as _;
+
 use super::chart::Chart;
 use super::{Sheet, page};
 use crate::audit::overview::{Measure, Overview, Series};
@@ -22,7 +24,8 @@ pub fn html_overview(overview: &Overview, units: Units) -> String {
     let mut content = format!("<h1>{title}</h1>\n{}", sheet.blocks(&summary(overview)));
     let mut add = |heading: &str, body: String| {
         if !body.is_empty() {
-            content.push_str(&format!("<section>\n<h2>{heading}</h2>\n{body}</section>\n"));
+            // Writing into a String cannot fail.
+            let _ = writeln!(content, "<section>\n<h2>{heading}</h2>\n{body}</section>");
         }
     };
     add("Over budget", exceeded(overview).map_or_else(String::new, |table| sheet.block(&table)));
