@@ -20,8 +20,8 @@ pub(super) use self::analysis::{
     AnalyzeArgs, PackagesArgs, ReadArgs, RulesArgs, SelectionArgs, TableKind,
 };
 pub(super) use self::audit::{
-    AuditCommand, AuditInitArgs, AuditRunArgs, CheckConfigArgs, ExportArgs, HistoryArgs,
-    ImportArgs, PruneStoreArgs, RecordArgs, StoreArgs,
+    AuditCommand, AuditInitArgs, AuditRunArgs, CheckConfigArgs, DiffArgs, ExportArgs, HistoryArgs,
+    ImportArgs, PruneStoreArgs, RecordArgs, ReportArgs, StoreArgs,
 };
 pub(super) use self::check::{CheckArgs, LimitArgs};
 pub(super) use self::compare::{ALL, CompareArgs, CompareTableKind};
@@ -219,6 +219,8 @@ pub(super) enum OutputFormat {
     Json,
     /// Tables of bare numbers
     Csv,
+    /// A page with charts; of `audit report` alone
+    Html,
     /// Names and versions, one a line; of `packages` alone
     Manifest,
     /// One JSON object a line; of `audit export` alone

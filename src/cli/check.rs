@@ -84,6 +84,7 @@ fn format(format: OutputFormat) -> CheckFormat {
     match format {
         // Forms of other commands are refused before.
         OutputFormat::Terminal
+        | OutputFormat::Html
         | OutputFormat::Manifest
         | OutputFormat::Jsonl
         | OutputFormat::Parquet => CheckFormat::Terminal,

@@ -43,7 +43,8 @@ pub(super) async fn run(cli: &Cli, args: &CompareArgs) -> Exit {
     finish(cli, std::slice::from_ref(&outcome), |_| false, render)
 }
 
-fn table(kind: CompareTableKind) -> CompareTable {
+/// The table of a CSV report.
+pub(super) fn table(kind: CompareTableKind) -> CompareTable {
     match kind {
         CompareTableKind::Layers => CompareTable::Layers,
         CompareTableKind::Causes => CompareTable::Causes,

@@ -130,6 +130,10 @@ Examples:
                                                    sizes of layers alone; no layer is read
   regsize audit history debian:12                  sizes of a tag over time, per platform
   regsize audit history ghcr.io/owner/name --format json | jq '.points[]'
+  regsize audit report --html report.html          what moved in 30 days and why, with charts
+  regsize audit report debian:12 --since 2026-11-01 --format markdown
+  regsize audit diff debian:12 2026-11-01 2026-11-30
+                                                   what made the difference of a month
   regsize audit verify                             whether every row is what was written
   regsize audit prune --keep 400d --dry-run        what would go
   regsize audit export sizes.parquet               for DuckDB and friends

@@ -81,9 +81,12 @@ fn format_fits(cli: &Cli) -> Result<(), Error> {
     match (cli.output.format, &cli.command) {
         (OutputFormat::Manifest, Command::Packages(_))
         | (OutputFormat::Github | OutputFormat::Junit | OutputFormat::Sarif, Command::Check(_))
+        | (OutputFormat::Html, Command::Audit(AuditCommand::Report(_)))
         | (OutputFormat::Jsonl | OutputFormat::Parquet, Command::Audit(AuditCommand::Export(_))) => {
             Ok(())
         }
+        (OutputFormat::Html, _) => Err(usage("html is a format of `audit report` alone")
+            .hint("regsize audit report --html FILE")),
         (OutputFormat::Manifest, _) => Err(usage("a manifest is a format of `packages` alone")
             .hint("regsize packages IMAGE --format manifest")),
         (OutputFormat::Github | OutputFormat::Junit | OutputFormat::Sarif, _) => {

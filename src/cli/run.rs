@@ -188,6 +188,7 @@ pub(super) fn format(output: &OutputArgs) -> Format {
     match output.format {
         // Those of one command alone have no form here: it writes them.
         OutputFormat::Terminal
+        | OutputFormat::Html
         | OutputFormat::Manifest
         | OutputFormat::Github
         | OutputFormat::Junit

@@ -35,8 +35,12 @@ pub(super) fn config(
 
 /// The file of settings of `check`: the one that is given, or the one that is there.
 pub(super) fn config_file(args: &SelectionArgs) -> Option<PathBuf> {
-    let default = || Some(PathBuf::from(DEFAULT_FILE)).filter(|path| path.is_file());
-    args.config.clone().or_else(default)
+    args.config.clone().or_else(default_file)
+}
+
+/// The file of settings that is there.
+pub(super) fn default_file() -> Option<PathBuf> {
+    Some(PathBuf::from(DEFAULT_FILE)).filter(|path| path.is_file())
 }
 
 /// The rules of dive: those of the file that is given, or of the one that is there if `alone`.

@@ -10,7 +10,7 @@ use crate::oci::Digest;
 use crate::snapshot::Snapshot;
 
 /// One platform's image behind a tag.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Target {
     /// Registry and repository, as in `docker.io/library/debian`.
     pub repository: String,

@@ -62,9 +62,22 @@ struct Sought {
 impl Store {
     /// What is recorded of the targets that are asked for, sorted by tag and platform.
     pub async fn timelines(&mut self, question: &Question) -> Result<Vec<Timeline>, Error> {
+        self.timelines_from(question, None).await
+    }
+
+    /// The same from a time on: of each target, the points since then and the last one before.
+    pub async fn timelines_from(
+        &mut self,
+        question: &Question,
+        since: Option<Timestamp>,
+    ) -> Result<Vec<Timeline>, Error> {
         let mut sought = Vec::new();
         for (id, target) in self.asked(question).await? {
-            if let Some(found) = self.timeline(id, target, question.newest).await? {
+            let first = match since {
+                Some(since) => self.last_before(id, since).await?.map_or(0, |linked| linked.seq),
+                None => 0,
+            };
+            if let Some(found) = self.timeline(id, target, question.newest, first).await? {
                 sought.push(found);
             }
         }
@@ -85,12 +98,56 @@ impl Store {
         let question = Question { repository, tag: None, platform: None, newest: 1 };
         let mut points = Vec::new();
         for (id, target) in self.asked(&question).await? {
-            let found = self.timeline(id, target, 1).await?.map(|sought| sought.timeline);
+            let found = self.timeline(id, target, 1, 0).await?.map(|sought| sought.timeline);
             points.extend(
                 found.filter(|found| found.gone.is_none()).and_then(|mut f| f.points.pop()),
             );
         }
         Ok(points)
+    }
+
+    /// The repositories that anything is recorded of, by name.
+    pub async fn repositories(&mut self) -> Result<Vec<String>, Error> {
+        let text = "SELECT DISTINCT repository FROM target ORDER BY repository";
+        let rows = sqlx::query(text).fetch_all(&mut self.connection).await;
+        self.decoded(rows, |row| row.try_get(0))
+    }
+
+    /// Whether anything was ever recorded of the targets that are asked for.
+    pub async fn knows(&mut self, question: &Question) -> Result<bool, Error> {
+        Ok(!self.asked(question).await?.is_empty())
+    }
+
+    /// What a target was just before a time, and when it was found to be gone if it was by then.
+    pub async fn just_before(
+        &mut self,
+        target: &Target,
+        time: Timestamp,
+    ) -> Result<Option<(Point, Option<Timestamp>)>, Error> {
+        let question = Question {
+            repository: target.repository.clone(),
+            tag: Some(target.tag.clone()),
+            platform: Some(target.platform.clone()),
+            newest: 1,
+        };
+        let Some((id, target)) = self.asked(&question).await?.pop() else { return Ok(None) };
+        let Some(last) = self.last_before(id, time).await? else { return Ok(None) };
+        let text = format!(
+            "{EVENT} WHERE target = $1 AND kind = 'gone' AND seq > $2 AND seen < $3 \
+             ORDER BY seq LIMIT 1"
+        );
+        let query = statement(text).bind(id).bind(last.seq).bind(time.as_millisecond());
+        let rows = query.fetch_all(&mut self.connection).await;
+        let gone = self.decoded(rows, event_of)?.pop().map(|linked| self.time_of(&linked));
+        Ok(Some((self.point(&last, &target)?, gone.transpose()?)))
+    }
+
+    /// The last point before a time.
+    async fn last_before(&mut self, id: i64, time: Timestamp) -> Result<Option<Linked>, Error> {
+        let text = format!("{POINT} WHERE target = $1 AND seen < $2 ORDER BY seq DESC LIMIT 1");
+        let query = statement(text).bind(id).bind(time.as_millisecond());
+        let rows = query.fetch_all(&mut self.connection).await;
+        Ok(self.decoded(rows, point_of)?.pop())
     }
 
     /// The breaches that were not cleared, oldest first.
@@ -209,10 +266,12 @@ impl Store {
         id: i64,
         target: Target,
         newest: u32,
+        first: i64,
     ) -> Result<Option<Sought>, Error> {
-        let text = format!("{POINT} WHERE target = $1 ORDER BY seq DESC LIMIT $2");
+        let text = format!("{POINT} WHERE target = $1 AND seq >= $2 ORDER BY seq DESC LIMIT $3");
         let limit = i64::from(newest).saturating_add(1);
-        let rows = statement(text).bind(id).bind(limit).fetch_all(&mut self.connection).await;
+        let query = statement(text).bind(id).bind(first).bind(limit);
+        let rows = query.fetch_all(&mut self.connection).await;
         let mut rows = self.decoded(rows, point_of)?;
         let more = i64::try_from(rows.len()).is_ok_and(|found| found == limit);
         if more {
@@ -228,7 +287,6 @@ impl Store {
         for linked in rows.iter().rev() {
             points.push(self.point(linked, &target)?);
         }
-        let at = |linked: &Linked| time(linked.row.seen).map_err(|reason| self.corrupt(reason));
         let gone = gone.filter(|gone| gone.seq > after);
         let failed = failed.filter(|failed| failed.seq > after);
         let failure = match &failed {
@@ -236,12 +294,16 @@ impl Store {
                 let Body::Event { subject, detail, .. } = linked.row.body.clone() else {
                     return Ok(None);
                 };
-                Some((at(linked)?, subject.unwrap_or_default(), detail.unwrap_or_default()))
+                Some((
+                    self.time_of(linked)?,
+                    subject.unwrap_or_default(),
+                    detail.unwrap_or_default(),
+                ))
             }
             None => None,
         };
         let until = gone.as_ref().map_or(i64::MAX, |linked| linked.seq);
-        let gone = gone.as_ref().map(at).transpose()?;
+        let gone = gone.as_ref().map(|gone| self.time_of(gone)).transpose()?;
         let last_seen = points.last().map(|point| point.seen);
         let timeline = Timeline { target, points, more, last_seen, gone, failure };
         let failed = failed.map_or(0, |linked| linked.seq);
@@ -298,6 +360,10 @@ impl Store {
             return Err(self.corrupt("a point is none".to_owned()));
         };
         body.point(target.clone(), linked.row.seen).map_err(|reason| self.corrupt(reason))
+    }
+
+    fn time_of(&self, linked: &Linked) -> Result<Timestamp, Error> {
+        time(linked.row.seen).map_err(|reason| self.corrupt(reason))
     }
 
     fn decoded<T>(

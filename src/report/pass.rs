@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use jiff::Timestamp;
 
-use super::audit::subject;
+use super::audit::name;
 use super::document::{
     Block, Column, Document, Fact, Mark, Overflow, Row, Section, Style, Table, Text,
 };
@@ -81,7 +81,7 @@ fn compose(report: &RunReport<'_>, most: usize) -> Document {
     };
     add("Budgets", budgets(summary));
     add("What moved", moved(summary, most));
-    add("Gone", list(summary.gone.iter().map(subject)));
+    add("Gone", list(summary.gone.iter().map(name)));
     add("Not read", list(summary.failures.iter().map(failure)));
     let left =
         summary.left.iter().map(|left| Text::name(format!("{}:{}", left.repository, left.tag)));
@@ -117,7 +117,7 @@ fn budgets(summary: &Summary) -> Vec<Block> {
     ];
     let row = |breached: &crate::audit::pass::Breached| -> Row {
         let verdict = Text::from(breached.verdict.as_str()).styled(Style::Warn);
-        vec![verdict, subject(&breached.subject), Text::sentence(&breached.message)]
+        vec![verdict, name(&breached.subject), Text::sentence(&breached.message)]
     };
     table(columns, summary.breached.iter().map(row).collect())
 }
@@ -164,7 +164,7 @@ fn moves_row(moved: &Move) -> Row {
         ([], Some(_)) => unknown(),
     };
     vec![
-        subject(&moved.subject),
+        name(&moved.subject),
         moved.before.map(|before| Text::bytes(before.compressed)).unwrap_or_default(),
         Text::bytes(moved.now.compressed),
         moved.growth().map(signed).unwrap_or_default(),

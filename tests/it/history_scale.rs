@@ -6,6 +6,7 @@
 
 use std::time::{Duration, Instant};
 
+use regsize::audit::overview::{Asked, overview};
 use regsize::history::{Access, Outcome, Question, Store};
 use tempfile::TempDir;
 
@@ -65,6 +66,15 @@ fn a_target_s_points_are_read_at_once_from_ten_million_rows() {
             assert_eq!(timelines[0].points.len(), expected);
             assert!(taken <= AT_ONCE, "{taken:?}");
         }
+        let mut store = Store::open(&spot.place, Access::Read).await.unwrap();
+        let started = Instant::now();
+        let targets = [(REPOSITORY.to_owned(), Some("tag-77".to_owned()))];
+        let until = jiff::Timestamp::now();
+        let asked = Asked { targets: &targets, since: None, until, limits: &|_| Vec::new() };
+        let found = overview(&mut store, &asked).await.unwrap();
+        assert!(timed("a report", started) <= AT_ONCE);
+        assert_eq!(found.series[0].moments.len(), 500);
+        store.close().await.unwrap();
         let mut store = spot.open().await;
         let started = Instant::now();
         let outcomes = store.append(&[point("tag-9", 0, "new")]).await.unwrap();

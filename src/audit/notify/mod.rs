@@ -12,19 +12,19 @@ mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::overview::Subject;
+use crate::history::Target;
 
 pub use exec::{ExecError, exec};
 pub use message::Message;
 
 /// A limit of a target, by a name that stays.
-pub type Key = (Subject, String);
+pub type Key = (Target, String);
 
 /// A breach that was opened and not cleared.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Known {
     /// The target.
-    pub subject: Subject,
+    pub subject: Target,
     /// The limit's name.
     pub rule: String,
     /// The breach in words.
@@ -37,7 +37,7 @@ pub struct Known {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Standing {
     /// The target.
-    pub subject: Subject,
+    pub subject: Target,
     /// The limits that it exceeds: names, and the breaches in words.
     pub exceeded: BTreeMap<String, String>,
     /// The limits that could not be measured; what is known of them stays.
@@ -61,7 +61,7 @@ pub enum Step {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Planned {
     /// The target.
-    pub subject: Subject,
+    pub subject: Target,
     /// The limit's name.
     pub rule: String,
     /// The breach in words.

@@ -1,7 +1,7 @@
 use super::*;
 
-fn subject(tag: &str) -> Subject {
-    Subject { repository: "r.example/app".into(), tag: tag.into(), platform: "linux/amd64".into() }
+fn subject(tag: &str) -> Target {
+    Target { repository: "r.example/app".into(), tag: tag.into(), platform: "linux/amd64".into() }
 }
 
 fn standing(tag: &str, exceeded: &[&str], unknown: &[&str]) -> Standing {

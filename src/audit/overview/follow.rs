@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::mem;
 
-use super::{FindingLife, Limit, Moment, Series, Subject};
+use super::{FindingLife, Limit, Moment, Series, Why};
+use crate::history::Target;
+use crate::oci::Digest;
 use crate::snapshot::{Finding, Snapshot};
 
 /// A target of which the next point is awaited.
@@ -16,28 +18,29 @@ pub struct Follower {
 
 impl Follower {
     /// A target that was not seen yet.
-    pub fn new(subject: Subject, limits: Vec<Limit>) -> Self {
-        let series = Series { subject, limits, ..Series::default() };
+    pub fn new(target: Target, limits: Vec<Limit>) -> Self {
+        let series = Series { target, limits, ..Series::default() };
         Self { series, last: None, open: BTreeMap::new(), is_first: true }
     }
 
-    /// Takes the next point and what is known of its image; `explain` tells in sentences why two
-    /// images differ.
-    pub fn observe(
-        &mut self,
-        mut moment: Moment,
-        snapshot: Option<Snapshot>,
-        explain: impl Fn(&Snapshot, &Snapshot) -> Vec<String>,
-    ) {
+    /// Whether the last moment is of this image. The point is no moment of its own then: another
+    /// platform of the tag changed, or the layers were read.
+    pub fn sees_again(&mut self, image: &Digest, content: Option<u64>) -> bool {
+        let last = self.series.moments.last_mut().filter(|moment| moment.image == *image);
+        last.map(|moment| moment.content = moment.content.or(content)).is_some()
+    }
+
+    /// Takes the next point and what is known of its image.
+    pub fn observe(&mut self, mut moment: Moment, snapshot: Option<Snapshot>) {
         let Some(snapshot) = snapshot else {
             // What comes after an image that is not known cannot be explained by an older one.
             self.last = None;
+            self.series.layers = Vec::new();
             self.series.moments.push(moment);
             return;
         };
-        if let Some(before) = &self.last {
-            moment.causes = explain(before, &snapshot);
-        }
+        moment.content = moment.content.or(snapshot.sizes.content);
+        moment.why = self.last.as_ref().map(|before| Why::of(before, &snapshot));
         if snapshot.is_complete() {
             self.follow_findings(&moment, &snapshot.findings);
         }
@@ -67,16 +70,11 @@ impl Follower {
         self.series.findings.extend(closed);
     }
 
-    /// The target, without what was before `since` except the last moment of it.
-    pub fn finish(self, since: Option<jiff::Timestamp>) -> Series {
+    /// The target over the whole time.
+    pub fn finish(self) -> Series {
         let Self { mut series, open, .. } = self;
         series.findings.extend(open.into_values());
         series.findings.sort_by(|a, b| b.content.cmp(&a.content).then_with(|| a.id.cmp(&b.id)));
-        if let Some(since) = since {
-            let later = series.moments.partition_point(|moment| moment.seen < since);
-            series.moments.drain(..later.saturating_sub(1));
-            series.findings.retain(|life| life.closed.is_none_or(|closed| closed >= since));
-        }
         series
     }
 }

@@ -1,24 +1,30 @@
 //! What a history says of targets over a time: what they were, what moved, what they share.
 //!
 //! Built from points of a history, oldest first, one target at a time; of each only the last image
-//! stays in memory. Nothing here reads a history or formats a report.
+//! stays in memory, and images that nothing is told of are not read. Nothing here asks a registry or
+//! formats a report.
 
 mod follow;
+mod gather;
 mod shared;
 #[cfg(test)]
 mod tests;
 
 use jiff::Timestamp;
 
+use crate::compare::{self, Cause, compare};
+use crate::history::Target;
 use crate::oci::Digest;
+use crate::snapshot::Snapshot;
 
 pub use follow::Follower;
+pub use gather::{Asked, overview};
 pub use shared::{Shared, SharedTag, shared};
 
 /// Targets over a time.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Overview {
-    /// From when on; `None` for all that is known.
+    /// From when on; `None` for all that is known. A target's first moment is what it was then.
     pub since: Option<Timestamp>,
     /// Until when.
     pub until: Timestamp,
@@ -32,22 +38,11 @@ pub struct Overview {
     pub head: Option<String>,
 }
 
-/// One platform's image behind a tag.
-#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Subject {
-    /// Registry and repository.
-    pub repository: String,
-    /// The tag.
-    pub tag: String,
-    /// The platform, as in `linux/arm64`.
-    pub platform: String,
-}
-
 /// A target over a time.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Series {
     /// The target.
-    pub subject: Subject,
+    pub target: Target,
     /// What it was, oldest first, one for each time it changed.
     pub moments: Vec<Moment>,
     /// The limits on its sizes.
@@ -73,8 +68,50 @@ pub struct Moment {
     pub compressed: u64,
     /// The files that layers store, in bytes, if they were read.
     pub content: Option<u64>,
-    /// Why it differs from the moment before, in sentences.
-    pub causes: Vec<String>,
+    /// Why it differs from the moment before; `None` if one of both images is not known.
+    pub why: Option<Why>,
+}
+
+/// What made a difference. Its parts add up to it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Why {
+    /// What is told one by one, the most bytes first.
+    pub reasons: Vec<Reason>,
+    /// How many more causes there are, and what they are together.
+    pub others: Option<(usize, compare::Change)>,
+    /// What archives take beside the contents of files.
+    pub rest: compare::Change,
+}
+
+/// A cause, and the step that it is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reason {
+    /// The cause.
+    pub cause: Cause,
+    /// The instruction of the step, if it is one step.
+    pub instruction: Option<String>,
+}
+
+/// Causes of one difference that are told one by one.
+const MOST_CAUSES: usize = 5;
+
+impl Why {
+    /// Why two images differ.
+    pub fn of(old: &Snapshot, new: &Snapshot) -> Self {
+        let found = compare(old, new);
+        let (leading, others) = found.leading(MOST_CAUSES);
+        let reasons = leading.iter().map(|cause| {
+            let row = match cause.rows.as_slice() {
+                [row] => found.layers.get(*row),
+                _ => None,
+            };
+            let layer = row.and_then(|row| found.layer(row));
+            let step = layer.and_then(|layer| layer.step.as_ref());
+            let instruction = step.map(|step| step.instruction.clone());
+            Reason { cause: cause.clone(), instruction }
+        });
+        Self { reasons: reasons.collect(), others, rest: found.rest }
+    }
 }
 
 /// What differs between two moments, in bytes.
@@ -112,7 +149,7 @@ pub enum Measure {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Exceeded {
     /// The target.
-    pub subject: Subject,
+    pub target: Target,
     /// The limit's name.
     pub rule: String,
     /// The breach in words.
@@ -132,7 +169,7 @@ pub struct FindingLife {
     pub message: String,
     /// Content bytes, at last.
     pub content: u64,
-    /// When it came up; `None` if it was there from the first moment on.
+    /// When it came up; `None` if the first moment had it.
     pub opened: Option<Timestamp>,
     /// When it was gone.
     pub closed: Option<Timestamp>,
@@ -184,6 +221,11 @@ impl Series {
 }
 
 impl Overview {
+    /// The targets of which something is known beside that they could not be read.
+    pub fn known(&self) -> impl Iterator<Item = &Series> {
+        self.series.iter().filter(|series| !series.moments.is_empty())
+    }
+
     /// The targets that changed, those with the largest difference over the whole time first.
     pub fn movers(&self) -> Vec<(&Series, Change)> {
         let changed = self.series.iter().filter(|series| series.moments.len() > 1);
@@ -191,7 +233,7 @@ impl Overview {
             changed.filter_map(|series| Some((series, series.total()?))).collect();
         movers.sort_by(|(a, x), (b, y)| {
             let by_size = y.compressed.unsigned_abs().cmp(&x.compressed.unsigned_abs());
-            by_size.then_with(|| a.subject.cmp(&b.subject))
+            by_size.then_with(|| a.target.cmp(&b.target))
         });
         movers
     }

@@ -33,8 +33,8 @@ pub struct SharedTag {
 pub fn shared(series: &[Series]) -> Vec<Shared> {
     let mut groups: BTreeMap<(&str, &str), Vec<&Series>> = BTreeMap::new();
     for series in series.iter().filter(|s| s.gone.is_none() && !s.layers.is_empty()) {
-        let subject = &series.subject;
-        groups.entry((&subject.repository, &subject.platform)).or_default().push(series);
+        let target = &series.target;
+        groups.entry((&target.repository, &target.platform)).or_default().push(series);
     }
     let several = groups.into_iter().filter(|(_, series)| series.len() > 1);
     several.map(|((repository, platform), series)| group(repository, platform, &series)).collect()
@@ -60,7 +60,7 @@ fn group(repository: &str, platform: &str, series: &[&Series]) -> Shared {
                 let counted = layers.iter().filter(|(digest, _)| !alone || is_alone(digest));
                 counted.map(|(_, bytes)| u128::from(*bytes)).sum()
             };
-            SharedTag { tag: series.subject.tag.clone(), compressed: sum(false), unique: sum(true) }
+            SharedTag { tag: series.target.tag.clone(), compressed: sum(false), unique: sum(true) }
         })
         .collect();
     tags.sort_by(|a, b| b.unique.cmp(&a.unique).then_with(|| a.tag.cmp(&b.tag)));

@@ -1,7 +1,5 @@
 use super::*;
-use crate::analysis::AnalysisOptions;
-use crate::analysis::testing;
-use crate::snapshot::Snapshot;
+use crate::compare::testing::whole;
 
 fn time(day: u8) -> Timestamp {
     format!("2026-11-{day:02}T06:00:00Z").parse().expect("a day")
@@ -9,12 +7,7 @@ fn time(day: u8) -> Timestamp {
 
 fn moment(day: u8, compressed: u64) -> Moment {
     let image = Digest::of(&[day]);
-    Moment { seen: time(day), image, compressed, content: None, causes: Vec::new() }
-}
-
-fn snapshot(text: &str) -> Snapshot {
-    let (inspection, found) = testing::analysed(text, &AnalysisOptions::default());
-    Snapshot::of_analysis(&inspection, &inspection.images[0], &found)
+    Moment { seen: time(day), image, compressed, content: None, why: None }
 }
 
 const CLEAN: &str = "
@@ -31,51 +24,57 @@ RUN apt-get update
   var/lib/apt/lists/deb_main_Packages 40_000_000
 ";
 
-fn follow(points: &[(u8, Option<&str>)], since: Option<u8>) -> Series {
-    let mut follower = Follower::new(Subject::default(), Vec::new());
+fn follow(points: &[(u8, Option<&str>)]) -> Series {
+    let mut follower = Follower::new(Target::default(), Vec::new());
     for (day, image) in points {
-        let explain = |a: &Snapshot, b: &Snapshot| {
-            vec![format!("{} to {} layers", a.layers.len(), b.layers.len())]
-        };
-        follower.observe(moment(*day, u64::from(*day)), image.map(snapshot), explain);
+        follower.observe(moment(*day, u64::from(*day)), image.map(whole));
     }
-    follower.finish(since.map(time))
+    follower.finish()
 }
 
 #[test]
 fn moments_have_the_causes_of_what_is_known() {
     let points = [(1, Some(CLEAN)), (2, Some(WASTEFUL)), (3, None), (4, Some(CLEAN))];
-    let causes: Vec<usize> =
-        follow(&points, None).moments.iter().map(|moment| moment.causes.len()).collect();
-    assert_eq!(causes, [0, 1, 0, 0]);
+    let series = follow(&points);
+    let known: Vec<bool> = series.moments.iter().map(|moment| moment.why.is_some()).collect();
+    assert_eq!(known, [false, true, false, false]);
+    let why = series.moments[1].why.as_ref().expect("causes");
+    let contents = why.reasons.iter().map(|reason| reason.cause.change.content);
+    let sum = contents.chain([why.rest.content]).try_fold(0, |sum, part| Some(sum + part?));
+    assert_eq!(sum, Some(37_000_000), "{why:?}");
+    assert_eq!(series.moments[1].content, Some(41_000_000));
+    let is_update = |reason: &Reason| reason.instruction.as_deref() == Some("RUN apt-get update");
+    assert!(why.reasons.iter().any(is_update), "{why:?}");
+}
+
+#[test]
+fn the_same_image_is_one_moment() {
+    let mut follower = Follower::new(Target::default(), Vec::new());
+    let first = moment(1, 10);
+    let image = first.image.clone();
+    assert!(!follower.sees_again(&image, None));
+    follower.observe(first, None);
+    assert!(follower.sees_again(&image, None));
+    assert!(follower.sees_again(&image, Some(7)));
+    assert!(follower.sees_again(&image, Some(8)));
+    assert!(!follower.sees_again(&moment(2, 10).image, Some(9)));
+    let contents: Vec<_> = follower.finish().moments.iter().map(|m| m.content).collect();
+    assert_eq!(contents, [Some(7)]);
 }
 
 #[test]
 fn findings_open_and_close() {
     let points = [(1, Some(CLEAN)), (2, Some(WASTEFUL)), (3, Some(WASTEFUL)), (5, Some(CLEAN))];
-    let lives = |points: &[(u8, Option<&str>)], since| -> Vec<_> {
-        let findings = follow(points, since).findings.into_iter();
+    let lives = |points: &[(u8, Option<&str>)]| -> Vec<_> {
+        let findings = follow(points).findings.into_iter();
         findings.map(|life| (life.opened, life.closed, life.content > 0)).collect()
     };
     let check = |lives: Vec<(Option<Timestamp>, Option<Timestamp>, bool)>, expected| {
         assert!(lives.contains(&expected), "{lives:?}");
     };
-    check(lives(&points, None), (Some(time(2)), Some(time(5)), true));
-    check(lives(&points[..3], None), (Some(time(2)), None, true));
-    check(lives(&points[1..3], None), (None, None, true));
-    assert!(!lives(&points, Some(6)).iter().any(|(_, closed, _)| closed.is_some()));
-}
-
-#[test]
-fn a_time_begins_with_what_was_there() {
-    let points: Vec<(u8, Option<&str>)> = (1..6).map(|day| (day, None)).collect();
-    let days = |since| -> Vec<u64> {
-        follow(&points, since).moments.iter().map(|moment| moment.compressed).collect()
-    };
-    assert_eq!(days(None), [1, 2, 3, 4, 5]);
-    assert_eq!(days(Some(4)), [3, 4, 5]);
-    assert_eq!(days(Some(9)), [5]);
-    assert_eq!(days(Some(1)), [1, 2, 3, 4, 5]);
+    check(lives(&points), (Some(time(2)), Some(time(5)), true));
+    check(lives(&points[..3]), (Some(time(2)), None, true));
+    check(lives(&points[1..3]), (None, None, true));
 }
 
 #[test]
@@ -94,7 +93,7 @@ fn jumps_are_a_percent_or_more() {
 
 fn tag(name: &str, image: u8, layers: &[(u8, u64)]) -> Series {
     Series {
-        subject: Subject { tag: name.into(), ..Subject::default() },
+        target: Target { tag: name.into(), ..Target::default() },
         moments: vec![moment(image, 0)],
         layers: layers.iter().map(|(id, bytes)| (Digest::of(&[*id]), *bytes)).collect(),
         ..Series::default()
@@ -122,7 +121,7 @@ fn layers_are_shared_by_images_and_not_by_names() {
 #[test]
 fn movers_are_sorted_by_the_whole_difference() {
     let series = |name: &str, sizes: &[u64]| Series {
-        subject: Subject { tag: name.into(), ..Subject::default() },
+        target: Target { tag: name.into(), ..Target::default() },
         moments: (1..).zip(sizes).map(|(day, size)| moment(day, *size)).collect(),
         ..Series::default()
     };
@@ -138,7 +137,7 @@ fn movers_are_sorted_by_the_whole_difference() {
     let movers: Vec<_> = overview
         .movers()
         .iter()
-        .map(|(series, change)| (series.subject.tag.clone(), change.compressed))
+        .map(|(series, change)| (series.target.tag.clone(), change.compressed))
         .collect();
     let expected = [("down", -45), ("up", 10), ("back", 0)];
     assert_eq!(movers, expected.map(|(tag, change)| (tag.to_owned(), change)));

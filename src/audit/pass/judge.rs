@@ -8,9 +8,8 @@ use super::summary::Breached;
 use super::{Journal, Pass};
 use crate::audit::Target;
 use crate::audit::notify::Standing;
-use crate::audit::overview;
 use crate::check::{Budget, Budgets, Figure, Measure, Row, Subject, Verdict, check};
-use crate::history::{Point, Question};
+use crate::history::{self, Point, Question};
 use crate::oci::{Digest, Platform};
 use crate::snapshot::Snapshot;
 
@@ -39,7 +38,7 @@ fn budget(pass: &Pass<'_>, target: &Target, platform: &str) -> Budget {
 }
 
 /// A standing in which nothing is exceeded.
-pub(super) fn kept(subject: overview::Subject) -> Standing {
+pub(super) fn kept(subject: history::Target) -> Standing {
     Standing { subject, exceeded: BTreeMap::new(), unknown: BTreeSet::new() }
 }
 
@@ -48,7 +47,7 @@ pub(super) async fn judge(
     pass: &Pass<'_>,
     target: &Target,
     journal: &mut Journal<'_>,
-    name: &overview::Subject,
+    name: &history::Target,
     image: Subject,
 ) -> Judged {
     let budget = budget(pass, target, &name.platform);
@@ -85,7 +84,7 @@ fn graded(pass: &Pass<'_>, mut image: Subject) -> Subject {
 async fn points(
     journal: &mut Journal<'_>,
     target: &Target,
-    name: &overview::Subject,
+    name: &history::Target,
     budget: &Budget,
 ) -> Vec<Point> {
     let newest = match (target.growth.is_empty(), measures_growth(budget)) {
@@ -135,7 +134,7 @@ pub(super) async fn read(journal: &mut Journal<'_>, image: &Digest) -> Option<Sn
     }
 }
 
-fn verdicts(name: &overview::Subject, rows: Vec<Row>) -> Judged {
+fn verdicts(name: &history::Target, rows: Vec<Row>) -> Judged {
     let mut judged = Judged { breached: Vec::new(), standing: kept(name.clone()) };
     for row in rows.into_iter().filter(|row| row.verdict != Verdict::Pass) {
         let rule = rule(&row);

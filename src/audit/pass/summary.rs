@@ -3,8 +3,8 @@
 use jiff::Timestamp;
 
 use crate::audit::notify::Standing;
-use crate::audit::overview::Subject;
 use crate::check::Verdict;
+use crate::history::Target;
 use crate::oci::Digest;
 use crate::registry::Error;
 
@@ -18,7 +18,7 @@ pub struct Summary {
     /// Images that are others than before, the largest difference first, and those that are new.
     pub moved: Vec<Move>,
     /// Images that are no longer there.
-    pub gone: Vec<Subject>,
+    pub gone: Vec<Target>,
     /// Limits that are exceeded or could not be measured, the worst first.
     pub breached: Vec<Breached>,
     /// Tags and targets that could not be read.
@@ -44,7 +44,7 @@ pub struct Counts {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Move {
     /// Which.
-    pub subject: Subject,
+    pub subject: Target,
     /// The digest of its manifest.
     pub image: Digest,
     /// What it was; `None` if it is new.
@@ -68,7 +68,7 @@ pub struct Sizes {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Breached {
     /// Of which image.
-    pub subject: Subject,
+    pub subject: Target,
     /// The limit's name.
     pub rule: String,
     /// How badly.

@@ -7,7 +7,6 @@ use super::known::Known;
 use super::look::Sighting;
 use super::summary::{Failure, Left, Move, Sizes, Summary};
 use super::{Journal, Pass};
-use crate::audit::overview::Subject as Name;
 use crate::audit::{Target, explain};
 use crate::check::Subject;
 use crate::history::{self, New, Point};
@@ -67,7 +66,7 @@ impl<'a, 'j> Taker<'a, 'j> {
         self.recovered(known, tag).await;
         for point in known.tag(tag).map_or(&[][..], |tag| &tag.images) {
             self.journal.seen(point.target.clone()).await;
-            let name = name(&point.target);
+            let name = point.target.clone();
             if !is_limited(self.pass, target, &name.platform) {
                 self.summary.standings.push(kept(name));
                 continue;
@@ -95,7 +94,7 @@ impl<'a, 'j> Taker<'a, 'j> {
                 Err(error) => self.journal.broke(error),
             }
             let last = before.iter().find(|point| point.target.platform == snapshot.platform);
-            let name = Name {
+            let name = history::Target {
                 repository: repository.clone(),
                 tag: tag.to_owned(),
                 platform: snapshot.platform.clone(),
@@ -111,7 +110,7 @@ impl<'a, 'j> Taker<'a, 'j> {
         }
     }
 
-    async fn moved(&mut self, name: &Name, last: Option<&Point>, now: &Snapshot) {
+    async fn moved(&mut self, name: &history::Target, last: Option<&Point>, now: &Snapshot) {
         if last.is_some_and(|last| last.image == now.image) {
             return;
         }
@@ -131,7 +130,7 @@ impl<'a, 'j> Taker<'a, 'j> {
         });
     }
 
-    async fn judge(&mut self, target: &Target, name: &Name, image: Subject) {
+    async fn judge(&mut self, target: &Target, name: &history::Target, image: Subject) {
         if !is_limited(self.pass, target, &name.platform) {
             self.summary.standings.push(kept(name.clone()));
             return;
@@ -143,9 +142,9 @@ impl<'a, 'j> Taker<'a, 'j> {
 
     async fn gone(&mut self, point: &Point) {
         self.journal.push(New::Gone { target: point.target.clone(), at: self.pass.now }).await;
-        self.summary.gone.push(name(&point.target));
+        self.summary.gone.push(point.target.clone());
         // What is not there exceeds nothing.
-        self.summary.standings.push(kept(name(&point.target)));
+        self.summary.standings.push(kept(point.target.clone()));
     }
 
     async fn failed(
@@ -174,13 +173,5 @@ impl<'a, 'j> Taker<'a, 'j> {
                 .await;
         }
         self.summary.failures.push(Failure { repository, tag, error });
-    }
-}
-
-fn name(target: &history::Target) -> Name {
-    Name {
-        repository: target.repository.clone(),
-        tag: target.tag.clone(),
-        platform: target.platform.clone(),
     }
 }

@@ -3,9 +3,11 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
-use jiff::Timestamp;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use jiff::{Timestamp, ToSpan as _};
 
-use super::PlatformArgs;
+use super::{CompareTableKind, PlatformArgs, positive};
 use crate::cli::help::{AUDIT_EXAMPLES, AUDIT_RUN_EXAMPLES};
 use crate::oci::Platform;
 
@@ -27,6 +29,12 @@ pub(in crate::cli) enum AuditCommand {
     /// What a published tag was over time: sizes, changes, whether it is still there
     #[command(after_help = AUDIT_EXAMPLES)]
     History(HistoryArgs),
+    /// What moved and why, over budgets or not, and what tags share; from the history alone
+    #[command(after_help = AUDIT_EXAMPLES)]
+    Report(ReportArgs),
+    /// Compare what a tag was on two days, from the history alone
+    #[command(after_help = AUDIT_EXAMPLES)]
+    Diff(DiffArgs),
     /// Compare every row of a history with its hash, and name the first that is broken
     #[command(after_help = AUDIT_EXAMPLES)]
     Verify(VerifyStoreArgs),
@@ -123,6 +131,50 @@ pub(in crate::cli) struct HistoryArgs {
 }
 
 #[derive(Debug, Args)]
+pub(in crate::cli) struct ReportArgs {
+    /// Repositories, or tags as in ghcr.io/owner/name:1.2; without any, all that is recorded
+    #[arg(value_name = "TARGET")]
+    pub(in crate::cli) targets: Vec<String>,
+    /// From when on: a day, as in 2026-11-01, or a time, as in 2026-11-01T06:00:00Z
+    #[arg(long, value_name = "DATE", value_parser = since)]
+    pub(in crate::cli) since: Option<Timestamp>,
+    /// The last so many days
+    #[arg(long, value_name = "NUMBER", default_value_t = 30, conflicts_with = "since", value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub(in crate::cli) days: u32,
+    /// Also write the report with charts to this file, as a page that needs nothing else
+    #[arg(long, value_name = "FILE")]
+    pub(in crate::cli) html: Option<PathBuf>,
+    /// Draw the limits of section [budget] of this file; regsize.toml if there is one
+    #[arg(long, value_name = "FILE")]
+    pub(in crate::cli) config: Option<PathBuf>,
+    #[command(flatten)]
+    pub(in crate::cli) store: StoreArgs,
+}
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct DiffArgs {
+    /// The tag, as in ghcr.io/owner/name:1.2
+    #[arg(value_name = "TARGET")]
+    pub(in crate::cli) target: String,
+    /// The old day, as in 2026-11-01: what the tag was at its end in UTC; or a time, as in 2026-11-01T06:00:00Z
+    #[arg(value_name = "DATE", value_parser = until)]
+    pub(in crate::cli) old: Timestamp,
+    /// The new day or time
+    #[arg(value_name = "DATE", value_parser = until)]
+    pub(in crate::cli) new: Timestamp,
+    #[command(flatten)]
+    pub(in crate::cli) platform: PlatformArgs,
+    /// Rows of each list
+    #[arg(long, value_name = "NUMBER", default_value_t = 10, value_parser = positive())]
+    pub(in crate::cli) top: usize,
+    /// The table that --format csv writes
+    #[arg(long, value_enum, default_value_t = CompareTableKind::Layers)]
+    pub(in crate::cli) table: CompareTableKind,
+    #[command(flatten)]
+    pub(in crate::cli) store: StoreArgs,
+}
+
+#[derive(Debug, Args)]
 pub(in crate::cli) struct VerifyStoreArgs {
     #[command(flatten)]
     pub(in crate::cli) store: StoreArgs,
@@ -169,9 +221,48 @@ fn days(text: &str) -> Result<u32, String> {
         .ok_or_else(|| "too long a time".to_owned())
 }
 
+/// A time, or the beginning of a day.
+fn since(text: &str) -> Result<Timestamp, String> {
+    moment(text, 0)
+}
+
+/// A time, or the end of a day.
+fn until(text: &str) -> Result<Timestamp, String> {
+    moment(text, 1)
+}
+
+/// A time, or midnight in UTC so many days after a day.
+fn moment(text: &str, later: i64) -> Result<Timestamp, String> {
+    if let Ok(time) = text.parse() {
+        return Ok(time);
+    }
+    let day: Option<Date> = (text.len() == 10).then(|| text.parse().ok()).flatten();
+    let midnight = day.and_then(|day| {
+        let day = day.checked_add(later.days()).ok()?;
+        Some(day.to_zoned(TimeZone::UTC).ok()?.timestamp())
+    });
+    midnight.ok_or_else(|| "expected a day, as in 2026-11-01, or 2026-11-01T06:00:00Z".to_owned())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn days_begin_and_end_at_midnight() {
+        let check = |text: &str, from: Option<&str>, to: Option<&str>| {
+            let printed = |time: Result<Timestamp, String>| time.ok().map(|time| time.to_string());
+            assert_eq!(printed(since(text)).as_deref(), from, "{text}");
+            assert_eq!(printed(until(text)).as_deref(), to, "{text}");
+        };
+        let time = Some("2026-11-30T06:00:00Z");
+        check("2026-11-30", Some("2026-11-30T00:00:00Z"), Some("2026-12-01T00:00:00Z"));
+        check("2026-11-30T06:00:00Z", time, time);
+        check("2026-11-30T07:00:00+01:00", time, time);
+        for wrong in ["", "yesterday", "2026-11-31", "2026-11", "20261130", "9999-12-31x", "30"] {
+            check(wrong, None, None);
+        }
+    }
 
     #[test]
     fn times_are_days_or_weeks() {

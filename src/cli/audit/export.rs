@@ -1,12 +1,12 @@
 //! `regsize audit export`: all rows as a file or on stdout.
 
-use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
 
 use super::super::args::{Cli, ExportArgs, OutputFormat};
 use super::super::exit::Exit;
 use super::super::progress::line;
+use super::file::{NewFile, unwritten};
 use super::{error, open, show};
 use crate::history::{Access, Error as HistoryError, Exported, Form, Store};
 use crate::registry::{Error, ErrorKind};
@@ -46,19 +46,11 @@ async fn to_stdout(store: &mut Store, form: Form) -> Result<Option<Exported>, Er
     }
 }
 
-/// Writes a file beside its place and gives it its name at the end, so that it is never half of one.
 async fn to_file(store: &mut Store, form: Form, path: &Path) -> Result<Exported, Error> {
-    let shown = path.display().to_string();
-    let directory = path.parent().filter(|directory| !directory.as_os_str().is_empty());
-    let new = tempfile::Builder::new()
-        .prefix(".regsize-")
-        .tempfile_in(directory.unwrap_or(Path::new(".")))
-        .map_err(|error| unwritten(&shown, error))?;
-    let mut out = BufWriter::new(new);
-    let exported = store.export(form, &mut out).await.map_err(error)?;
-    let new = out.into_inner().map_err(|error| unwritten(&shown, error.into_error()))?;
-    let finished = new.as_file().sync_all().and_then(|()| new.persist(path).map_err(|e| e.error));
-    finished.map(|_: File| exported).map_err(|error| unwritten(&shown, error))
+    let mut file = NewFile::create(path)?;
+    let exported = store.export(form, file.out()).await.map_err(error)?;
+    file.finish()?;
+    Ok(exported)
 }
 
 /// The form of an export: as asked for, or as the file's name says.
@@ -76,8 +68,4 @@ fn form(asked: OutputFormat, file: Option<&Path>) -> Result<Form, Error> {
         }
         _ => Ok(Form::JsonLines),
     }
-}
-
-fn unwritten(name: &str, error: io::Error) -> Error {
-    Error::new(ErrorKind::Local, format!("{name} cannot be written")).because(error)
 }

@@ -1,7 +1,9 @@
 //! `regsize audit`: what is done with the history of published tags.
 
 mod check_config;
+mod diff;
 mod export;
+mod file;
 mod history;
 mod import;
 mod init;
@@ -10,6 +12,7 @@ mod record;
 mod run;
 mod setup;
 mod tell;
+mod report;
 mod verify;
 
 use super::args::{AuditCommand, Cli, OutputFormat, StoreArgs};
@@ -17,6 +20,7 @@ use super::exit::Exit;
 use super::run::{format, terminal_options};
 use super::{complain, environment, write_report};
 use crate::history::{Access, Error as HistoryError, Store};
+use crate::reference::{Reference, ReferenceError};
 use crate::registry::{Error, ErrorKind};
 use crate::report::{Failure, HistoryReport, render_history, render_history_failure};
 
@@ -27,6 +31,8 @@ pub(super) async fn run(cli: &Cli, command: &AuditCommand) -> Exit {
         AuditCommand::CheckConfig(args) => ("config", check_config::run(cli, args)),
         AuditCommand::Record(args) => ("record", record::run(cli, args).await),
         AuditCommand::History(args) => ("history", history::run(cli, args).await),
+        AuditCommand::Report(args) => ("report", report::run(cli, args).await),
+        AuditCommand::Diff(args) => ("diff", diff::run(cli, args).await),
         AuditCommand::Verify(args) => ("verify", verify::run(cli, &args.store).await),
         AuditCommand::Prune(args) => ("prune", prune::run(cli, args).await),
         AuditCommand::Export(args) => ("export", export::run(cli, args).await),
@@ -39,6 +45,25 @@ pub(super) async fn run(cli: &Cli, command: &AuditCommand) -> Exit {
         }
         Exit::Unknown
     })
+}
+
+/// The repository that an argument names, and the tag if there is one: without one, all of them are
+/// meant, and not the one that is implied for a pull.
+fn target(typed: &str) -> Result<(String, Option<String>), Error> {
+    let usage = |text: String| Error::new(ErrorKind::Usage, text);
+    let reference: Reference =
+        typed.parse().map_err(|error: ReferenceError| usage(error.to_string()))?;
+    if reference.digest().is_some() {
+        return Err(usage("a digest has no history: name a tag".to_owned()));
+    }
+    let tag = reference.tag().filter(|tag| typed.ends_with(&format!(":{tag}")));
+    let repository = format!("{}/{}", reference.registry(), reference.repository());
+    Ok((repository, tag.map(str::to_owned)))
+}
+
+fn unknown(typed: &str) -> Error {
+    Error::new(ErrorKind::NotFound, format!("nothing is recorded of {typed}"))
+        .hint("audit record, audit run and audit watch record what tags are")
 }
 
 /// Opens the history that the arguments name; tells its place, too.

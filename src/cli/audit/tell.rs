@@ -8,10 +8,9 @@ use super::super::selection::text_of;
 use super::super::{complain, environment};
 use super::setup::Setup;
 use crate::audit::notify::{Known, Message, Planned, Step, exec, plan};
-use crate::audit::overview::Subject;
 use crate::audit::pass::{Journal, Summary};
 use crate::audit::{Address, Channel, Target};
-use crate::history::{self, Breach, BreachState, New};
+use crate::history::{Breach, BreachState, New, Target as Image};
 use crate::registry::{Error, ErrorKind, Options, Secret, post_json};
 
 /// How long a command may take to be told.
@@ -65,12 +64,9 @@ pub(super) async fn tell(
 
 /// Whether an image was looked at, or would have been but for a failure.
 fn is_watched(breach: &Breach, summary: &Summary) -> bool {
-    let history::Target { repository, tag, platform } = &breach.target;
-    let is_same = |subject: &Subject| {
-        subject.repository == *repository && subject.tag == *tag && subject.platform == *platform
-    };
+    let Image { repository, tag, .. } = &breach.target;
     let of_tag = |tag_of: Option<&String>| tag_of.is_none_or(|other| other == tag);
-    summary.standings.iter().any(|standing| is_same(&standing.subject))
+    summary.standings.iter().any(|standing| standing.subject == breach.target)
         || summary
             .failures
             .iter()
@@ -79,15 +75,17 @@ fn is_watched(breach: &Breach, summary: &Summary) -> bool {
 }
 
 fn known(breach: Breach) -> Known {
-    let history::Target { repository, tag, platform } = breach.target;
-    let subject = Subject { repository, tag, platform };
-    Known { subject, rule: breach.rule, message: breach.message, notified: breach.notified }
+    Known {
+        subject: breach.target,
+        rule: breach.rule,
+        message: breach.message,
+        notified: breach.notified,
+    }
 }
 
 fn event(planned: &Planned, summary: &Summary, state: BreachState) -> New {
-    let Subject { repository, tag, platform } = planned.subject.clone();
     New::Breach {
-        target: history::Target { repository, tag, platform },
+        target: planned.subject.clone(),
         at: summary.at,
         rule: planned.rule.clone(),
         state,
@@ -96,7 +94,7 @@ fn event(planned: &Planned, summary: &Summary, state: BreachState) -> New {
 }
 
 /// The channels that are told of an image, without summaries of jobs, which get the report.
-fn channels_of<'a>(setup: &'a Setup, subject: &Subject) -> BTreeSet<&'a str> {
+fn channels_of<'a>(setup: &'a Setup, subject: &Image) -> BTreeSet<&'a str> {
     let is_of = |target: &&Target| {
         target.repository_name() == subject.repository
             && target.filter.fits(&subject.tag)

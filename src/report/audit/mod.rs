@@ -13,7 +13,7 @@ use super::json::write_overview_json;
 use super::{Format, TerminalOptions, markdown, terminal, write_csv};
 use crate::audit::overview::{Overview, Series};
 
-pub(super) use self::tables::{changes, day, day_of, exceeded, findings, movers, shared, subject};
+pub(super) use self::tables::{changes, day, day_of, exceeded, findings, movers, name, shared};
 
 /// Changes of one target that are told one by one; of more, the largest are.
 pub(super) const MOST_CHANGES: usize = 12;
@@ -56,17 +56,17 @@ pub fn compose_overview(overview: &Overview, most: usize) -> Document {
     add("When and why", told.flat_map(target).collect());
     add("Unique and shared bytes", overview.shared.iter().flat_map(shared).collect());
     add("Findings", findings(overview, most));
-    add("Not read", problems(overview));
+    add("Gone or not read", problems(overview));
     Document { title: title(overview), sections }
 }
 
 pub(super) fn title(overview: &Overview) -> Text {
-    let tags = overview.series.len();
+    let targets = overview.known().count();
     let from = overview.since.or_else(|| first(overview));
     let span = from.map(|from| Text::from(" from ").with(day(from)).with(" to "));
     let span = span.unwrap_or_else(|| " until ".into());
     Text::from("Audit of ")
-        .with(Text::count(tags, "target", "targets"))
+        .with(Text::count(targets, "target", "targets"))
         .with(span)
         .with(day(overview.until))
 }
@@ -81,7 +81,7 @@ pub(super) fn summary(overview: &Overview) -> Vec<Block> {
     let count = |is: fn(&Series) -> bool| overview.series.iter().filter(|s| is(s)).count();
     let moved = count(|series| series.moments.len() > 1);
     let mut facts = vec![
-        Fact::new("targets", Text::number(overview.series.len())),
+        Fact::new("targets", Text::number(overview.known().count())),
         Fact::new("moved", Text::number(moved)),
     ];
     let breaches = overview.breaches.len();
@@ -117,12 +117,8 @@ pub(super) fn left_out(count: usize, what: &'static str) -> Text {
 
 /// A target's heading and its changes.
 fn target(series: &Series) -> Vec<Block> {
-    let (items, left) = changes(series);
-    let mut blocks = vec![Block::Heading(subject(&series.subject))];
-    blocks.push(Block::List(super::document::Mark::Bullet, items));
-    if left > 0 {
-        blocks.push(Block::Notes(vec![Text::count(left, "smaller change", "smaller changes")]));
-    }
+    let mut blocks = vec![Block::Heading(name(&series.target))];
+    blocks.extend(changes(series));
     blocks
 }
 
@@ -130,11 +126,11 @@ fn target(series: &Series) -> Vec<Block> {
 pub(super) fn problems(overview: &Overview) -> Vec<Block> {
     let gone = overview.series.iter().filter_map(|series| {
         let when = series.gone?;
-        Some(subject(&series.subject).with(": gone since ").with(day(when)))
+        Some(name(&series.target).with(": gone since ").with(day(when)))
     });
     let failed = overview.series.iter().filter_map(|series| {
         let (when, why) = series.failed.as_ref()?;
-        let text = subject(&series.subject).with(": not read on ").with(day(*when)).with(": ");
+        let text = name(&series.target).with(": not read on ").with(day(*when)).with(": ");
         Some(text.with(Text::sentence(why)))
     });
     let items: Vec<Text> = gone.chain(failed).collect();

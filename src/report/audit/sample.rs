@@ -3,19 +3,36 @@
 use jiff::Timestamp;
 
 use crate::audit::overview::{
-    Exceeded, FindingLife, Limit, Measure, Moment, Overview, Series, Subject, shared,
+    Exceeded, FindingLife, Limit, Measure, Moment, Overview, Reason, Series, Why, shared,
 };
+use crate::compare::{Cause, CauseKind, Change};
+use crate::history::Target;
 use crate::oci::Digest;
+use crate::rule::{Phrase, Piece};
 
 pub(crate) fn time(day: u8) -> Timestamp {
     format!("2026-11-{day:02}T06:00:00Z").parse().expect("a day")
 }
 
-fn moment(day: u8, compressed: u64, content: u64, cause: &str) -> Moment {
-    let causes = if cause.is_empty() { Vec::new() } else { vec![cause.to_owned()] };
+fn moment(day: u8, compressed: u64, content: u64) -> Moment {
     let content = (content > 0).then_some(content);
     let image = Digest::of(&compressed.to_be_bytes());
-    Moment { seen: time(day), image, compressed, content, causes }
+    Moment { seen: time(day), image, compressed, content, why: None }
+}
+
+/// A moment for which one cause is told; others and the rest make up so many compressed bytes.
+fn because(moment: Moment, cause: Phrase, compressed: i128, others: i128, rest: i128) -> Moment {
+    let change = |compressed| Change { compressed, content: None };
+    let kind = CauseKind::Files;
+    let cause = Cause { kind, text: cause, rows: Vec::new(), change: change(compressed) };
+    let instruction = Some("RUN make all".to_owned());
+    let reasons = vec![Reason { cause, instruction }];
+    let others = (others != 0).then(|| (3, change(others)));
+    Moment { why: Some(Why { reasons, others, rest: change(rest) }), ..moment }
+}
+
+fn step(number: usize) -> Phrase {
+    Phrase::words("step ").count(number)
 }
 
 fn life(id: &str, content: u64, opened: Option<u8>, closed: Option<u8>) -> FindingLife {
@@ -29,41 +46,49 @@ fn life(id: &str, content: u64, opened: Option<u8>, closed: Option<u8>) -> Findi
     }
 }
 
-fn subject(tag: &str) -> Subject {
-    Subject {
+fn target(tag: &str) -> Target {
+    Target {
         repository: "registry.example/team/app".to_owned(),
         tag: tag.to_owned(),
         platform: "linux/amd64".to_owned(),
     }
 }
 
-/// A month: one tag grows and jumps over its budget, one shrinks, one never moves, one is gone.
-pub(crate) fn month() -> Overview {
-    let grows = Series {
-        subject: subject("nightly"),
+fn grows() -> Series {
+    Series {
+        target: target("nightly"),
         moments: vec![
-            moment(1, 412_000_000, 1_130_000_000, ""),
-            moment(
-                4,
-                413_100_000,
-                1_133_000_000,
-                "step 5 `RUN pip install -r requirements.txt`: +1.1 MB, numpy 2.1 to 2.2",
-            ),
-            moment(
-                9,
-                455_800_000,
-                1_241_000_000,
-                "step 4 `RUN apt-get install -y build-essential`: +42.7 MB, new package gcc-12",
-            ),
-            moment(12, 455_900_000, 1_241_200_000, ""),
-            moment(
-                17,
-                521_000_000,
+            moment(1, 412_000_000, 1_130_000_000),
+            because(
+                moment(4, 413_100_000, 1_133_000_000),
+                step(5)
+                    .and(" upgrades ")
+                    .name("numpy")
+                    .and(" from ")
+                    .name("2.1")
+                    .and(" to ")
+                    .name("2.2"),
+                1_100_000,
                 0,
-                "step 6 `COPY models /models`: +65.1 MB, new /models/large.bin",
+                0,
             ),
-            moment(18, 522_400_000, 1_430_000_000, "step 6 `COPY models /models`: +1.4 MB"),
-            moment(25, 498_000_000, 1_380_000_000, "base image 12.7 to 12.8: -24.4 MB"),
+            because(
+                moment(9, 455_800_000, 1_241_000_000),
+                step(4).and(" adds ").name("gcc-12"),
+                40_000_000,
+                2_699_000,
+                1_000,
+            ),
+            moment(12, 455_900_000, 1_241_200_000),
+            because(
+                moment(17, 521_000_000, 0),
+                step(6).and(" adds ").name("/models/large.bin"),
+                60_000_000,
+                0,
+                5_100_000,
+            ),
+            moment(18, 522_400_000, 1_430_000_000),
+            moment(25, 498_000_000, 1_380_000_000),
         ],
         limits: vec![
             Limit { measure: Measure::Compressed, bytes: 500_000_000, name: "max".to_owned() },
@@ -76,22 +101,27 @@ pub(crate) fn month() -> Overview {
         findings: vec![life("a", 44_000_000, Some(9), None), life("b", 12_000_000, None, Some(25))],
         layers: vec![(Digest::of(b"base"), 30_000_000), (Digest::of(b"own"), 468_000_000)],
         ..Series::default()
-    };
+    }
+}
+
+/// A month: one tag grows and jumps over its budget, one shrinks, one never moves, one is gone.
+pub(crate) fn month() -> Overview {
+    let grows = grows();
     let shrinks = Series {
-        subject: subject("1.4"),
-        moments: vec![moment(2, 300_000_000, 0, ""), moment(20, 290_000_000, 0, "")],
+        target: target("1.4"),
+        moments: vec![moment(2, 300_000_000, 0), moment(20, 290_000_000, 0)],
         layers: vec![(Digest::of(b"base"), 30_000_000), (Digest::of(b"old"), 260_000_000)],
         ..Series::default()
     };
     let still = Series {
-        subject: subject("1.3"),
-        moments: vec![moment(1, 280_000_000, 0, "")],
+        target: target("1.3"),
+        moments: vec![moment(1, 280_000_000, 0)],
         failed: Some((time(29), "network: the connection was refused".to_owned())),
         ..Series::default()
     };
     let gone = Series {
-        subject: subject("old"),
-        moments: vec![moment(1, 5_000, 0, ""), moment(3, 9_000, 0, "")],
+        target: target("old"),
+        moments: vec![moment(1, 5_000, 0), moment(3, 9_000, 0)],
         gone: Some(time(5)),
         ..Series::default()
     };
@@ -100,7 +130,7 @@ pub(crate) fn month() -> Overview {
         since: Some(time(1)),
         until: time(30),
         breaches: vec![Exceeded {
-            subject: subject("nightly"),
+            target: target("nightly"),
             rule: "max".to_owned(),
             message: "compressed 522.4 MB is more than 500 MB".to_owned(),
             since: time(17),
@@ -117,13 +147,21 @@ pub(crate) fn hostile() -> Overview {
     for (series, hostile) in
         overview.series.iter_mut().zip(crate::report::encode::HOSTILE.iter().cycle().skip(4))
     {
-        series.subject.tag = (*hostile).to_owned();
+        series.target.tag = (*hostile).to_owned();
     }
     let everything = crate::report::encode::HOSTILE.join(" ");
     let Some(series) = overview.series.get_mut(2) else { return overview };
-    series.subject.repository.clone_from(&everything);
+    series.target.repository.clone_from(&everything);
     series.limits.iter_mut().for_each(|limit| limit.name.clone_from(&everything));
     series.findings.iter_mut().for_each(|life| life.message.clone_from(&everything));
-    series.moments.iter_mut().for_each(|moment| moment.causes = vec![everything.clone()]);
+    let causes = series.moments.iter_mut().filter_map(|moment| moment.why.as_mut());
+    causes.flat_map(|why| &mut why.reasons).for_each(|reason| {
+        reason.instruction = Some(everything.clone());
+        for piece in &mut reason.cause.text.0 {
+            if let Piece::Name(name) = piece {
+                name.clone_from(&everything);
+            }
+        }
+    });
     overview
 }

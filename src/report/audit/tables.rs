@@ -5,12 +5,13 @@ use std::cmp::Reverse;
 use jiff::Timestamp;
 
 use super::MOST_CHANGES;
-use crate::audit::overview::{Change, FindingLife, Overview, Series, Shared, Subject};
+use crate::audit::overview::{Change, FindingLife, Moment, Overview, Reason, Series, Shared, Why};
+use crate::history::Target;
 use crate::report::document::{
     Block, Column, Mark, Overflow, Piece, Row, Share, Style, Table, Text,
 };
 use crate::report::encode::Untrusted;
-use crate::report::words::unknown;
+use crate::report::words::{phrase, unknown};
 
 /// Rows of tags that share layers.
 const MOST_TAGS: usize = 30;
@@ -29,9 +30,13 @@ pub(in crate::report) fn day(time: Timestamp) -> Text {
 }
 
 /// A target.
-pub(in crate::report) fn subject(subject: &Subject) -> Text {
-    let name = Text::name(format!("{}:{}", subject.repository, subject.tag));
-    name.with(" ").with(Text::name(subject.platform.clone()).styled(Style::Dim))
+pub(in crate::report) fn name(target: &Target) -> Text {
+    let name = Text::name(format!("{}:{}", target.repository, target.tag));
+    // A tag that was never read has none.
+    if target.platform.is_empty() {
+        return name;
+    }
+    name.with(" ").with(Text::name(target.platform.clone()).styled(Style::Dim))
 }
 
 /// Bytes with a sign.
@@ -66,7 +71,7 @@ pub(in crate::report) fn exceeded(overview: &Overview) -> Option<Block> {
     ];
     let row = |breach: &crate::audit::overview::Exceeded| -> Row {
         let message = Text::sentence(&breach.message).styled(Style::Warn);
-        vec![subject(&breach.subject), day(breach.since), message]
+        vec![name(&breach.target), day(breach.since), message]
     };
     let rows: Vec<Row> = overview.breaches.iter().map(row).collect();
     (!rows.is_empty()).then(|| Block::Table(Table { columns, rows, totals: Vec::new() }))
@@ -88,7 +93,7 @@ pub(in crate::report) fn movers(overview: &Overview, most: usize) -> Option<(Blo
     let row = |(series, change): &(&Series, Change)| -> Row {
         let now = series.moments.last().map_or(0, |moment| moment.compressed);
         vec![
-            subject(&series.subject),
+            name(&series.target),
             Text::bytes(change.before),
             Text::bytes(now),
             signed(change.compressed),
@@ -101,26 +106,69 @@ pub(in crate::report) fn movers(overview: &Overview, most: usize) -> Option<(Blo
     (!rows.is_empty()).then(|| (Block::Table(Table { columns, rows, totals: Vec::new() }), left))
 }
 
-/// The largest changes of a target in the order of time, and how many were left out.
-pub(in crate::report) fn changes(series: &Series) -> (Vec<Text>, usize) {
+/// The largest changes of a target in the order of time, each with what made it.
+pub(in crate::report) fn changes(series: &Series) -> Vec<Block> {
     let mut all: Vec<_> = series.changes().collect();
     let left = all.len().saturating_sub(MOST_CHANGES);
     all.sort_by_key(|(at, _, change)| (Reverse(change.compressed.unsigned_abs()), *at));
     all.truncate(MOST_CHANGES);
     all.sort_by_key(|(at, ..)| *at);
-    let items = all.into_iter().map(|(_, moment, change)| {
-        let style = if change.is_jump() { Style::Strong } else { Style::Plain };
-        let text = day(moment.seen).styled(style).with(": ").with(signed(change.compressed));
-        let text = text.with(" compressed (").with(growth(&change)).with(")");
-        let text = match change.content {
-            Some(content) => text.with(", ").with(signed(content)).with(" content"),
-            None => text,
-        };
-        let causes = moment.causes.iter().map(|cause| Text::sentence(cause));
-        let causes = Text::joined(causes, "; ");
-        if causes.is_empty() { text } else { text.with(": ").with(causes) }
+    let mut blocks = Vec::new();
+    for (_, moment, change) in all {
+        blocks.push(Block::Paragraph(told(moment, &change)));
+        let causes = moment.why.as_ref().map(|why| causes(why, &change)).unwrap_or_default();
+        if !causes.is_empty() {
+            blocks.push(Block::List(Mark::Bullet, causes));
+        }
+    }
+    if left > 0 {
+        let text = Text::count(left, "smaller change", "smaller changes").with(" not told");
+        blocks.push(Block::Notes(vec![text]));
+    }
+    blocks
+}
+
+fn told(moment: &Moment, change: &Change) -> Text {
+    let style = if change.is_jump() { Style::Strong } else { Style::Plain };
+    let text = day(moment.seen).styled(style).with(": ").with(signed(change.compressed));
+    let text = text.with(" compressed (").with(growth(change)).with(")");
+    match change.content {
+        Some(content) => text.with(", ").with(signed(content)).with(" content"),
+        None => text,
+    }
+}
+
+/// A part of a change of less than this is not worth a line.
+const SMALL: u128 = 100;
+
+/// Characters of an instruction that are shown.
+const LONGEST: usize = 60;
+
+/// A cause with the step's instruction, which its number alone does not tell.
+fn reason(reason: &Reason) -> Text {
+    let Reason { cause, instruction } = reason;
+    let text = signed(cause.change.compressed).with(" ").with(phrase(&cause.text));
+    let Some(instruction) = instruction else { return text };
+    let mut shown: String = instruction.chars().take(LONGEST).collect();
+    if shown.len() < instruction.len() {
+        shown.push('…');
+    }
+    text.with(": ").with(Piece::Name(Untrusted::folded(&shown)))
+}
+
+/// What made a change, in compressed bytes.
+fn causes(why: &Why, change: &Change) -> Vec<Text> {
+    let told = why.reasons.iter();
+    let told = told.map(reason);
+    let others = why.others.map(|(count, change)| {
+        let text = Text::count(count, "smaller change", "smaller changes");
+        signed(change.compressed).with(" ").with(text)
     });
-    (items.collect(), left)
+    let rest = why.rest.compressed;
+    let is_large = rest.unsigned_abs().saturating_mul(SMALL) > change.compressed.unsigned_abs();
+    let rest = (rest != 0 && is_large)
+        .then(|| signed(rest).with(" what archives take beside the contents of files"));
+    told.chain(others).chain(rest).collect()
 }
 
 /// The tags of a repository with what is theirs alone.
@@ -162,7 +210,7 @@ pub(in crate::report) fn findings(overview: &Overview, most: usize) -> Vec<Block
     for series in with.take(most) {
         let (open, closed): (Vec<_>, Vec<_>) =
             series.findings.iter().partition(|life| life.closed.is_none());
-        blocks.push(Block::Heading(subject(&series.subject)));
+        blocks.push(Block::Heading(name(&series.target)));
         blocks.extend(lives("Open: ", &open));
         blocks.extend(lives("Closed: ", &closed));
     }
@@ -189,7 +237,7 @@ fn lives(heading: &'static str, lives: &[&FindingLife]) -> Vec<Block> {
         let text = text.with(": ").with(Text::sentence(&life.message));
         let text = match life.opened {
             Some(opened) => text.with(" (since ").with(day(opened)),
-            None => text.with(" (since the first look"),
+            None => text.with(" (from the beginning"),
         };
         match life.closed {
             Some(closed) => text.with(", until ").with(day(closed)).with(")"),
@@ -217,11 +265,12 @@ pub(super) fn moments(overview: &Overview) -> Table {
     ];
     let rows = overview.series.iter().flat_map(|series| {
         series.moments.iter().map(|moment| -> Row {
-            let causes = moment.causes.iter().map(|cause| Text::sentence(cause));
+            let causes = moment.why.iter().flat_map(|why| &why.reasons);
+            let causes = causes.map(|reason| phrase(&reason.cause.text));
             vec![
-                Text::name(series.subject.repository.clone()),
-                Text::name(series.subject.tag.clone()),
-                Text::name(series.subject.platform.clone()),
+                Text::name(series.target.repository.clone()),
+                Text::name(series.target.tag.clone()),
+                Text::name(series.target.platform.clone()),
                 Text::name(moment.seen.to_string()),
                 Piece::Digest(moment.image.clone()).into(),
                 Text::bytes(moment.compressed),

@@ -1,12 +1,14 @@
 //! The page of an audit: the tables of its report, and a chart for each target.
 
+use std::fmt::Write as _;
+
 use super::chart::Chart;
 use super::{Sheet, page};
 use crate::audit::overview::{Measure, Overview, Series};
 use crate::report::audit::{
-    changes, exceeded, findings, left_out, movers, problems, shared, subject, summary, title,
+    changes, exceeded, findings, left_out, movers, name, problems, shared, summary, title,
 };
-use crate::report::document::{Block, Column, Mark, Row, Table, Text};
+use crate::report::document::{Block, Column, Row, Table, Text};
 use crate::size::Units;
 
 /// Targets that have charts: those that moved most, then those that did not.
@@ -22,7 +24,8 @@ pub fn html_overview(overview: &Overview, units: Units) -> String {
     let mut content = format!("<h1>{title}</h1>\n{}", sheet.blocks(&summary(overview)));
     let mut add = |heading: &str, body: String| {
         if !body.is_empty() {
-            content.push_str(&format!("<section>\n<h2>{heading}</h2>\n{body}</section>\n"));
+            // Writing into a String cannot fail.
+            let _ = writeln!(content, "<section>\n<h2>{heading}</h2>\n{body}</section>");
         }
     };
     add("Over budget", exceeded(overview).map_or_else(String::new, |table| sheet.block(&table)));
@@ -32,13 +35,13 @@ pub fn html_overview(overview: &Overview, units: Units) -> String {
     let together: Vec<Block> = overview.shared.iter().flat_map(shared).collect();
     add("Unique and shared bytes", sheet.blocks(&together));
     add("Findings", sheet.blocks(&findings(overview, MOST_CHARTS)));
-    add("Not read", sheet.blocks(&problems(overview)));
+    add("Gone or not read", sheet.blocks(&problems(overview)));
     page(&plain(overview), &content)
 }
 
 /// The title without marks, for the window.
 fn plain(overview: &Overview) -> String {
-    let count = overview.series.len();
+    let count = overview.known().count();
     format!("Audit of {count} targets until {}", crate::report::audit::day_of(overview.until))
 }
 
@@ -49,7 +52,7 @@ fn targets(sheet: Sheet, overview: &Overview) -> String {
     let shown = moved.chain(still).take(MOST_CHARTS);
     let body: String =
         (1..).zip(shown).map(|(at, series)| target(sheet, overview, series, at)).collect();
-    let left = overview.series.len().saturating_sub(MOST_CHARTS);
+    let left = overview.known().count().saturating_sub(MOST_CHARTS);
     if left == 0 {
         return body;
     }
@@ -62,26 +65,17 @@ fn target(sheet: Sheet, overview: &Overview, series: &Series, number: usize) -> 
             Measure::Compressed => format!("t{number}a"),
             Measure::Content => format!("t{number}b"),
         };
-        let until = overview.until;
-        let chart = Chart { series, measure, until, units: sheet.units, id: &id };
+        let (since, until) = (overview.since, overview.until);
+        let chart = Chart { series, measure, since, until, units: sheet.units, id: &id };
         let (name, drawing) = (chart.name(), chart.draw()?);
         Some(format!("<figure>\n{drawing}<figcaption>{name}</figcaption>\n</figure>\n"))
     });
     let charts: String = charts.collect();
-    let (items, left) = changes(series);
-    let mut blocks = Vec::new();
-    if !items.is_empty() {
-        blocks.push(Block::List(Mark::Bullet, items));
-    }
-    if left > 0 {
-        let text = Text::count(left, "smaller change", "smaller changes").with(" not told");
-        blocks.push(Block::Notes(vec![text]));
-    }
     format!(
         "<article>\n<h3>{}</h3>\n<div class=\"charts\">\n{charts}</div>\n{}\
          <details><summary>Figures</summary>\n{}</details>\n</article>\n",
-        sheet.text(&subject(&series.subject)),
-        sheet.blocks(&blocks),
+        sheet.text(&name(&series.target)),
+        sheet.blocks(&changes(series)),
         sheet.block(&figures(series))
     )
 }

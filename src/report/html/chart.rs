@@ -2,6 +2,7 @@
 //!
 //! The drawing has a name and a description for who cannot see it; each dot tells its figures.
 
+use std::cmp::Reverse;
 use std::fmt::Write as _;
 
 use jiff::Timestamp;
@@ -34,6 +35,8 @@ pub(super) struct Chart<'a> {
     pub(super) series: &'a Series,
     /// The size.
     pub(super) measure: Measure,
+    /// From when on; `None` for from the first moment on.
+    pub(super) since: Option<Timestamp>,
     /// Until when.
     pub(super) until: Timestamp,
     /// The units of sizes.
@@ -80,7 +83,8 @@ impl Chart<'_> {
 
     fn points(&self) -> Vec<(Timestamp, u64)> {
         let moments = self.series.moments.iter();
-        moments.filter_map(|m| Some((m.seen, m.size(self.measure)?))).collect()
+        let seen = |time: Timestamp| self.since.map_or(time, |since| time.max(since));
+        moments.filter_map(|m| Some((seen(m.seen), m.size(self.measure)?))).collect()
     }
 
     fn limits(&self) -> impl Iterator<Item = &Limit> {
@@ -212,31 +216,42 @@ impl Chart<'_> {
         }
     }
 
-    /// Jumps, with the difference where there is room for it.
+    /// Jumps, the larger ones with the difference where there is room for it.
     fn draw_jumps(&self, frame: &Frame, svg: &mut String) {
         if self.measure != Measure::Compressed {
             return;
         }
-        let mut last = Tenths(i64::MIN / 2);
-        for (_, moment, change) in self.series.changes().filter(|(.., change)| change.is_jump()) {
-            let x = frame.x.place(seconds(moment.seen));
-            let y = frame.y.place(i128::from(moment.compressed));
+        let jumps = self.series.changes().filter(|(.., change)| change.is_jump());
+        let mut jumps: Vec<(Tenths, Tenths, i128)> = jumps
+            .map(|(_, moment, change)| {
+                let x = frame.x.place(seconds(moment.seen));
+                (x, frame.y.place(i128::from(moment.compressed)), change.compressed)
+            })
+            .collect();
+        for (x, y, _) in &jumps {
             let _ = writeln!(svg, "<circle class=\"jump\" cx=\"{x}\" cy=\"{y}\" r=\"5\"/>");
-            if x.0 - last.0 < APART {
-                continue;
-            }
-            last = x;
-            let sign = if change.compressed < 0 { "-" } else { "+" };
-            let bytes = html_own(&self.units.format(change.compressed.unsigned_abs()));
-            let anchor = if x.0 > (RIGHT - 50) * 10 { "end" } else { "middle" };
-            let is_low = y.0 > (BOTTOM - 24) * 10;
-            let below = y.0 < (TOP + 14) * 10 || (change.compressed < 0 && !is_low);
-            let aside = if below { 20 } else { -11 };
-            let _ = writeln!(
-                svg,
-                "<text class=\"jump-name\" x=\"{x}\" y=\"{y}\" dy=\"{aside}\" \
-                 text-anchor=\"{anchor}\">{sign}{bytes}</text>"
-            );
         }
+        jumps.sort_by_key(|(x, _, change)| (Reverse(change.unsigned_abs()), *x));
+        let mut named: Vec<i64> = Vec::new();
+        for (x, y, change) in jumps {
+            if named.iter().all(|other| (x.0 - other).abs() >= APART) {
+                named.push(x.0);
+                self.name_jump((x, y), change, svg);
+            }
+        }
+    }
+
+    fn name_jump(&self, (x, y): (Tenths, Tenths), change: i128, svg: &mut String) {
+        let sign = if change < 0 { "-" } else { "+" };
+        let bytes = html_own(&self.units.format(change.unsigned_abs()));
+        let anchor = if x.0 > (RIGHT - 50) * 10 { "end" } else { "middle" };
+        let is_low = y.0 > (BOTTOM - 24) * 10;
+        let below = y.0 < (TOP + 14) * 10 || (change < 0 && !is_low);
+        let aside = if below { 20 } else { -11 };
+        let _ = writeln!(
+            svg,
+            "<text class=\"jump-name\" x=\"{x}\" y=\"{y}\" dy=\"{aside}\" \
+             text-anchor=\"{anchor}\">{sign}{bytes}</text>"
+        );
     }
 }

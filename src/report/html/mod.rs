@@ -9,6 +9,8 @@ mod place;
 #[cfg(test)]
 mod tests;
 
+use std::fmt::Write as _;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use sha2::{Digest as _, Sha256};
@@ -86,15 +88,17 @@ impl Sheet {
             Some(Align::Right) => " class=\"number\"",
             _ => "",
         };
-        let header: String = (0..)
-            .zip(&table.columns)
-            .map(|(at, c)| format!("<th scope=\"col\"{}>{}</th>", class(at), html_own(c.title)))
-            .collect();
+        let mut header = String::new();
+        for (at, column) in (0..).zip(&table.columns) {
+            let (class, title) = (class(at), html_own(column.title));
+            // Writing into a String cannot fail.
+            let _ = write!(header, "<th scope=\"col\"{class}>{title}</th>");
+        }
         let row = |row: &Row| {
-            let cells = (0..).zip(row);
-            let cells = cells
-                .map(|(at, cell)| format!("<td{}>{}</td>", class(at), self.text(cell)))
-                .collect::<String>();
+            let mut cells = String::new();
+            for (at, cell) in (0..).zip(row) {
+                let _ = write!(cells, "<td{}>{}</td>", class(at), self.text(cell));
+            }
             format!("<tr>{cells}</tr>\n")
         };
         let rows: String = table.rows.iter().chain(&table.totals).map(row).collect();

@@ -8,8 +8,10 @@ use std::io::{self, Write};
 use serde::Serialize;
 
 use crate::audit::overview::{
-    Change, Exceeded, FindingLife, Measure, Moment, Overview, Series, Shared, Subject,
+    Change, Exceeded, FindingLife, Measure, Moment, Overview, Reason, Series, Shared, Why,
 };
+use crate::compare;
+use crate::history::Target;
 use crate::report::encode::write_json;
 
 const SCHEMA: &str = "regsize.audit/1";
@@ -26,7 +28,7 @@ struct OverviewJson<'a> {
 }
 
 #[derive(Serialize)]
-struct SubjectJson<'a> {
+struct TargetJson<'a> {
     repository: &'a str,
     tag: &'a str,
     platform: &'a str,
@@ -35,7 +37,7 @@ struct SubjectJson<'a> {
 #[derive(Serialize)]
 struct SeriesJson<'a> {
     #[serde(flatten)]
-    subject: SubjectJson<'a>,
+    target: TargetJson<'a>,
     points: Vec<PointJson<'a>>,
     total: Option<ChangeJson>,
     limits: Vec<LimitJson<'a>>,
@@ -51,7 +53,29 @@ struct PointJson<'a> {
     compressed: u64,
     content: Option<u64>,
     change: Option<ChangeJson>,
-    causes: &'a [String],
+    why: Option<WhyJson<'a>>,
+}
+
+/// The parts add up to the change.
+#[derive(Serialize)]
+struct WhyJson<'a> {
+    causes: Vec<CauseJson<'a>>,
+    others: Option<OthersJson>,
+    rest: ChangeJson,
+}
+
+#[derive(Serialize)]
+struct CauseJson<'a> {
+    kind: &'static str,
+    text: String,
+    instruction: Option<&'a str>,
+    change: ChangeJson,
+}
+
+#[derive(Serialize)]
+struct OthersJson {
+    count: usize,
+    change: ChangeJson,
 }
 
 #[derive(Serialize)]
@@ -86,7 +110,7 @@ struct FindingJson<'a> {
 #[derive(Serialize)]
 struct BreachJson<'a> {
     #[serde(flatten)]
-    subject: SubjectJson<'a>,
+    target: TargetJson<'a>,
     rule: &'a str,
     message: &'a str,
     since: String,
@@ -124,8 +148,8 @@ pub(in crate::report) fn write_overview_json(
     write_json(&json, out)
 }
 
-fn subject(subject: &Subject) -> SubjectJson<'_> {
-    SubjectJson { repository: &subject.repository, tag: &subject.tag, platform: &subject.platform }
+fn target(target: &Target) -> TargetJson<'_> {
+    TargetJson { repository: &target.repository, tag: &target.tag, platform: &target.platform }
 }
 
 fn series(series: &Series) -> SeriesJson<'_> {
@@ -140,7 +164,7 @@ fn series(series: &Series) -> SeriesJson<'_> {
         bytes: limit.bytes,
     });
     SeriesJson {
-        subject: subject(&series.subject),
+        target: target(&series.target),
         points: first.into_iter().chain(later).collect(),
         total: series.total().map(change),
         limits: limits.collect(),
@@ -160,7 +184,25 @@ fn point(moment: &Moment, since: Option<Change>) -> PointJson<'_> {
         compressed: moment.compressed,
         content: moment.content,
         change: since.map(change),
-        causes: &moment.causes,
+        why: moment.why.as_ref().map(why),
+    }
+}
+
+fn why(why: &Why) -> WhyJson<'_> {
+    let bytes = |change: compare::Change| ChangeJson {
+        compressed: change.compressed,
+        content: change.content,
+    };
+    let causes = why.reasons.iter().map(|Reason { cause, instruction }| CauseJson {
+        kind: cause.kind.as_str(),
+        text: cause.text.to_string(),
+        instruction: instruction.as_deref(),
+        change: bytes(cause.change),
+    });
+    WhyJson {
+        causes: causes.collect(),
+        others: why.others.map(|(count, change)| OthersJson { count, change: bytes(change) }),
+        rest: bytes(why.rest),
     }
 }
 
@@ -181,7 +223,7 @@ fn finding(life: &FindingLife) -> FindingJson<'_> {
 
 fn breach(breach: &Exceeded) -> BreachJson<'_> {
     BreachJson {
-        subject: subject(&breach.subject),
+        target: target(&breach.target),
         rule: &breach.rule,
         message: &breach.message,
         since: breach.since.to_string(),

@@ -9,8 +9,8 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::audit::Watchlist;
-use crate::audit::overview::Subject;
 use crate::audit::pass::{Move, Sizes};
+use crate::history::Target as Named;
 use crate::report::encode::write_json;
 use crate::report::pass::{RunReport, due, tags};
 
@@ -156,7 +156,7 @@ pub(in crate::report) fn write_watchlist_json(
     write_json(&json, out)
 }
 
-fn subject(subject: &Subject) -> SubjectJson<'_> {
+fn subject(subject: &Named) -> SubjectJson<'_> {
     SubjectJson { repository: &subject.repository, tag: &subject.tag, platform: &subject.platform }
 }
 

@@ -1,0 +1,118 @@
+//! An overview out of a history.
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+
+use super::{Exceeded, Follower, Limit, Moment, Overview, Series, shared};
+use crate::history::{Breach, Error, Question, Store, Target, Timeline};
+
+/// What an overview is wanted of.
+#[derive(Clone, Copy)]
+pub struct Asked<'a> {
+    /// Repositories and tags; none for all that the history has.
+    pub targets: &'a [(String, Option<String>)],
+    /// From when on; `None` for all that is recorded.
+    pub since: Option<Timestamp>,
+    /// Until when: now.
+    pub until: Timestamp,
+    /// The limits on a target's sizes.
+    pub limits: &'a dyn Fn(&Target) -> Vec<Limit>,
+}
+
+/// What a history says of targets over a time. Images are read target by target, and just those
+/// that a target was at the beginning of the time and became in it.
+pub async fn overview(store: &mut Store, asked: &Asked<'_>) -> Result<Overview, Error> {
+    let mut series = Vec::new();
+    for question in questions(store, asked).await? {
+        let timelines = store.timelines_from(&question, asked.since).await?;
+        let over: Vec<(String, Timestamp)> = timelines.iter().filter_map(last_look).collect();
+        for timeline in timelines {
+            if let Some(timeline) = in_time(timeline, asked.since, &over) {
+                series.push(follow(store, timeline, asked.limits).await?);
+            }
+        }
+    }
+    series.sort_by(|a, b| a.target.cmp(&b.target));
+    series.dedup_by(|a, b| a.target == b.target);
+    let breaches = breaches(store.breaches().await?, &series);
+    let shared = shared(&series);
+    let head = Some(store.end().await?);
+    Ok(Overview { since: asked.since, until: asked.until, series, breaches, shared, head })
+}
+
+async fn questions(store: &mut Store, asked: &Asked<'_>) -> Result<Vec<Question>, Error> {
+    let targets = match asked.targets {
+        [] => store.repositories().await?.into_iter().map(|name| (name, None)).collect(),
+        some => some.to_vec(),
+    };
+    let question =
+        |(repository, tag)| Question { repository, tag, platform: None, newest: u32::MAX };
+    Ok(targets.into_iter().map(question).collect())
+}
+
+/// When a tag was read last.
+fn last_look(timeline: &Timeline) -> Option<(String, Timestamp)> {
+    timeline.last_seen.map(|seen| (timeline.target.tag.clone(), seen))
+}
+
+/// A target without what was over before the time began; `None` if that was all.
+fn in_time(
+    mut timeline: Timeline,
+    since: Option<Timestamp>,
+    looks: &[(String, Timestamp)],
+) -> Option<Timeline> {
+    let is_old = |time: Timestamp| since.is_some_and(|since| time < since);
+    if timeline.gone.is_some_and(is_old) {
+        return None;
+    }
+    if let Some((at, ..)) = timeline.failure {
+        // A tag that could not be read at all has no platform; what read it since has.
+        let is_read =
+            |(tag, seen): &(String, Timestamp)| *tag == timeline.target.tag && *seen >= at;
+        let is_whole = timeline.target.platform.is_empty();
+        if is_old(at) || (is_whole && looks.iter().any(is_read)) {
+            timeline.failure = None;
+        }
+    }
+    (!timeline.points.is_empty() || timeline.failure.is_some()).then_some(timeline)
+}
+
+async fn follow(
+    store: &mut Store,
+    timeline: Timeline,
+    limits: &dyn Fn(&Target) -> Vec<Limit>,
+) -> Result<Series, Error> {
+    let limits = limits(&timeline.target);
+    let mut follower = Follower::new(timeline.target, limits);
+    for point in timeline.points {
+        if follower.sees_again(&point.image, point.figures.content) {
+            continue;
+        }
+        let snapshot = store.image(&point.image).await?;
+        let moment = Moment {
+            seen: point.seen,
+            image: point.image,
+            compressed: point.figures.compressed,
+            content: point.figures.content,
+            why: None,
+        };
+        follower.observe(moment, snapshot);
+    }
+    let failed = timeline.failure.map(|(at, kind, message)| (at, format!("{kind}: {message}")));
+    Ok(Series { gone: timeline.gone, failed, ..follower.finish() })
+}
+
+/// The breaches of these targets.
+fn breaches(breaches: Vec<Breach>, series: &[Series]) -> Vec<Exceeded> {
+    let name = |target: &Target| (target.repository.clone(), target.tag.clone());
+    let known: BTreeSet<(String, String)> = series.iter().map(|s| name(&s.target)).collect();
+    let of_these = breaches.into_iter().filter(|breach| known.contains(&name(&breach.target)));
+    let exceeded = |breach: Breach| Exceeded {
+        target: breach.target,
+        rule: breach.rule,
+        message: breach.message,
+        since: breach.since,
+    };
+    of_these.map(exceeded).collect()
+}
