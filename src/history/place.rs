@@ -35,6 +35,15 @@ impl Place {
             }
         }
     }
+
+    /// The address of the server as it is to be called; `None` for a file.
+    #[cfg(feature = "postgres")]
+    pub(crate) fn server_url(&self) -> Option<Url> {
+        match &self.0 {
+            Kind::File(_) => None,
+            Kind::Server(url) => Some(careful(url)),
+        }
+    }
 }
 
 impl FromStr for Place {

@@ -9,6 +9,8 @@ mod analyze;
 mod architecture;
 mod attribution;
 mod audit;
+mod audit_queue;
+mod audit_workers;
 mod auth;
 mod base_image;
 mod blob_faults;
