@@ -5,6 +5,7 @@ pub mod notify;
 pub mod overview;
 pub mod queue;
 mod schedule;
+pub mod serve;
 pub mod watch;
 
 pub use schedule::{LONGEST_SPREAD, Schedule, ScheduleError};

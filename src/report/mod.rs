@@ -19,6 +19,7 @@ mod history;
 mod inspect;
 mod json;
 mod markdown;
+mod metrics;
 mod packages;
 mod rules;
 mod tags;
@@ -55,6 +56,7 @@ pub use self::inspect::{
 };
 pub use self::json::{usage_json, write_analyze_json, write_files_json, write_inspect_json};
 pub use self::markdown::markdown;
+pub use self::metrics::{METRICS_TYPE, metrics};
 pub use self::packages::{PackagesOptions, render_packages};
 pub use self::rules::render_rules;
 pub use self::tags::render_tags;
