@@ -21,13 +21,13 @@ const VERDICTS: [Verdict; 4] = [Verdict::Pass, Verdict::Warn, Verdict::Unknown, 
 pub fn metrics(targets: &BTreeMap<String, TargetStatus>, health: Health) -> String {
     let mut text = String::new();
     let mut build = Family::gauge("build_info", "What was built, the value is 1.");
-    build.add(&[("version", env!("CARGO_PKG_VERSION"))], 1);
+    build.add(&[("version", env!("CARGO_PKG_VERSION"))], &1);
     build.write(&mut text);
     let mut ready = Family::gauge("ready", "Whether work would be taken now.");
-    ready.add(&[], u64::from(health.unready.is_none()));
+    ready.add(&[], &u64::from(health.unready.is_none()));
     ready.write(&mut text);
     let mut count = Family::gauge("targets", "Targets that are watched.");
-    count.add(&[], targets.len());
+    count.add(&[], &targets.len());
     count.write(&mut text);
     for family in times(targets).into_iter().chain(results(targets)).chain(images(targets)) {
         family.write(&mut text);
@@ -55,7 +55,7 @@ fn times(targets: &BTreeMap<String, TargetStatus>) -> [Family; 4] {
         for (family, time) in times {
             family.add_known(&labels, time.map(Timestamp::as_second));
         }
-        running.add(&labels, u64::from(target.running));
+        running.add(&labels, &u64::from(target.running));
     }
     [due, ended, succeeded, running]
 }
@@ -73,14 +73,14 @@ fn results(targets: &BTreeMap<String, TargetStatus>) -> [Family; 3] {
     for (name, target) in targets {
         for verdict in VERDICTS {
             let count = target.runs.get(&verdict).copied().unwrap_or(0);
-            runs.add(&[("target", name), ("outcome", word(verdict))], count);
+            runs.add(&[("target", name), ("outcome", word(verdict))], &count);
             if let Some(outcome) = &target.outcome {
                 let is_this = u64::from(outcome.verdict == verdict);
-                verdicts.add(&[("target", name), ("verdict", word(verdict))], is_this);
+                verdicts.add(&[("target", name), ("verdict", word(verdict))], &is_this);
             }
         }
-        runs.add(&[("target", name), ("outcome", "skipped")], target.skipped);
-        runs.add(&[("target", name), ("outcome", "given-up")], target.given_up);
+        runs.add(&[("target", name), ("outcome", "skipped")], &target.skipped);
+        runs.add(&[("target", name), ("outcome", "given-up")], &target.given_up);
         let open = target.outcome.as_ref().and_then(|outcome| outcome.breaches);
         breaches.add_known(&[("target", name)], open);
     }
@@ -120,7 +120,7 @@ impl Family {
         Self { kind: "counter", ..Self::gauge(name, help) }
     }
 
-    fn add(&mut self, labels: &[(&str, &str)], value: impl ToString) {
+    fn add(&mut self, labels: &[(&str, &str)], value: &impl ToString) {
         let label = |(name, value): &(&str, &str)| {
             format!("{name}=\"{}\"", label_value(&Untrusted::new(*value)))
         };
@@ -132,7 +132,7 @@ impl Family {
 
     fn add_known(&mut self, labels: &[(&str, &str)], value: Option<impl ToString>) {
         if let Some(value) = value {
-            self.add(labels, value);
+            self.add(labels, &value);
         }
     }
 

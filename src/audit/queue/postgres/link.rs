@@ -94,13 +94,12 @@ impl Link {
     ) -> Result<T, Error> {
         let mut place = self.connection.lock().await;
         let attempt = async {
-            let mut connection = match place.take() {
-                Some(connection) => connection,
-                None => {
-                    let mut new = self.options.connect().await?;
-                    prepare(&mut new).await?;
-                    new
-                }
+            let mut connection = if let Some(connection) = place.take() {
+                connection
+            } else {
+                let mut new = self.options.connect().await?;
+                prepare(&mut new).await?;
+                new
             };
             let result = work(&mut connection).await;
             if result.as_ref().err().is_none_or(Fault::is_duplicate) {
@@ -116,13 +115,11 @@ impl Link {
         time: Duration,
         work: impl Future<Output = Result<T, Fault>>,
     ) -> Result<T, Error> {
-        match tokio::time::timeout(time, work).await {
-            Ok(result) => result.map_err(|fault| Error::of(&self.place, &fault.0)),
-            Err(_) => {
-                let reason = "it does not answer".to_owned();
-                Err(Error::Unreachable { place: self.place.clone(), reason })
-            }
-        }
+        let Ok(result) = tokio::time::timeout(time, work).await else {
+            let reason = "it does not answer".to_owned();
+            return Err(Error::Unreachable { place: self.place.clone(), reason });
+        };
+        result.map_err(|fault| Error::of(&self.place, &fault.0))
     }
 
     /// Ends the connection.
