@@ -1,11 +1,18 @@
-//! Published tags watched on a schedule: when they are due, who runs them, what a history says of
-//! them, and whom to tell.
+//! Published tags watched on a schedule: what is watched, when it is due, who runs it, a pass over
+//! it, what a history says of it, and whom to tell.
 
+mod explain;
+mod growth;
 pub mod notify;
 pub mod overview;
+pub mod pass;
 pub mod queue;
 mod schedule;
 pub mod serve;
+mod target;
 pub mod watch;
 
+pub use explain::explain;
+pub use growth::{GrowthFrom, GrowthLimit, Window};
 pub use schedule::{LONGEST_SPREAD, Schedule, ScheduleError};
+pub use target::{Address, Channel, Depth, StorePlace, Target, Watchlist};

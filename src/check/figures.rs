@@ -82,6 +82,14 @@ fn row(
     }
 }
 
+/// The row of a limit of growth.
+pub(super) fn grown(id: String, before: u64, now: u64, levels: &Levels<Bound>) -> Row {
+    let actual = Figure::Growth(Grown::between(before, now));
+    let (verdict, limit) = judge(Measure::Growth, &actual, levels);
+    let reason = reason(Measure::Growth, &actual, &limit, verdict);
+    Row { id, limit, actual: Some(actual), verdict, reason, offences: Vec::new() }
+}
+
 /// The figure, or why it is not known.
 fn measured(
     snapshot: &Snapshot,

@@ -243,6 +243,11 @@ pub fn check(subject: &Subject, budget: &Budget, baseline: Option<&[Snapshot]>) 
     }
 }
 
+/// The row of a limit of growth from one number of bytes to another.
+pub fn grown(id: String, before: u64, now: u64, levels: &Levels<Bound>) -> Row {
+    figures::grown(id, before, now, levels)
+}
+
 /// Holds images against what the budgets say of their platforms.
 pub fn check_all(
     subjects: &[Subject],

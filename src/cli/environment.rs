@@ -138,6 +138,24 @@ pub(super) fn store(args: &StoreArgs) -> Result<Place, Error> {
     Ok(Place::file(directory.join("regsize/history.sqlite")))
 }
 
+/// Whether a variable says where the history is.
+pub(super) fn names_store() -> bool {
+    set("REGSIZE_STORE").is_some()
+}
+
+/// A secret that settings name a variable for.
+pub(super) fn secret(variable: &str) -> Option<Secret> {
+    set(variable)?.into_string().ok().map(Secret::new)
+}
+
+/// This process in words, for those who find it at work.
+pub(super) fn process() -> String {
+    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").ok();
+    let host = host.or_else(|| set("HOSTNAME")?.into_string().ok());
+    let host = host.as_deref().map_or("this host", str::trim);
+    format!("process {} on {host}", std::process::id())
+}
+
 /// How many bytes are kept; `None` for any number.
 pub(super) fn cache_limit(network: &NetworkArgs) -> Option<u64> {
     Some(network.cache_size.unwrap_or(DEFAULT_LIMIT)).filter(|limit| *limit > 0)

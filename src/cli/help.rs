@@ -136,6 +136,18 @@ Examples:
   regsize audit export | gzip > history.jsonl.gz
   regsize audit import history.jsonl --store postgres://me@db.example/sizes";
 
+pub(super) const AUDIT_RUN_EXAMPLES: &str = "\
+Targets are in section [audit] of regsize.toml; its sections [budget], [ignore] and [severity] hold
+for all of them. A tag that did not move costs one HEAD. The exit code is 1 if a hard limit is
+exceeded, and 2 if something could not be found out or recorded.
+
+Examples:
+  regsize audit init regsize.toml --target ghcr.io/owner/name
+                                                   a file to begin with
+  regsize audit check-config                       what it says, and when targets are due
+  regsize audit run                                one pass, from cron or CI
+  regsize audit run --only ghcr.io/owner/name --format markdown";
+
 pub(super) const CHECK_EXAMPLES: &str = "\
 Limits come from the command line, from section [budget] of regsize.toml, or from dive's .dive-ci.
 The last line is for programs: regsize-verdict: pass|warn|fail|unknown …; it is on stderr where

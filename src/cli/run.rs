@@ -56,6 +56,11 @@ fn check_stdin<'a>(cli: &Cli, sources: impl Iterator<Item = &'a Source>) -> Resu
 }
 
 impl Prepared {
+    /// The same, leaving so many pulls of each registry's limit.
+    pub(super) fn with_reserve(self, pulls: u64) -> Self {
+        Self { session: self.session.with_reserve(pulls), ..self }
+    }
+
     /// What was typed and understood.
     pub(super) fn sources(&self) -> impl Iterator<Item = &Source> {
         self.sources.iter().flatten()

@@ -53,7 +53,7 @@ pub(super) fn dive_rules(given: Option<&Path>, alone: bool) -> Result<Option<Div
     read_dive_ci(&text_of(path)?).map(Some).map_err(|error| wrong(path, &error))
 }
 
-fn wrong(path: &Path, error: &impl std::fmt::Display) -> Error {
+pub(super) fn wrong(path: &Path, error: &impl std::fmt::Display) -> Error {
     Error::new(ErrorKind::Usage, format!("{}: {error}", path.display()))
 }
 

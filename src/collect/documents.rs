@@ -55,7 +55,7 @@ impl<'a> Documents<'a> {
             cache: &session.cache,
             timer: options.timer.as_ref(),
             limits: options.limits,
-            pulls: Pulls::default(),
+            pulls: session.reserve.map_or_else(Pulls::default, Pulls::with_reserve),
             warnings: Mutex::default(),
         }
     }

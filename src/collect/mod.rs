@@ -47,6 +47,7 @@ pub struct Session {
     cache: Cache,
     limits: Limits,
     memory: Memory,
+    reserve: Option<u64>,
 }
 
 /// What to find out about a reference.
@@ -98,13 +99,19 @@ impl Session {
     /// Starts a run.
     pub fn new(registries: Registries, cache: Cache) -> Self {
         let limits = Limits::default();
-        Self { registries, cache, limits, memory: Memory::new(limits.memory) }
+        Self { registries, cache, limits, memory: Memory::new(limits.memory), reserve: None }
     }
 
     /// The same run with other ceilings of layers.
     #[must_use]
     pub fn with_limits(self, limits: Limits) -> Self {
         Self { limits, memory: Memory::new(limits.memory), ..self }
+    }
+
+    /// The same run, which reads no more than leaves so many pulls of each registry's limit.
+    #[must_use]
+    pub fn with_reserve(self, pulls: u64) -> Self {
+        Self { reserve: Some(pulls), ..self }
     }
 
     /// The registries of the run.

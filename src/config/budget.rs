@@ -14,8 +14,17 @@ pub(super) fn read(
     section: &Section<'_>,
     names: &Names<'_>,
 ) -> Read<Vec<(Option<Platform>, Budget)>> {
+    read_with(section, names, &[])
+}
+
+/// Reads a section that may have other keys as well.
+pub(super) fn read_with(
+    section: &Section<'_>,
+    names: &Names<'_>,
+    others: &[&str],
+) -> Read<Vec<(Option<Platform>, Budget)>> {
     let of_all = measures(&Measure::ALL);
-    let known = [&of_all[..], &LISTS, &["component", "platform"]].concat();
+    let known = [&of_all[..], &LISTS, &["component", "platform"], others].concat();
     section.only(&known)?;
     let mut parts = vec![(None, budget(section, names)?)];
     if let Some(platforms) = section.get("platform") {

@@ -4,6 +4,7 @@
 //! the line and column of it. Each section is a type of its own; sections that are not known are
 //! refused.
 
+mod audit;
 mod budget;
 mod dive_ci;
 mod ignore;
@@ -14,6 +15,7 @@ mod tests;
 use std::collections::BTreeMap;
 use std::ops::Range;
 
+pub use audit::read_watchlist;
 pub use budget::no_ecosystem;
 pub use dive_ci::read_dive_ci;
 pub use table::nearest;
@@ -58,9 +60,9 @@ struct Wrong {
 
 type Read<T> = Result<T, Wrong>;
 
-const SECTIONS: [&str; 3] = ["budget", "ignore", "severity"];
+const SECTIONS: [&str; 4] = ["budget", "ignore", "severity", "audit"];
 
-/// Reads the file of settings. Entries of the list of what to ignore that end before `today` have
+/// Reads the file of settings but for the section `audit`. Entries of the list of what to ignore that end before `today` have
 /// expired.
 pub fn read(
     text: &str,
@@ -71,10 +73,7 @@ pub fn read(
 }
 
 fn sections(text: &str, names: &Names<'_>, today: jiff::civil::Date) -> Read<Config> {
-    let document = toml::de::DeTable::parse(text).map_err(|error| Wrong {
-        at: error.span().unwrap_or(0..0),
-        message: error.message().to_owned(),
-    })?;
+    let document = document(text)?;
     let document = Section::new(document.get_ref(), "a file of settings", document.span());
     document.only(&SECTIONS)?;
     let mut budgets = Budgets::default();
@@ -87,6 +86,13 @@ fn sections(text: &str, names: &Names<'_>, today: jiff::civil::Date) -> Read<Con
     }
     let severities = document.get("severity").map(|found| severities(&found)).transpose()?;
     Ok(Config { budgets, severities: severities.unwrap_or_default() })
+}
+
+fn document(text: &str) -> Read<toml::Spanned<toml::de::DeTable<'_>>> {
+    toml::de::DeTable::parse(text).map_err(|error| Wrong {
+        at: error.span().unwrap_or(0..0),
+        message: error.message().to_owned(),
+    })
 }
 
 fn severities(found: &Found<'_>) -> Read<BTreeMap<String, Severity>> {

@@ -116,6 +116,21 @@ impl<'a> Found<'a> {
         }
     }
 
+    pub(super) fn truth(&self) -> Read<bool> {
+        match self.value {
+            DeValue::Boolean(value) => Ok(*value),
+            _ => Err(self.wrong("true or false is expected".to_owned())),
+        }
+    }
+
+    pub(super) fn number(&self, wanted: &str) -> Read<usize> {
+        let number = match self.value {
+            DeValue::Integer(_) => self.written().and_then(|text| text.parse().ok()),
+            _ => None,
+        };
+        number.ok_or_else(|| self.wrong(format!("{wanted} is expected")))
+    }
+
     /// A text, number or date as it is written; `None` of anything else.
     fn written(&self) -> Option<String> {
         match self.value {

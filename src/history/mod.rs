@@ -12,6 +12,7 @@
 //! no history; histories of later versions. Nothing here knows what time it is.
 
 mod chain;
+mod claim;
 mod draft;
 mod error;
 mod news;
@@ -30,6 +31,7 @@ mod write;
 
 use sqlx::{AnyConnection, Connection as _};
 
+pub use self::claim::Claim;
 pub use self::error::Error;
 pub use self::news::{Breach, BreachState, Figures, New, Outcome, Point, Run, RunState, Target};
 pub use self::place::Place;

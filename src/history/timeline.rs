@@ -50,7 +50,7 @@ pub struct Timeline {
 /// A target whose last sighting is looked for.
 struct Sought {
     id: i64,
-    /// The row of its last point.
+    /// The row of its last point, or else of its last failure; 0 for neither.
     after: i64,
     /// The row that says it is gone; past all rows for none.
     until: i64,
@@ -70,6 +70,10 @@ impl Store {
         }
         self.last_sightings(&mut sought).await?;
         let mut timelines: Vec<_> = sought.into_iter().map(|sought| sought.timeline).collect();
+        // What never was more than a failure is nothing when that is over.
+        timelines.retain(|timeline| {
+            !timeline.points.is_empty() || timeline.gone.is_some() || timeline.failure.is_some()
+        });
         timelines.sort_by(|a, b| a.target.cmp(&b.target));
         Ok(timelines)
     }
@@ -241,6 +245,8 @@ impl Store {
         let last_seen = points.last().map(|point| point.seen);
         let timeline = Timeline { target, points, more, last_seen, gone, failure };
         let failed = failed.map_or(0, |linked| linked.seq);
+        // Of a target that was never read, what was seen after its failure matters.
+        let after = if rows.is_empty() { failed } else { after };
         Ok(Some(Sought { id, after, until, failed, timeline }))
     }
 
@@ -254,7 +260,7 @@ impl Store {
     /// Looks from the newest sightings back for those of the targets.
     async fn last_sightings(&mut self, sought: &mut [Sought]) -> Result<(), Error> {
         let mut missing: Vec<&mut Sought> =
-            sought.iter_mut().filter(|sought| !sought.timeline.points.is_empty()).collect();
+            sought.iter_mut().filter(|sought| sought.after > 0).collect();
         let mut before = missing.iter().map(|sought| sought.until).max().unwrap_or(i64::MAX);
         let text = format!(
             "{EVENT} WHERE kind = 'seen' AND seq < $1 AND seq > $2 ORDER BY seq DESC LIMIT $3"

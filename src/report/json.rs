@@ -20,6 +20,7 @@ mod files;
 mod finding;
 mod inspected;
 mod packages;
+mod pass;
 mod rules;
 mod study;
 mod tags;
@@ -49,6 +50,7 @@ pub(super) use self::files::write_files_failure;
 pub use self::files::write_files_json;
 use self::inspected::{IndexFindings, InspectedJson};
 pub(super) use self::packages::write_packages_json;
+pub(super) use self::pass::{write_pass_json, write_watchlist_json};
 pub(super) use self::rules::write_rules_json;
 pub(super) use self::tags::write_tags_json;
 

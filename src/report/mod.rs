@@ -21,6 +21,7 @@ mod json;
 mod markdown;
 mod metrics;
 mod packages;
+mod pass;
 mod rules;
 mod tags;
 mod terminal;
@@ -58,6 +59,7 @@ pub use self::json::{usage_json, write_analyze_json, write_files_json, write_ins
 pub use self::markdown::markdown;
 pub use self::metrics::{METRICS_TYPE, metrics};
 pub use self::packages::{PackagesOptions, render_packages};
+pub use self::pass::{RunReport, render_run, render_watchlist};
 pub use self::rules::render_rules;
 pub use self::tags::render_tags;
 pub use self::terminal::{TerminalOptions, terminal};

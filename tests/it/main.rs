@@ -10,6 +10,7 @@ mod architecture;
 mod attribution;
 mod audit;
 mod audit_queue;
+mod audit_run;
 mod audit_workers;
 mod auth;
 mod base_image;

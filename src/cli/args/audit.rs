@@ -3,14 +3,24 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
+use jiff::Timestamp;
 
 use super::PlatformArgs;
-use crate::cli::help::AUDIT_EXAMPLES;
+use crate::cli::help::{AUDIT_EXAMPLES, AUDIT_RUN_EXAMPLES};
 use crate::oci::Platform;
 
 /// What is done with a history.
 #[derive(Debug, Subcommand)]
 pub(in crate::cli) enum AuditCommand {
+    /// Look at all that is watched, once: record what moved and why, and judge it; for cron and CI
+    #[command(after_help = AUDIT_RUN_EXAMPLES)]
+    Run(AuditRunArgs),
+    /// Write a commented file of settings to begin with
+    #[command(after_help = AUDIT_RUN_EXAMPLES)]
+    Init(AuditInitArgs),
+    /// Say what a file of settings watches, or what is wrong in which line
+    #[command(after_help = AUDIT_RUN_EXAMPLES)]
+    CheckConfig(CheckConfigArgs),
     /// Read tags and record what they are now, platform by platform; for cron and CI
     #[command(after_help = AUDIT_EXAMPLES)]
     Record(RecordArgs),
@@ -32,7 +42,7 @@ pub(in crate::cli) enum AuditCommand {
 }
 
 /// Where the history is.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub(in crate::cli) struct StoreArgs {
     /// The history: FILE, sqlite:FILE or `postgres://USER@HOST/DATABASE`
     #[arg(long, value_name = "PLACE", conflicts_with = "store_file")]
@@ -40,6 +50,47 @@ pub(in crate::cli) struct StoreArgs {
     /// Read from this file where the history is, with a password
     #[arg(long, value_name = "FILE")]
     pub(in crate::cli) store_file: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct AuditRunArgs {
+    /// What is watched: section [audit] of this file
+    #[arg(long, value_name = "FILE", default_value = "regsize.toml")]
+    pub(in crate::cli) config: PathBuf,
+    /// Look at just these targets, by their names
+    #[arg(long, value_name = "TARGET", value_delimiter = ',')]
+    pub(in crate::cli) only: Vec<String>,
+    /// Stop reading when a registry reports that no more than so many pulls are left
+    #[arg(long, value_name = "NUMBER", default_value_t = 10)]
+    pub(in crate::cli) reserve: u64,
+    /// Take this for the time that it is, to replay what happened
+    #[arg(long, value_name = "TIME", hide = true)]
+    pub(in crate::cli) now: Option<Timestamp>,
+    #[command(flatten)]
+    pub(in crate::cli) store: StoreArgs,
+}
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct AuditInitArgs {
+    /// The file, which must not be there yet
+    #[arg(value_name = "FILE")]
+    pub(in crate::cli) file: PathBuf,
+    /// Watch this repository
+    #[arg(long, value_name = "REPOSITORY")]
+    pub(in crate::cli) target: Vec<String>,
+    /// The history: FILE or `postgres://USER@HOST/DATABASE`
+    #[arg(long, value_name = "PLACE")]
+    pub(in crate::cli) store: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct CheckConfigArgs {
+    /// What is watched: section [audit] of this file
+    #[arg(long, value_name = "FILE", default_value = "regsize.toml")]
+    pub(in crate::cli) config: PathBuf,
+    /// Take this for the time that it is
+    #[arg(long, value_name = "TIME", hide = true)]
+    pub(in crate::cli) now: Option<Timestamp>,
 }
 
 #[derive(Debug, Args)]

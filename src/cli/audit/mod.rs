@@ -1,10 +1,15 @@
 //! `regsize audit`: what is done with the history of published tags.
 
+mod check_config;
 mod export;
 mod history;
 mod import;
+mod init;
 mod prune;
 mod record;
+mod run;
+mod setup;
+mod tell;
 mod verify;
 
 use super::args::{AuditCommand, Cli, OutputFormat, StoreArgs};
@@ -17,6 +22,9 @@ use crate::report::{Failure, HistoryReport, render_history, render_history_failu
 
 pub(super) async fn run(cli: &Cli, command: &AuditCommand) -> Exit {
     let (name, result) = match command {
+        AuditCommand::Run(args) => ("run", run::run(cli, args).await),
+        AuditCommand::Init(args) => ("init", init::run(args)),
+        AuditCommand::CheckConfig(args) => ("config", check_config::run(cli, args)),
         AuditCommand::Record(args) => ("record", record::run(cli, args).await),
         AuditCommand::History(args) => ("history", history::run(cli, args).await),
         AuditCommand::Verify(args) => ("verify", verify::run(cli, &args.store).await),

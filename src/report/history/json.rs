@@ -12,6 +12,8 @@ use crate::report::encode::write_json;
 /// The schema of a command's report.
 pub(super) fn schema(command: &str) -> &'static str {
     match command {
+        "run" => "regsize.audit-run/1",
+        "config" => "regsize.audit-config/1",
         "record" => "regsize.audit-record/1",
         "verify" => "regsize.audit-verify/1",
         "prune" => "regsize.audit-prune/1",

@@ -1,0 +1,144 @@
+//! What a pass found out.
+
+use jiff::Timestamp;
+
+use crate::audit::notify::Standing;
+use crate::audit::overview::Subject;
+use crate::check::Verdict;
+use crate::oci::Digest;
+use crate::registry::Error;
+
+/// What a pass found out.
+#[derive(Debug, Default)]
+pub struct Summary {
+    /// When.
+    pub at: Timestamp,
+    /// How much was looked at.
+    pub counts: Counts,
+    /// Images that are new or others than before, those that grew most first.
+    pub moved: Vec<Move>,
+    /// Images that are no longer there.
+    pub gone: Vec<Subject>,
+    /// Limits that are exceeded or could not be measured, the worst first.
+    pub breached: Vec<Breached>,
+    /// Tags and targets that could not be read.
+    pub failures: Vec<Failure>,
+    /// Tags that were left for the next pass.
+    pub left: Vec<Left>,
+    /// The limits of each image that was looked at, for those who are told.
+    pub standings: Vec<Standing>,
+}
+
+/// How much was looked at.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Targets.
+    pub targets: usize,
+    /// Tags that are what they were.
+    pub same: usize,
+    /// Tags that were read.
+    pub read: usize,
+}
+
+/// An image that is new or another than before.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Move {
+    /// Which.
+    pub subject: Subject,
+    /// The digest of its manifest.
+    pub image: Digest,
+    /// What it was; `None` if it is new.
+    pub before: Option<Sizes>,
+    /// What it is.
+    pub now: Sizes,
+    /// Why, in sentences, the largest cause first; none if the image before is not known.
+    pub causes: Vec<String>,
+}
+
+/// Sizes of an image in bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sizes {
+    /// What a pull downloads.
+    pub compressed: u64,
+    /// The files that its layers store, if they were read.
+    pub content: Option<u64>,
+}
+
+/// A limit that is exceeded or could not be measured.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Breached {
+    /// Of which image.
+    pub subject: Subject,
+    /// The limit's name.
+    pub rule: String,
+    /// How badly.
+    pub verdict: Verdict,
+    /// Why, in a sentence.
+    pub message: String,
+}
+
+/// A tag or target that could not be read.
+#[derive(Debug)]
+pub struct Failure {
+    /// Registry and repository.
+    pub repository: String,
+    /// The tag; `None` if it is about the target as a whole.
+    pub tag: Option<String>,
+    /// Why.
+    pub error: Error,
+}
+
+/// A tag that was left for the next pass.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Left {
+    /// Registry and repository.
+    pub repository: String,
+    /// The tag.
+    pub tag: String,
+    /// Why.
+    pub reason: String,
+}
+
+impl Move {
+    /// How much more a pull downloads, in bytes; all of it if the image is new.
+    pub fn growth(&self) -> i128 {
+        let before = self.before.map_or(0, |before| before.compressed);
+        i128::from(self.now.compressed) - i128::from(before)
+    }
+}
+
+impl Summary {
+    /// The verdict on the images and on the pass: what failed or was left is not known.
+    pub fn verdict(&self) -> Verdict {
+        let images = Verdict::worst(self.breached.iter().map(|breached| breached.verdict));
+        let is_whole = self.failures.is_empty() && self.left.is_empty();
+        if is_whole { images } else { images.max(Verdict::Unknown) }
+    }
+
+    /// Puts all in an order that does not depend on which answer came first, and each once.
+    pub(super) fn settle(&mut self) {
+        self.moved.sort_by(|a, b| {
+            let by_size = b.growth().unsigned_abs().cmp(&a.growth().unsigned_abs());
+            let known = b.before.is_some().cmp(&a.before.is_some());
+            known.then(by_size).then_with(|| a.subject.cmp(&b.subject))
+        });
+        self.moved.dedup_by(|a, b| a.subject == b.subject);
+        self.gone.sort();
+        self.gone.dedup();
+        let key = |breached: &Breached| (breached.subject.clone(), breached.rule.clone());
+        self.breached.sort_by(|a, b| b.verdict.cmp(&a.verdict).then_with(|| key(a).cmp(&key(b))));
+        self.breached.dedup();
+        self.failures.sort_by(|a, b| (&a.repository, &a.tag).cmp(&(&b.repository, &b.tag)));
+        self.left.sort_by(|a, b| (&a.repository, &a.tag).cmp(&(&b.repository, &b.tag)));
+        self.standings.sort_by(|a, b| a.subject.cmp(&b.subject));
+        // Two targets may watch one tag: what one of them finds holds.
+        self.standings.dedup_by(|later, kept| {
+            let is_same = later.subject == kept.subject;
+            if is_same {
+                kept.exceeded.append(&mut later.exceeded);
+                kept.unknown.append(&mut later.unknown);
+            }
+            is_same
+        });
+    }
+}

@@ -1,0 +1,186 @@
+//! What was found out about tags is taken down: recorded, compared with what was known, judged.
+
+use std::collections::BTreeSet;
+
+use super::judge::{self, is_limited, judge, kept};
+use super::known::Known;
+use super::look::Sighting;
+use super::summary::{Failure, Left, Move, Sizes, Summary};
+use super::{Journal, Pass};
+use crate::audit::overview::Subject as Name;
+use crate::audit::{Target, explain};
+use crate::check::Subject;
+use crate::history::{self, New, Point};
+use crate::snapshot::Snapshot;
+
+/// Causes of one change that are told.
+const CAUSES: usize = 3;
+
+/// Takes down what was found out.
+pub(super) struct Taker<'a, 'j> {
+    pass: &'a Pass<'a>,
+    journal: &'a mut Journal<'j>,
+    summary: Summary,
+}
+
+impl<'a, 'j> Taker<'a, 'j> {
+    pub(super) fn new(pass: &'a Pass<'a>, journal: &'a mut Journal<'j>, targets: usize) -> Self {
+        let mut summary = Summary { at: pass.now, ..Summary::default() };
+        summary.counts.targets = targets;
+        Self { pass, journal, summary }
+    }
+
+    pub(super) async fn finish(mut self) -> Summary {
+        self.journal.flush().await;
+        self.summary.settle();
+        self.summary
+    }
+
+    pub(super) async fn take(&mut self, target: &Target, known: &Known, sighting: Sighting) {
+        match sighting {
+            Sighting::Listed => self.recovered(known, "").await,
+            Sighting::Same(tag) => self.same(target, known, &tag).await,
+            Sighting::Read(tag, images) => self.read(target, known, &tag, images).await,
+            Sighting::Gone(tag) => {
+                let images = known.tag(&tag).map_or(&[][..], |tag| &tag.images);
+                for point in images {
+                    self.gone(point).await;
+                }
+                self.recovered(known, &tag).await;
+            }
+            Sighting::Failed(tag, error) => self.failed(target, known, tag, error).await,
+            Sighting::Left(tag, reason) => {
+                self.summary.left.push(Left { repository: target.repository_name(), tag, reason });
+            }
+        }
+    }
+
+    /// What failed before and did not now is over.
+    async fn recovered(&mut self, known: &Known, tag: &str) {
+        for failure in known.tag(tag).map_or(&[][..], |tag| &tag.failures) {
+            self.journal.seen(failure.clone()).await;
+        }
+    }
+
+    async fn same(&mut self, target: &Target, known: &Known, tag: &str) {
+        self.summary.counts.same += 1;
+        self.recovered(known, tag).await;
+        for point in known.tag(tag).map_or(&[][..], |tag| &tag.images) {
+            self.journal.seen(point.target.clone()).await;
+            let name = name(&point.target);
+            if !is_limited(self.pass, target, &name.platform) {
+                self.summary.standings.push(kept(name));
+                continue;
+            }
+            if let Some(snapshot) = judge::read(self.journal, &point.image).await {
+                self.judge(target, &name, Subject::of_manifest(snapshot)).await;
+            }
+        }
+    }
+
+    async fn read(&mut self, target: &Target, known: &Known, tag: &str, images: Vec<Subject>) {
+        self.summary.counts.read += 1;
+        self.recovered(known, tag).await;
+        let repository = target.repository_name();
+        let before = known.tag(tag).map_or(&[][..], |tag| &tag.images);
+        let mut platforms: BTreeSet<String> = BTreeSet::new();
+        for image in images {
+            let snapshot = &image.snapshot;
+            // Of two images of one platform a pull takes the first.
+            if !platforms.insert(snapshot.platform.clone()) {
+                continue;
+            }
+            match New::image(&repository, tag, self.pass.now, snapshot) {
+                Ok(new) => self.journal.push(new).await,
+                Err(error) => self.journal.broke(error),
+            }
+            let last = before.iter().find(|point| point.target.platform == snapshot.platform);
+            let name = Name {
+                repository: repository.clone(),
+                tag: tag.to_owned(),
+                platform: snapshot.platform.clone(),
+            };
+            self.moved(&name, last, snapshot).await;
+            self.judge(target, &name, image).await;
+        }
+        // The index was read, and names no such platform any more.
+        if target.platforms.is_empty() {
+            for point in before.iter().filter(|point| !platforms.contains(&point.target.platform)) {
+                self.gone(point).await;
+            }
+        }
+    }
+
+    async fn moved(&mut self, name: &Name, last: Option<&Point>, now: &Snapshot) {
+        if last.is_some_and(|last| last.image == now.image) {
+            return;
+        }
+        let old = match last {
+            Some(last) => judge::read(self.journal, &last.image).await,
+            None => None,
+        };
+        self.summary.moved.push(Move {
+            subject: name.clone(),
+            image: now.image.clone(),
+            before: last.map(|last| Sizes {
+                compressed: last.figures.compressed,
+                content: last.figures.content,
+            }),
+            now: Sizes { compressed: now.sizes.compressed, content: now.sizes.content },
+            causes: old.map(|old| explain(&old, now, CAUSES)).unwrap_or_default(),
+        });
+    }
+
+    async fn judge(&mut self, target: &Target, name: &Name, image: Subject) {
+        if !is_limited(self.pass, target, &name.platform) {
+            self.summary.standings.push(kept(name.clone()));
+            return;
+        }
+        let judged = judge(self.pass, target, self.journal, name, image).await;
+        self.summary.breached.extend(judged.breached);
+        self.summary.standings.push(judged.standing);
+    }
+
+    async fn gone(&mut self, point: &Point) {
+        self.journal.push(New::Gone { target: point.target.clone(), at: self.pass.now }).await;
+        self.summary.gone.push(name(&point.target));
+        // What is not there exceeds nothing.
+        self.summary.standings.push(kept(name(&point.target)));
+    }
+
+    async fn failed(
+        &mut self,
+        target: &Target,
+        known: &Known,
+        tag: Option<String>,
+        error: crate::registry::Error,
+    ) {
+        let repository = target.repository_name();
+        let of_tag = tag.as_deref().and_then(|tag| known.tag(tag));
+        let recorded = of_tag.map_or(&[][..], |tag| &tag.images);
+        let mut failed: Vec<history::Target> =
+            recorded.iter().map(|point| point.target.clone()).collect();
+        if failed.is_empty() {
+            failed.push(history::Target {
+                repository: repository.clone(),
+                tag: tag.clone().unwrap_or_default(),
+                platform: String::new(),
+            });
+        }
+        for which in failed {
+            let (kind, message) = (error.kind().as_str().to_owned(), error.to_string());
+            self.journal
+                .push(New::Failed { target: which, at: self.pass.now, kind, message })
+                .await;
+        }
+        self.summary.failures.push(Failure { repository, tag, error });
+    }
+}
+
+fn name(target: &history::Target) -> Name {
+    Name {
+        repository: target.repository.clone(),
+        tag: target.tag.clone(),
+        platform: target.platform.clone(),
+    }
+}

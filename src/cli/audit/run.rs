@@ -1,0 +1,189 @@
+//! `regsize audit run`: one pass over all that is watched.
+
+use std::fs::OpenOptions;
+use std::io::Write as _;
+
+use jiff::Timestamp;
+
+use super::super::args::{AuditRunArgs, Cli};
+use super::super::exit::Exit;
+use super::super::progress::line;
+use super::super::run::{format, prepare, terminal_options};
+use super::super::{complain, environment, write_report};
+use super::setup::{self, Setup};
+use super::{error, tell};
+use crate::analysis::AnalysisOptions;
+use crate::audit::pass::{Journal, Pass, Summary};
+use crate::audit::{Channel, Target};
+use crate::check::Verdict;
+use crate::collect::Session;
+use crate::history::{self, Access, Claim, New, Place, RunState, Store};
+use crate::oci::Digest;
+use crate::registry::{Error, ErrorKind};
+use crate::report::{Format, RunReport, render_run};
+use crate::rule::Selection;
+
+/// What runs are called in a history.
+const KIND: &str = "audit run";
+/// Runs among which those are looked for that were killed.
+const RECENT: u32 = 20;
+
+/// What a run found out.
+struct Done {
+    summary: Summary,
+    /// Whether somebody could not be told.
+    untold: bool,
+    unsaved: Option<history::Error>,
+}
+
+pub(super) async fn run(cli: &Cli, args: &AuditRunArgs) -> Result<Exit, Error> {
+    let now = args.now.unwrap_or_else(Timestamp::now);
+    let setup = setup::read(&args.config, now)?;
+    let targets = setup.targets(&args.only)?;
+    let place = setup.place(&args.store)?;
+    let typed: Vec<String> = targets.iter().map(|target| target.repository_name()).collect();
+    let prepared = prepare(cli, &typed)?.with_reserve(args.reserve);
+    let (mut store, unsaved) = open(&place).await?;
+    let (_claim, unsaved) = claim(&place, unsaved, now).await?;
+    let is_all = args.only.is_empty();
+    let work = async |session: &Session, _, observers: super::super::run::Observers<'_>| {
+        let mut journal = Journal::new(&mut store, now, unsaved);
+        let id = begin(&mut journal, now).await;
+        let options = AnalysisOptions {
+            paths: true,
+            selection: Selection {
+                severities: setup.config.severities.clone(),
+                ..Selection::default()
+            },
+            ..AnalysisOptions::default()
+        };
+        let pass = Pass {
+            session,
+            observers,
+            budgets: &setup.config.budgets,
+            severities: &setup.config.severities,
+            options: &options,
+            now,
+        };
+        let summary = pass.run(&targets, &mut journal).await.map_err(error)?;
+        let network = session.registries().options();
+        let untold = tell::tell(&setup, &summary, is_all, &mut journal, network).await;
+        end(&mut journal, now, id, &summary).await;
+        Ok(Done { summary, untold, unsaved: journal.into_unsaved() })
+    };
+    let done = prepared.together(&typed, work).await?;
+    // Closing fails where writing did, which is told below.
+    let closed = store.close().await.err();
+    let done = Done { unsaved: done.unsaved.or(closed), ..done };
+    Ok(show(cli, &setup, &targets, &place, done))
+}
+
+/// Opens the history to write, or else to read; with the reason then.
+async fn open(place: &Place) -> Result<(Store, Option<history::Error>), Error> {
+    let unwritable = match Store::open(place, Access::Write).await {
+        Ok(store) => return Ok((store, None)),
+        Err(reason) => reason,
+    };
+    match Store::open(place, Access::Read).await {
+        Ok(store) => Ok((store, Some(unwritable))),
+        Err(_) => Err(error(unwritable)),
+    }
+}
+
+/// Makes sure that no other run is at work on the history.
+async fn claim(
+    place: &Place,
+    unsaved: Option<history::Error>,
+    now: Timestamp,
+) -> Result<(Option<Claim>, Option<history::Error>), Error> {
+    if unsaved.is_some() {
+        return Ok((None, unsaved));
+    }
+    let holder = format!("{}, since {}", environment::process(), now.strftime("%FT%TZ"));
+    match Claim::take(place, &holder).await {
+        Ok(Ok(claim)) => Ok((Some(claim), None)),
+        Ok(Err(who)) => {
+            let who = if who.is_empty() { who } else { format!(" ({who})") };
+            let text = format!("another run is at work on {place}{who}");
+            Err(Error::new(ErrorKind::Local, text)
+                .hint("nothing was read; the next one will do it"))
+        }
+        Err(reason) => Ok((None, Some(reason))),
+    }
+}
+
+/// Records that the run began, and that those before it that did not end never will.
+async fn begin(journal: &mut Journal<'_>, now: Timestamp) -> String {
+    let process = environment::process();
+    let id = Digest::of(format!("{now} {process} {}", Timestamp::now()).as_bytes());
+    let id = id.as_str().trim_start_matches("sha256:").chars().take(16).collect::<String>();
+    for run in journal.store().runs(RECENT).await.unwrap_or_default() {
+        if run.ended.is_none() && run.detail.starts_with(KIND) {
+            let detail = format!("found by {process}");
+            let state = RunState::Abandoned;
+            journal.push(New::Run { id: run.id, at: now, state, detail }).await;
+        }
+    }
+    let detail = format!("{KIND}: {process}");
+    journal.push(New::Run { id: id.clone(), at: now, state: RunState::Started, detail }).await;
+    journal.flush().await;
+    id
+}
+
+async fn end(journal: &mut Journal<'_>, now: Timestamp, id: String, summary: &Summary) {
+    let counts = summary.counts;
+    let detail = format!(
+        "{} read, {} same, {} failed, {} left",
+        counts.read,
+        counts.same,
+        summary.failures.len(),
+        summary.left.len()
+    );
+    journal.push(New::Run { id, at: now, state: RunState::Ended, detail }).await;
+    journal.flush().await;
+}
+
+/// Prints the report, and tells how the run ended.
+fn show(cli: &Cli, setup: &Setup, targets: &[&Target], place: &Place, done: Done) -> Exit {
+    let Done { summary, untold, unsaved } = done;
+    for failure in &summary.failures {
+        let tag = failure.tag.as_ref().map(|tag| format!(":{tag}")).unwrap_or_default();
+        line(&format!("error: {}{tag}: {}", failure.repository, failure.error));
+    }
+    if !summary.left.is_empty() {
+        line(&format!("error: {} tags were left for the next run", summary.left.len()));
+    }
+    let place = place.to_string();
+    let report = RunReport { summary: &summary, place: &place, saved: unsaved.is_none() };
+    let options = terminal_options(&cli.output);
+    let written = write_report(|out| render_run(&report, format(&cli.output), &options, out));
+    let names_summary =
+        |name: &String| setup.watchlist.channels.get(name) == Some(&Channel::GithubSummary);
+    if targets.iter().any(|target| target.notify.iter().any(names_summary)) {
+        add_to_summary(&report, &options);
+    }
+    let is_unsaved = unsaved.is_some();
+    if let Some(reason) = unsaved {
+        complain(&error(reason).about(&"not all of the run was saved"));
+    }
+    match (written, summary.verdict()) {
+        (Exit::Fine, _) if is_unsaved => Exit::Unknown,
+        (Exit::Fine, Verdict::Fail) => Exit::No,
+        (Exit::Fine, Verdict::Unknown) => Exit::Unknown,
+        (Exit::Fine, Verdict::Pass | Verdict::Warn) if untold => Exit::Unknown,
+        (written, _) => written,
+    }
+}
+
+/// Adds the report to the summary of the job of GitHub, if there is one.
+fn add_to_summary(report: &RunReport<'_>, options: &crate::report::TerminalOptions) {
+    let Some(path) = environment::job_summary() else { return };
+    let file = OpenOptions::new().append(true).create(true).open(&path);
+    let added = file.and_then(|mut file| {
+        render_run(report, Format::Markdown, options, &mut file)?;
+        file.flush()
+    });
+    if let Err(error) = added {
+        line(&format!("note: the summary {} cannot be written: {error}", path.display()));
+    }
+}

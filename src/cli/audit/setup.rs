@@ -1,0 +1,86 @@
+//! What is watched: the file of settings, and where its history is.
+
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+
+use super::super::args::StoreArgs;
+use super::super::environment;
+use super::super::selection::text_of;
+use super::super::settings::wrong;
+use crate::audit::{StorePlace, Target, Watchlist};
+use crate::component::Knowledge;
+use crate::config::{Config, Names, nearest, read_watchlist};
+use crate::history::Place;
+use crate::registry::{Error, ErrorKind};
+
+/// What a file of settings says.
+pub(super) struct Setup {
+    pub(super) config: Config,
+    pub(super) watchlist: Watchlist,
+    /// Where the file is: names of files in it are meant from there.
+    directory: PathBuf,
+}
+
+/// Reads a file of settings.
+pub(super) fn read(path: &Path, now: Timestamp) -> Result<Setup, Error> {
+    let text = text_of(path).map_err(|error| {
+        error.hint("write one: regsize audit init regsize.toml --target REPOSITORY")
+    })?;
+    let (config, watchlist) = understand(&text, now).map_err(|error| wrong(path, &error))?;
+    let directory = path.parent().unwrap_or(Path::new("")).to_owned();
+    Ok(Setup { config, watchlist, directory })
+}
+
+/// Reads the text of a file of settings.
+pub(super) fn understand(
+    text: &str,
+    now: Timestamp,
+) -> Result<(Config, Watchlist), crate::config::ConfigError> {
+    let knowledge = Knowledge::default();
+    let components: Vec<&str> = knowledge.ids().collect();
+    let today = now.to_zoned(TimeZone::UTC).date();
+    read_watchlist(text, &Names { components: &components }, today)
+}
+
+impl Setup {
+    /// Where the history is: as the command line or the variable says, or else the file.
+    pub(super) fn place(&self, args: &StoreArgs) -> Result<Place, Error> {
+        let is_given = args.store.is_some() || args.store_file.is_some();
+        if is_given || environment::names_store() {
+            return environment::store(args);
+        }
+        let args = match &self.watchlist.store {
+            None => args.clone(),
+            Some(StorePlace::File(path)) => {
+                StoreArgs { store: None, store_file: Some(self.directory.join(path)) }
+            }
+            Some(StorePlace::Named(text)) if text.contains(':') => {
+                StoreArgs { store: Some(text.clone()), store_file: None }
+            }
+            Some(StorePlace::Named(text)) => return Ok(Place::file(self.directory.join(text))),
+        };
+        environment::store(&args)
+    }
+
+    /// The targets of these names; without names, all.
+    pub(super) fn targets(&self, only: &[String]) -> Result<Vec<&Target>, Error> {
+        let targets = &self.watchlist.targets;
+        let names = || targets.iter().map(|target| target.name.as_str());
+        if let Some(unknown) = only.iter().find(|only| !names().any(|name| name == *only)) {
+            let error = Error::new(ErrorKind::Usage, format!("there is no target {unknown:?}"));
+            return Err(match nearest(unknown, names()) {
+                Some(near) => error.hint(format!("did you mean {near}?")),
+                None => error.hint("see `regsize audit check-config` for their names"),
+            });
+        }
+        let is_meant = |target: &&Target| only.is_empty() || only.contains(&target.name);
+        Ok(targets.iter().filter(is_meant).collect())
+    }
+
+    /// A file that the settings name.
+    pub(super) fn file(&self, path: &Path) -> PathBuf {
+        self.directory.join(path)
+    }
+}

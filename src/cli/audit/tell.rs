@@ -1,0 +1,155 @@
+//! Tells people of limits that are exceeded, and records that it did.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use super::super::progress::line;
+use super::super::selection::text_of;
+use super::super::{complain, environment};
+use super::setup::Setup;
+use crate::audit::notify::{Known, Message, Planned, Step, exec, plan};
+use crate::audit::overview::Subject;
+use crate::audit::pass::{Journal, Summary};
+use crate::audit::{Address, Channel, Target};
+use crate::history::{self, Breach, BreachState, New};
+use crate::registry::{Error, ErrorKind, Options, Secret, post_json};
+
+/// How long a command may take to be told.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Tells what is to be told; whether some of it did not arrive.
+pub(super) async fn tell(
+    setup: &Setup,
+    summary: &Summary,
+    is_all: bool,
+    journal: &mut Journal<'_>,
+    options: &Options,
+) -> bool {
+    let breaches = match journal.store().breaches().await {
+        Ok(breaches) => breaches,
+        Err(reason) => {
+            complain(&super::error(reason));
+            return true;
+        }
+    };
+    if is_all {
+        for breach in breaches.iter().filter(|breach| !is_watched(breach, summary)) {
+            let message = "no longer watched".to_owned();
+            let (rule, state) = (breach.rule.clone(), BreachState::Cleared);
+            let (target, at) = (breach.target.clone(), summary.at);
+            journal.push(New::Breach { target, at, rule, state, message }).await;
+        }
+    }
+    let known: Vec<Known> = breaches.into_iter().map(known).collect();
+    let planned = plan(&known, &summary.standings);
+    for opened in planned.iter().filter(|planned| planned.step == Step::Open) {
+        journal.push(event(opened, summary, BreachState::Opened)).await;
+    }
+    // What is open is recorded before anybody is told.
+    journal.flush().await;
+    let undelivered = send(setup, &planned, options).await;
+    for planned in &planned {
+        let channels = channels_of(setup, &planned.subject);
+        let arrived = channels.is_disjoint(&undelivered);
+        let state = match planned.step {
+            Step::Open | Step::Remind if arrived && !channels.is_empty() => BreachState::Notified,
+            Step::Clear if arrived => BreachState::Cleared,
+            Step::Forget => BreachState::Cleared,
+            _ => continue,
+        };
+        journal.push(event(planned, summary, state)).await;
+    }
+    journal.flush().await;
+    !undelivered.is_empty()
+}
+
+/// Whether an image was looked at, or would have been but for a failure.
+fn is_watched(breach: &Breach, summary: &Summary) -> bool {
+    let history::Target { repository, tag, platform } = &breach.target;
+    let is_same = |subject: &Subject| {
+        subject.repository == *repository && subject.tag == *tag && subject.platform == *platform
+    };
+    let of_tag = |tag_of: Option<&String>| tag_of.is_none_or(|other| other == tag);
+    summary.standings.iter().any(|standing| is_same(&standing.subject))
+        || summary
+            .failures
+            .iter()
+            .any(|failure| failure.repository == *repository && of_tag(failure.tag.as_ref()))
+        || summary.left.iter().any(|left| left.repository == *repository && left.tag == *tag)
+}
+
+fn known(breach: Breach) -> Known {
+    let history::Target { repository, tag, platform } = breach.target;
+    let subject = Subject { repository, tag, platform };
+    Known { subject, rule: breach.rule, message: breach.message, notified: breach.notified }
+}
+
+fn event(planned: &Planned, summary: &Summary, state: BreachState) -> New {
+    let Subject { repository, tag, platform } = planned.subject.clone();
+    New::Breach {
+        target: history::Target { repository, tag, platform },
+        at: summary.at,
+        rule: planned.rule.clone(),
+        state,
+        message: planned.message.clone(),
+    }
+}
+
+/// The channels that are told of an image, without summaries of jobs, which get the report.
+fn channels_of<'a>(setup: &'a Setup, subject: &Subject) -> BTreeSet<&'a str> {
+    let is_of = |target: &&Target| {
+        target.repository_name() == subject.repository
+            && target.filter.fits(&subject.tag)
+            && target.wants(&subject.platform)
+    };
+    let channels = &setup.watchlist.channels;
+    let is_told =
+        |name: &&String| channels.get(*name).is_some_and(|it| *it != Channel::GithubSummary);
+    let targets = setup.watchlist.targets.iter().filter(is_of);
+    targets.flat_map(|target| &target.notify).filter(is_told).map(String::as_str).collect()
+}
+
+/// Sends to each channel what it is to be told; the names of those that did not get it.
+async fn send<'a>(setup: &'a Setup, planned: &[Planned], options: &Options) -> BTreeSet<&'a str> {
+    let mut undelivered = BTreeSet::new();
+    for (name, channel) in &setup.watchlist.channels {
+        let is_told =
+            |planned: &&Planned| channels_of(setup, &planned.subject).contains(name.as_str());
+        let about: Vec<Planned> = planned.iter().filter(is_told).cloned().collect();
+        let Some(message) = Message::new(&about) else { continue };
+        if let Err(error) = deliver(setup, channel, &message, options).await {
+            complain(&error.about(&format!("audit.notify.{name}")));
+            line("note: the message is due again in the next run");
+            undelivered.insert(name.as_str());
+        }
+    }
+    undelivered
+}
+
+async fn deliver(
+    setup: &Setup,
+    channel: &Channel,
+    message: &Message,
+    options: &Options,
+) -> Result<(), Error> {
+    match channel {
+        Channel::GithubSummary => Ok(()),
+        Channel::Webhook(address) => {
+            post_json(&secret(setup, address)?, message.json(), options).await
+        }
+        Channel::Exec(command) => exec(command, &message.json(), PATIENCE)
+            .await
+            .map_err(|error| Error::new(ErrorKind::Local, error.to_string())),
+    }
+}
+
+fn secret(setup: &Setup, address: &Address) -> Result<Secret, Error> {
+    match address {
+        Address::Variable(name) => environment::secret(name)
+            .ok_or_else(|| Error::new(ErrorKind::Usage, format!("the variable {name} is not set"))),
+        Address::File(path) => {
+            let text = text_of(&setup.file(path))?;
+            Ok(Secret::new(text.trim().to_owned()))
+        }
+    }
+}

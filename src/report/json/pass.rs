@@ -1,0 +1,176 @@
+//! `regsize.audit-run/1`: what a pass found out; `regsize.audit-config/1`: what is watched.
+//!
+//! `before` of an image that is new is `null`; sizes are bytes. `verdict` is `pass`, `warn`,
+//! `unknown` or `fail`.
+
+use std::io::{self, Write};
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use crate::audit::Watchlist;
+use crate::audit::overview::Subject;
+use crate::audit::pass::{Move, Sizes};
+use crate::report::encode::write_json;
+use crate::report::pass::{RunReport, due, tags};
+
+#[derive(Serialize)]
+struct RunJson<'a> {
+    schema: &'static str,
+    at: String,
+    verdict: &'static str,
+    history: &'a str,
+    saved: bool,
+    targets: usize,
+    read: usize,
+    same: usize,
+    moved: Vec<MoveJson<'a>>,
+    gone: Vec<SubjectJson<'a>>,
+    budgets: Vec<BreachedJson<'a>>,
+    failures: Vec<FailureJson<'a>>,
+    left: Vec<LeftJson<'a>>,
+}
+
+#[derive(Serialize)]
+struct SubjectJson<'a> {
+    repository: &'a str,
+    tag: &'a str,
+    platform: &'a str,
+}
+
+#[derive(Serialize)]
+struct MoveJson<'a> {
+    #[serde(flatten)]
+    subject: SubjectJson<'a>,
+    image: String,
+    before: Option<SizesJson>,
+    now: SizesJson,
+    change: i128,
+    causes: &'a [String],
+}
+
+#[derive(Serialize)]
+struct SizesJson {
+    compressed: u64,
+    content: Option<u64>,
+}
+
+#[derive(Serialize)]
+struct BreachedJson<'a> {
+    #[serde(flatten)]
+    subject: SubjectJson<'a>,
+    rule: &'a str,
+    verdict: &'static str,
+    message: &'a str,
+}
+
+#[derive(Serialize)]
+struct FailureJson<'a> {
+    repository: &'a str,
+    tag: Option<&'a str>,
+    kind: &'static str,
+    message: String,
+}
+
+#[derive(Serialize)]
+struct LeftJson<'a> {
+    repository: &'a str,
+    tag: &'a str,
+    reason: &'a str,
+}
+
+#[derive(Serialize)]
+struct WatchlistJson<'a> {
+    schema: &'static str,
+    targets: Vec<TargetJson<'a>>,
+}
+
+#[derive(Serialize)]
+struct TargetJson<'a> {
+    name: &'a str,
+    repository: String,
+    tags: Vec<String>,
+    platforms: Vec<String>,
+    depth: &'static str,
+    due: Option<String>,
+    notify: &'a [String],
+}
+
+/// Writes the report of a pass.
+pub(in crate::report) fn write_pass_json(
+    report: &RunReport<'_>,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    let summary = report.summary;
+    let budgets = summary.breached.iter().map(|breached| BreachedJson {
+        subject: subject(&breached.subject),
+        rule: &breached.rule,
+        verdict: breached.verdict.as_str(),
+        message: &breached.message,
+    });
+    let failures = summary.failures.iter().map(|failure| FailureJson {
+        repository: &failure.repository,
+        tag: failure.tag.as_deref(),
+        kind: failure.error.kind().as_str(),
+        message: failure.error.to_string(),
+    });
+    let left = summary.left.iter().map(|left| LeftJson {
+        repository: &left.repository,
+        tag: &left.tag,
+        reason: &left.reason,
+    });
+    let json = RunJson {
+        schema: "regsize.audit-run/1",
+        at: summary.at.to_string(),
+        verdict: summary.verdict().as_str(),
+        history: report.place,
+        saved: report.saved,
+        targets: summary.counts.targets,
+        read: summary.counts.read,
+        same: summary.counts.same,
+        moved: summary.moved.iter().map(moved).collect(),
+        gone: summary.gone.iter().map(subject).collect(),
+        budgets: budgets.collect(),
+        failures: failures.collect(),
+        left: left.collect(),
+    };
+    write_json(&json, out)
+}
+
+/// Writes what is watched.
+pub(in crate::report) fn write_watchlist_json(
+    watched: &Watchlist,
+    now: Timestamp,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    let targets = watched.targets.iter().map(|target| TargetJson {
+        name: &target.name,
+        repository: target.repository_name(),
+        tags: tags(target),
+        platforms: target.platforms.iter().map(ToString::to_string).collect(),
+        depth: target.depth.as_str(),
+        due: due(target, now),
+        notify: &target.notify,
+    });
+    let json = WatchlistJson { schema: "regsize.audit-config/1", targets: targets.collect() };
+    write_json(&json, out)
+}
+
+fn subject(subject: &Subject) -> SubjectJson<'_> {
+    SubjectJson { repository: &subject.repository, tag: &subject.tag, platform: &subject.platform }
+}
+
+fn moved(moved: &Move) -> MoveJson<'_> {
+    MoveJson {
+        subject: subject(&moved.subject),
+        image: moved.image.to_string(),
+        before: moved.before.map(sizes),
+        now: sizes(moved.now),
+        change: moved.growth(),
+        causes: &moved.causes,
+    }
+}
+
+fn sizes(sizes: Sizes) -> SizesJson {
+    SizesJson { compressed: sizes.compressed, content: sizes.content }
+}

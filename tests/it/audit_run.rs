@@ -1,0 +1,365 @@
+//! Passes over what is watched: what they ask a registry, what they record, and what they judge.
+
+use std::path::Path;
+
+use serde_json::Value;
+
+use crate::support::registry::RunningRegistry;
+use crate::support::sandbox::Output;
+use crate::support::{Image, Index, Layer, Postgres, Registry, Reply, Sandbox};
+
+/// An image whose layers have so many thousand bytes.
+fn image(platform: &str, thousands: &[usize]) -> Image {
+    thousands.iter().enumerate().fold(Image::new(platform), |image, (at, size)| {
+        let layer = Layer::gzip(&format!("opt/part{at} {} seed=s{at}-{size}", size * 1000));
+        image.layer(layer, &format!("RUN make part{at}"))
+    })
+}
+
+fn put(registry: &RunningRegistry, tag: &str, thousands: &[usize]) {
+    let bundle = image("linux/amd64", thousands).bundle();
+    registry.update(|content| content.put_image("team/app", tag, &bundle));
+}
+
+/// A repository with a tag on two platforms and two on one.
+fn registry() -> RunningRegistry {
+    let index = Index::new()
+        .image(&image("linux/amd64", &[300, 20]))
+        .image(&image("linux/arm64", &[280, 20]));
+    Registry::new()
+        .put_image("team/app", "latest", &index.bundle())
+        .put_image("team/app", "1.0", &image("linux/amd64", &[300, 10]).bundle())
+        .put_image("team/app", "1.1", &image("linux/amd64", &[300, 11]).bundle())
+        .start()
+}
+
+/// Settings that watch the repository of a registry, with more lines for the target.
+fn settings(sandbox: &Sandbox, registry: &RunningRegistry, lines: &str) {
+    let text = format!(
+        "[audit]\nstore = \"history.sqlite\"\n\n[[audit.target]]\nrepository = \"{}\"\n{lines}\n",
+        registry.reference("team/app")
+    );
+    sandbox.write("regsize.toml", text);
+}
+
+fn pass(sandbox: &Sandbox, day: u8, more: &[&str]) -> Output {
+    let config = sandbox.path("regsize.toml").display().to_string();
+    let now = format!("2026-11-{day:02}T06:00:00Z");
+    let fixed = ["audit", "run", "--config", &config, "--now", &now, "--format", "json"];
+    sandbox.run(&[&fixed, more].concat())
+}
+
+/// A pass that ends so.
+fn run(sandbox: &Sandbox, day: u8, code: i32) -> Value {
+    let output = pass(sandbox, day, &[]);
+    assert_eq!(output.code, Some(code), "{output}");
+    output.json()
+}
+
+fn audit(sandbox: &Sandbox, arguments: &[&str]) -> Value {
+    let store = sandbox.path("history.sqlite").display().to_string();
+    let output =
+        sandbox.run(&[&["audit"], arguments, &["--store", &store, "--format", "json"]].concat());
+    assert_eq!(output.code, Some(0), "{output}");
+    output.json()
+}
+
+fn rows(sandbox: &Sandbox, kind: &str) -> usize {
+    let store = sandbox.path("history.sqlite").display().to_string();
+    let output = sandbox.run(&["audit", "export", "--store", &store]);
+    let is_of =
+        |line: &&str| serde_json::from_str::<Value>(line).is_ok_and(|row| row["kind"] == kind);
+    output.stdout.lines().filter(is_of).count()
+}
+
+fn count(report: &Value, field: &str) -> usize {
+    report[field].as_array().map_or(0, Vec::len)
+}
+
+#[test]
+fn what_did_not_move_costs_one_head() {
+    let (registry, sandbox) = (registry(), Sandbox::new());
+    settings(&sandbox, &registry, "");
+    let first = run(&sandbox, 1, 0);
+    assert_eq!(first["schema"], "regsize.audit-run/1");
+    assert_eq!((count(&first, "moved"), first["read"].as_u64()), (4, Some(3)), "{first}");
+    let before = registry.lines().len();
+    let second = run(&sandbox, 2, 0);
+    assert_eq!((count(&second, "moved"), second["same"].as_u64()), (0, Some(3)), "{second}");
+    let asked = registry.lines().split_off(before);
+    let heads =
+        asked.iter().filter(|line| line.starts_with("HEAD ") && line.contains("/manifests/"));
+    assert_eq!(heads.count(), 3, "{asked:?}");
+    let others = |line: &&String| !line.contains("/tags/list") && !line.starts_with("HEAD ");
+    let others: Vec<&String> = asked.iter().filter(others).collect();
+    assert!(others.iter().all(|line| line.ends_with("/v2/")), "{others:?}");
+    let latest = registry.reference("team/app:latest");
+    let history = audit(&sandbox, &["history", &latest]);
+    assert_eq!(count(&history, "points"), 2);
+    assert_eq!(rows(&sandbox, "seen"), 1);
+    assert_eq!(audit(&sandbox, &["verify"])["sound"], true);
+}
+
+#[test]
+fn a_tag_that_moved_is_read_and_explained() {
+    let (registry, sandbox) = (registry(), Sandbox::new());
+    settings(&sandbox, &registry, "tags = [\"1.*\"]");
+    run(&sandbox, 1, 0);
+    put(&registry, "1.0", &[300, 50]);
+    let before = registry.lines().len();
+    let report = run(&sandbox, 2, 0);
+    assert_eq!((report["read"].as_u64(), report["same"].as_u64()), (Some(1), Some(1)), "{report}");
+    let moved = &report["moved"][0];
+    assert_eq!((count(&report, "moved"), &moved["tag"]), (1, &Value::from("1.0")));
+    let content = |of: &str| moved[of]["content"].as_u64().unwrap();
+    assert_eq!((content("before"), content("now")), (310_000, 350_000));
+    let cause = moved["causes"][0].as_str().unwrap();
+    assert!(cause.contains("/opt/part1") && cause.contains("+40.0 kB content"), "{cause}");
+    // The layer that both images have is not read again.
+    let asked = registry.lines().split_off(before);
+    assert_eq!(asked.iter().filter(|line| line.contains("/blobs/")).count(), 2, "{asked:?}");
+}
+
+#[test]
+fn a_tag_is_gone_when_the_registry_says_so_of_the_tag() {
+    let (registry, sandbox) = (registry(), Sandbox::new());
+    settings(&sandbox, &registry, "");
+    run(&sandbox, 1, 0);
+    // The list has one tag; what is missing from it is there all the same.
+    let list = "/v2/team/app/tags/list";
+    let short = || Reply::json(200, &serde_json::json!({"name": "team/app", "tags": ["1.0"]}));
+    registry.script("GET", list, vec![short()]);
+    let report = run(&sandbox, 2, 0);
+    assert_eq!((count(&report, "gone"), report["same"].as_u64()), (0, Some(3)), "{report}");
+    registry.update(|content| content.remove("team/app", "1.1"));
+    let report = run(&sandbox, 3, 0);
+    assert_eq!((count(&report, "gone"), &report["gone"][0]["tag"]), (1, &Value::from("1.1")));
+    let gone = audit(&sandbox, &["history", &registry.reference("team/app:1.1")]);
+    assert!(gone["targets"][0]["gone"].as_str().unwrap().starts_with("2026-11-03"), "{gone}");
+    // A tag that was gone and is back is read.
+    put(&registry, "1.1", &[300, 11]);
+    assert_eq!(run(&sandbox, 4, 0)["read"], 1);
+    // Where nothing at all is shown, nothing is gone.
+    registry.update(|content| content.deny("team/app"));
+    let report = run(&sandbox, 5, 2);
+    assert_eq!((count(&report, "gone"), count(&report, "failures")), (0, 1), "{report}");
+}
+
+#[test]
+fn what_fails_stops_nothing_else() {
+    let (registry, sandbox) = (registry(), Sandbox::new());
+    let more = format!(
+        "tags = [\"1.0\", \"none\"]\n[[audit.target]]\nrepository = \"{}\"\nname = \"other\"",
+        registry.reference("team/none")
+    );
+    settings(&sandbox, &registry, &more);
+    let report = run(&sandbox, 1, 2);
+    assert_eq!((count(&report, "moved"), count(&report, "failures")), (1, 2), "{report}");
+    assert_eq!(report["failures"][0]["tag"], "none");
+    assert_eq!(report["failures"][1]["tag"], Value::Null);
+    assert_eq!(report["verdict"], "unknown");
+    // What failed and is there now has failed no longer.
+    put(&registry, "none", &[7]);
+    let output = pass(&sandbox, 2, &["--only", &registry.reference("team/app")]);
+    assert_eq!(output.code, Some(0), "{output}");
+    assert_eq!(output.json()["read"], 1);
+    let output = pass(&sandbox, 3, &["--only", "othr"]);
+    assert!(output.code == Some(2) && output.stderr.contains("did you mean other?"), "{output}");
+}
+
+#[test]
+fn a_broken_budget_is_told_once_until_it_is_kept() {
+    let (registry, sandbox) = (registry(), Sandbox::new());
+    let told = sandbox.path("told").display().to_string();
+    let limits = format!(
+        "tags = [\"1.0\"]\n[audit.target.budget]\nmax-content = \"320KB\"\n\
+         max-creep.\"7d\" = \"1GB\"\n\
+         [audit.notify.file]\nexec = [\"sh\", \"-c\", \"cat >> {told}; echo >> {told}\"]"
+    );
+    settings(&sandbox, &registry, &limits);
+    let messages = || std::fs::read_to_string(Path::new(&told)).unwrap_or_default();
+    run(&sandbox, 1, 0);
+    assert_eq!(messages(), "");
+    put(&registry, "1.0", &[300, 50]);
+    let report = run(&sandbox, 2, 1);
+    assert_eq!(report["budgets"][0]["rule"], "max-content", "{report}");
+    assert_eq!(report["verdict"], "fail");
+    assert_eq!(messages().lines().count(), 1);
+    assert!(messages().contains("\"state\":\"exceeded\""), "{}", messages());
+    // It is judged again, by what the history knows, and nobody is told twice.
+    let before = registry.count("GET", "/blobs/");
+    run(&sandbox, 3, 1);
+    assert_eq!((messages().lines().count(), registry.count("GET", "/blobs/")), (1, before));
+    put(&registry, "1.0", &[300, 15]);
+    run(&sandbox, 4, 0);
+    assert_eq!(messages().lines().count(), 2);
+    assert!(messages().contains("\"state\":\"cleared\""), "{}", messages());
+    let counts = ["opened", "notified", "cleared"].map(|kind| rows(&sandbox, kind));
+    assert_eq!(counts, [1, 1, 1]);
+    // A limit that is new is judged without a registry's help.
+    settings(&sandbox, &registry, &limits.replace("320KB", "310KB"));
+    assert_eq!(run(&sandbox, 5, 1)["same"], 1);
+}
+
+#[test]
+fn a_message_that_did_not_arrive_is_due_again() {
+    let (registry, sandbox) = (registry(), Sandbox::new());
+    let told = sandbox.path("told").display().to_string();
+    let limits = |command: &str| {
+        format!(
+            "tags = [\"1.0\"]\n[audit.target.budget]\nmax-layers = 1\n\
+             [audit.notify.file]\nexec = [\"sh\", \"-c\", \"{command}\"]"
+        )
+    };
+    settings(&sandbox, &registry, &limits("echo no room >&2; exit 1"));
+    let output = pass(&sandbox, 1, &[]);
+    assert!(output.code == Some(1) && output.stderr.contains("no room"), "{output}");
+    settings(&sandbox, &registry, &limits(&format!("cat > {told}")));
+    run(&sandbox, 2, 1);
+    assert!(std::fs::read_to_string(&told).unwrap().contains("max-layers"));
+}
+
+#[test]
+fn growth_is_judged_by_what_the_history_knows() {
+    let (registry, sandbox) = (registry(), Sandbox::new());
+    let limits = "tags = [\"1.0\"]\ndepth = \"manifest\"\n[audit.target.budget]\n\
+                  max-growth = \"100KB\"\nmax-creep.\"2w\" = \"100KB\"";
+    settings(&sandbox, &registry, limits);
+    run(&sandbox, 1, 0);
+    for (day, size, code) in [(4, 50, 0), (7, 90, 0), (10, 170, 1), (20, 171, 0)] {
+        put(&registry, "1.0", &[300, size]);
+        let report = run(&sandbox, day, code);
+        let rules: Vec<&str> = report["budgets"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter_map(|row| row["rule"].as_str())
+            .collect();
+        assert_eq!(rules, if code == 1 { vec!["max-creep.2w"] } else { vec![] }, "{report}");
+    }
+    put(&registry, "1.0", &[300, 400]);
+    let report = run(&sandbox, 21, 1);
+    assert_eq!(count(&report, "budgets"), 2, "{report}");
+}
+
+#[test]
+fn a_run_that_was_killed_is_abandoned_and_one_at_work_is_left_alone() {
+    let (registry, sandbox) = (registry(), Sandbox::new());
+    settings(&sandbox, &registry, "");
+    registry.script("GET", "/v2/team/app/tags/list", vec![Reply::stall()]);
+    let config = sandbox.path("regsize.toml").display().to_string();
+    let running = sandbox.spawn(&["audit", "run", "--config", &config]);
+    while registry.count("GET", "/tags/list") == 0 {
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
+    let output = pass(&sandbox, 2, &[]);
+    assert!(output.code == Some(2) && output.stderr.contains("another run is at work"), "{output}");
+    running.terminate();
+    running.finish();
+    run(&sandbox, 3, 0);
+    let counts = ["started", "abandoned", "ended"].map(|kind| rows(&sandbox, kind));
+    assert_eq!(counts, [2, 1, 1]);
+}
+
+#[test]
+fn runs_on_a_server_do_not_overlap_either() {
+    let (registry, mut sandbox) = (registry(), Sandbox::new());
+    let server = Postgres::start("secret");
+    sandbox.set("REGSIZE_STORE", &server.database("runs"));
+    settings(&sandbox, &registry, "");
+    registry.script("GET", "/v2/team/app/tags/list", vec![Reply::stall()]);
+    let config = sandbox.path("regsize.toml").display().to_string();
+    let running = sandbox.spawn(&["audit", "run", "--config", &config]);
+    while registry.count("GET", "/tags/list") == 0 {
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
+    let output = pass(&sandbox, 2, &[]);
+    assert!(output.code == Some(2) && output.stderr.contains("another run is at work"), "{output}");
+    running.terminate();
+    running.finish();
+    assert_eq!(count(&run(&sandbox, 3, 0), "moved"), 4);
+    assert_eq!(run(&sandbox, 4, 0)["same"], 3);
+    assert!(!sandbox.path("history.sqlite").exists());
+}
+
+#[test]
+fn a_history_that_cannot_be_written_hides_nothing() {
+    let (registry, sandbox) = (registry(), Sandbox::new());
+    settings(&sandbox, &registry, "");
+    run(&sandbox, 1, 0);
+    put(&registry, "1.0", &[300, 50]);
+    let config = sandbox.path("regsize.toml").display().to_string();
+    let script = "ulimit -f 40; exec \"$0\" \"$@\"";
+    let output = sandbox.shell(script, &["audit", "run", "--config", &config, "--format", "json"]);
+    assert_eq!(output.code, Some(2), "{output}");
+    assert!(output.stderr.contains("not all of the run was saved"), "{output}");
+    let report = output.json();
+    assert_eq!((&report["saved"], count(&report, "moved")), (&Value::from(false), 1), "{report}");
+}
+
+#[test]
+fn pulls_that_are_scarce_are_left_for_the_next_run() {
+    let sandbox = Sandbox::new();
+    let tags = ["1.0", "1.1", "1.2", "1.3", "1.4", "1.5"];
+    let content = tags.iter().enumerate().fold(Registry::new(), |content, (at, tag)| {
+        content.put_image("team/app", tag, &image("linux/amd64", &[5, at + 6]).bundle())
+    });
+    let registry = content.rate_limit_headers(100, 13, 21_600, "198.51.100.1").start();
+    settings(&sandbox, &registry, "");
+    let report = run(&sandbox, 1, 2);
+    let (read, left) = (report["read"].as_u64().unwrap(), count(&report, "left"));
+    assert!((1..=3).contains(&read) && left == 6 - usize::try_from(read).unwrap(), "{report}");
+    assert_eq!(count(&report, "failures"), 0, "{report}");
+    registry.update(|content| content.rate_limit_headers(100, 100, 21_600, "198.51.100.1"));
+    let report = run(&sandbox, 2, 0);
+    assert_eq!(count(&report, "moved"), left, "{report}");
+}
+
+#[test]
+fn settings_are_begun_and_checked() {
+    let sandbox = Sandbox::new();
+    let file = sandbox.path("new.toml").display().to_string();
+    let init = ["audit", "init", &file, "--target", "ghcr.io/owner/name", "--target", "debian"];
+    assert_eq!(sandbox.run(&init).code, Some(0));
+    let again = sandbox.run(&init);
+    assert!(again.code == Some(2) && again.stderr.contains("is there already"), "{again}");
+    let check = ["audit", "check-config", "--config", &file, "--now", "2026-11-21T07:00:00Z"];
+    let output = sandbox.run(&check);
+    assert_eq!(output.code, Some(0), "{output}");
+    assert!(output.stdout.contains("2026-11-22 06:00:00Z"), "{output}");
+    sandbox.write("new.toml", "[audit]\n[[audit.target]]\nrepo = \"a\"");
+    let output = sandbox.run(&check);
+    assert_eq!(output.code, Some(2));
+    assert!(output.stderr.contains("line 3, column 1: audit.target has no \"repo\""), "{output}");
+}
+
+#[test]
+fn a_month_of_passes_says_when_what_grew_and_why() {
+    let (registry, sandbox) = (registry(), Sandbox::new());
+    settings(&sandbox, &registry, "tags = [\"1.0\"]");
+    for day in 1..=30 {
+        if day == 9 {
+            put(&registry, "1.0", &[300, 10, 120]);
+        }
+        if day == 21 {
+            put(&registry, "1.0", &[300, 14, 120]);
+        }
+        let report = run(&sandbox, day, 0);
+        let cause = report["moved"][0]["causes"][0].as_str().map(str::to_owned);
+        match day {
+            1 => assert_eq!((count(&report, "moved"), cause), (1, None)),
+            9 => assert!(cause.is_some_and(|cause| cause.contains("part2")), "{report}"),
+            21 => assert!(cause.is_some_and(|cause| cause.contains("part1")), "{report}"),
+            _ => assert_eq!(count(&report, "moved"), 0, "day {day}: {report}"),
+        }
+    }
+    let history = audit(&sandbox, &["history", &registry.reference("team/app:1.0")]);
+    let days: Vec<&str> = history["points"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter_map(|point| point["seen"].as_str()?.get(..10))
+        .collect();
+    assert_eq!(days, ["2026-11-01", "2026-11-09", "2026-11-21"]);
+    assert!(history["targets"][0]["last_seen"].as_str().unwrap().starts_with("2026-11-30"));
+}
