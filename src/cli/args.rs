@@ -20,8 +20,8 @@ pub(super) use self::analysis::{
     AnalyzeArgs, PackagesArgs, ReadArgs, RulesArgs, SelectionArgs, TableKind,
 };
 pub(super) use self::audit::{
-    AuditCommand, AuditInitArgs, AuditRunArgs, CheckConfigArgs, ExportArgs, HistoryArgs,
-    ImportArgs, PruneStoreArgs, RecordArgs, StoreArgs,
+    AuditCommand, AuditInitArgs, AuditRunArgs, AuditWatchArgs, CheckConfigArgs, ExportArgs,
+    HistoryArgs, ImportArgs, Listen, PruneStoreArgs, RecordArgs, StoreArgs,
 };
 pub(super) use self::check::{CheckArgs, LimitArgs};
 pub(super) use self::compare::{ALL, CompareArgs, CompareTableKind};

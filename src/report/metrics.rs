@@ -74,7 +74,7 @@ fn results(targets: &BTreeMap<String, TargetStatus>) -> [Family; 3] {
         for verdict in VERDICTS {
             let count = target.runs.get(&verdict).copied().unwrap_or(0);
             runs.add(&[("target", name), ("outcome", word(verdict))], &count);
-            if let Some(outcome) = &target.outcome {
+            if let Some(outcome) = target.outcome.as_ref().filter(|_| target.ended.is_some()) {
                 let is_this = u64::from(outcome.verdict == verdict);
                 verdicts.add(&[("target", name), ("verdict", word(verdict))], &is_this);
             }

@@ -11,6 +11,7 @@ mod attribution;
 mod audit;
 mod audit_queue;
 mod audit_run;
+mod audit_watch;
 mod audit_workers;
 mod auth;
 mod base_image;

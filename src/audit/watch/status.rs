@@ -34,9 +34,9 @@ pub struct TargetStatus {
     pub due: Option<Timestamp>,
     /// Whether a run goes on here.
     pub running: bool,
-    /// How the last run here ended.
+    /// What came of the last run here; before it, what was known of the target.
     pub outcome: Option<Outcome>,
-    /// When it ended.
+    /// When the last run here ended.
     pub ended: Option<Timestamp>,
     /// When the last run ended here that found out all it was to find out.
     pub succeeded: Option<Timestamp>,
@@ -71,6 +71,14 @@ impl Default for Status {
 }
 
 impl Status {
+    /// Notes what was known of a target before the loop began: when it last ran, and its images and
+    /// breaches, whatever the verdict.
+    pub fn begin(&self, target: &str, succeeded: Option<Timestamp>, known: Outcome) {
+        let outcome = Some(known);
+        let known = TargetStatus { succeeded, outcome, ..TargetStatus::default() };
+        self.state().targets.insert(target.to_owned(), known);
+    }
+
     /// Notes what happened at `now`.
     pub fn note(&self, event: &Event<'_>, now: Timestamp) {
         self.state().note(event, now);
