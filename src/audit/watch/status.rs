@@ -75,7 +75,7 @@ impl Status {
     /// breaches, whatever the verdict.
     pub fn begin(&self, target: &str, succeeded: Option<Timestamp>, known: Outcome) {
         let outcome = Some(known);
-        let known = TargetStatus { succeeded, outcome, ..TargetStatus::default() };
+        let known = TargetStatus { outcome, succeeded, ..TargetStatus::default() };
         self.state().targets.insert(target.to_owned(), known);
     }
 

@@ -66,7 +66,7 @@ pub(super) async fn run(cli: &Cli, args: &AuditWatchArgs, stop: &Stop) -> Result
     let server = listen(args.listen, &status).await?;
     let work = async |session: &Session, _, observers: Observers<'_>| {
         let work = Work { setup: &setup, place: &place, session, observers };
-        watch(args, &targets, &work, &status, stop).await
+        Box::pin(watch(args, &targets, &work, &status, stop)).await
     };
     let ended = prepared.together(&typed, work).await;
     if let Some(server) = server {
