@@ -34,7 +34,7 @@
 //! | [`compare`] | images by their snapshots: layers aligned, what differs, and what made the difference |
 //! | [`history`] | what published tags were, recorded in SQLite or PostgreSQL: points, events, the chain of hashes over them |
 //! | [`check`] | budgets for images, and verdicts on them |
-//! | [`audit`] | published tags watched on a schedule: when they are due and who runs them ([`audit::watch`], [`audit::queue`]), what a history says of them ([`audit::overview`]), whom to tell ([`audit::notify`]) |
+//! | [`audit`] | published tags watched: targets, when they are due and who runs them ([`audit::watch`], [`audit::queue`]), a pass over them ([`audit::pass`]), what a history says of them ([`audit::overview`]), whom to tell ([`audit::notify`]) |
 //! | [`config`] | the file of settings and budgets, and dive's, each error with its line and column |
 //! | [`report`] | documents for terminal, Markdown, HTML and CSV, and the JSON schema |
 //! | [`cli`] | arguments in, report and exit code out |

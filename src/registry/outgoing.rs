@@ -4,6 +4,7 @@
 //! It is https, or http to this machine. Redirects are not followed, and no registry's credentials
 //! are near.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use reqwest::header::CONTENT_TYPE;
@@ -20,6 +21,9 @@ const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Bytes of an answer that are looked at.
 const MAX_ANSWER: usize = 4096;
+
+/// Bytes in a row that are not an accident: an answer may repeat a key, or a part of it.
+const PIECE: usize = 6;
 
 /// Posts `body` as JSON; the proxies and certificate authorities are those of the registries.
 pub async fn post_json(address: &Secret, body: String, options: &Options) -> Result<(), Error> {
@@ -49,16 +53,19 @@ pub async fn post_json(address: &Secret, body: String, options: &Options) -> Res
     }
     start.truncate(MAX_ANSWER);
     let said = excerpt(&start, kind.as_deref());
-    // An answer may repeat the key.
-    let said = if said.is_empty() || repeats(&said, address) { String::new() } else { said };
+    let said = if said.is_empty() || repeats(&said, address, &host) { String::new() } else { said };
     let text = format!("{host} refused the message with {status}");
     Err(Error::new(ErrorKind::Network, if said.is_empty() { text } else { text + ": " + &said }))
 }
 
-/// Whether a text has a part of the address that is long enough to be a key.
-fn repeats(text: &str, address: &Secret) -> bool {
+/// Whether a text has a piece of the address, besides the host, that is long enough to be of a key.
+fn repeats(text: &str, address: &Secret, host: &str) -> bool {
     let parts = address.expose().split(['/', '?', '&', '=', '@', ':']);
-    parts.filter(|part| part.len() >= 6).any(|part| text.contains(part))
+    let pieces: HashSet<&[u8]> = parts
+        .filter(|part| *part != host)
+        .flat_map(|part| part.as_bytes().windows(PIECE))
+        .collect();
+    text.as_bytes().windows(PIECE).any(|piece| pieces.contains(piece))
 }
 
 fn parse(address: &Secret) -> Result<Url, Error> {

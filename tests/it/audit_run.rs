@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::support::registry::RunningRegistry;
 use crate::support::sandbox::Output;
-use crate::support::{Image, Index, Layer, Postgres, Registry, Reply, Sandbox};
+use crate::support::{Image, Index, Layer, Origin, Postgres, Registry, Reply, Sandbox, Server};
 
 /// An image whose layers have so many thousand bytes.
 fn image(platform: &str, thousands: &[usize]) -> Image {
@@ -220,6 +220,38 @@ fn a_message_that_did_not_arrive_is_due_again() {
 }
 
 #[test]
+fn a_webhook_gets_the_breach_and_nobody_its_address() {
+    let (registry, mut sandbox) = (registry(), Sandbox::new());
+    let hook = Server::start(Origin::default(), |_| Reply::status(204));
+    let key = "canary-1f2e3d4c5b6a";
+    sandbox.set("TEAM_HOOK", &format!("{}/{key}", hook.url()));
+    let limits = "tags = [\"1.0\"]\n[audit.target.budget]\nmax-layers = 1\n\
+                  [audit.notify.team]\nwebhook-env = \"TEAM_HOOK\"";
+    settings(&sandbox, &registry, limits);
+    hook.script("POST", &format!("/{key}"), vec![Reply::error(500, "NO", key)]);
+    for (day, posts) in [(1, 1), (2, 2), (3, 2)] {
+        let output = pass(&sandbox, day, &[]);
+        assert_eq!((output.code, hook.count("POST", "/")), (Some(1), posts), "{output}");
+        assert!(!output.to_string().contains("canary"), "{output}");
+    }
+    let body = &hook.requests()[1].body;
+    let message: Value = serde_json::from_slice(body).unwrap();
+    assert!(message["text"].as_str().unwrap().contains("max-layers"), "{message}");
+    assert_eq!(message["breaches"][0]["state"], "exceeded");
+    let store = std::fs::read(sandbox.path("history.sqlite")).unwrap();
+    assert!(!String::from_utf8_lossy(&store).contains("canary"));
+}
+
+#[test]
+fn tags_of_one_image_are_read_once() {
+    let (registry, sandbox) = (registry(), Sandbox::new());
+    registry.update(|content| content.put_tags("team/app", "1.0", &["1", "1.0.0", "stable"]));
+    settings(&sandbox, &registry, "tags = [\"1*\", \"stable\"]\nexclude = [\"1.1\"]");
+    let report = run(&sandbox, 1, 0);
+    assert_eq!((count(&report, "moved"), registry.count("GET", "/manifests/")), (4, 1), "{report}");
+}
+
+#[test]
 fn growth_is_judged_by_what_the_history_knows() {
     let (registry, sandbox) = (registry(), Sandbox::new());
     let limits = "tags = [\"1.0\"]\ndepth = \"manifest\"\n[audit.target.budget]\n\
@@ -362,4 +394,24 @@ fn a_month_of_passes_says_when_what_grew_and_why() {
         .collect();
     assert_eq!(days, ["2026-11-01", "2026-11-09", "2026-11-21"]);
     assert!(history["targets"][0]["last_seen"].as_str().unwrap().starts_with("2026-11-30"));
+}
+
+#[test]
+#[ignore = "it makes ten thousand tags"]
+fn ten_thousand_tags_that_did_not_move_are_fast() {
+    let (registry, sandbox) = (registry(), Sandbox::new());
+    let names: Vec<String> = (0..10_000).map(|number| format!("2.0.{number}")).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    registry.update(|content| content.put_tags("team/app", "1.0", &names));
+    settings(&sandbox, &registry, "tags = [\"2.*\"]\ndepth = \"manifest\"");
+    run(&sandbox, 1, 0);
+    let config = sandbox.path("regsize.toml").display().to_string();
+    let usage = sandbox.path("usage").display().to_string();
+    let script = format!("/usr/bin/time -o {usage} -f '%e %M' \"$0\" \"$@\"");
+    let output = sandbox.shell(&script, &["audit", "run", "--config", &config, "--format", "json"]);
+    assert_eq!(output.json()["same"], 10_000, "{output}");
+    let usage = std::fs::read_to_string(usage).unwrap();
+    let (seconds, memory) = usage.trim().split_once(' ').unwrap();
+    assert!(seconds.parse::<f64>().unwrap() < 30.0, "{seconds} s");
+    assert!(memory.parse::<u64>().unwrap() < 100 << 10, "{memory} KiB");
 }

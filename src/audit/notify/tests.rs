@@ -33,8 +33,11 @@ fn apply(known: &mut Vec<Known>, planned: &[Planned], delivered: bool) {
     }
 }
 
-/// Passes one after another: what is found, whether messages are delivered, and the steps.
-fn check(passes: &[(&[Standing], bool, &[(&str, Step)])]) {
+/// What a pass finds, whether messages are delivered, and the steps.
+type Passed<'a> = (&'a [Standing], bool, &'a [(&'a str, Step)]);
+
+/// Passes one after another.
+fn check(passes: &[Passed<'_>]) {
     let mut known = Vec::new();
     for (number, (found, delivered, expected)) in passes.iter().enumerate() {
         let planned = plan(&known, found);

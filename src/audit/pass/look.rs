@@ -74,6 +74,23 @@ struct Wanted<'a> {
     options: &'a Arc<AnalysisOptions>,
 }
 
+impl<'a> Wanted<'a> {
+    /// All of one platform, or of all.
+    fn of(platform: Option<Platform>, options: &'a Arc<AnalysisOptions>) -> Self {
+        let all = platform.is_none();
+        let request = Request {
+            platform,
+            preferred: Platform::host(),
+            detail_all: all,
+            tails: false,
+            base: BaseSource::Claims,
+            referrers: false,
+        };
+        let layers = LayerRequest { all_platforms: all, captures: true, ..LayerRequest::default() };
+        Self { request, layers, options }
+    }
+}
+
 impl Look<'_> {
     pub(super) async fn run(self) {
         let registry = match self.pass.session.registries().get(&self.target.repository) {
@@ -126,9 +143,10 @@ impl Look<'_> {
         let repository = self.target.repository.repository();
         let mut heads = stream::iter(tags)
             .map(|tag| async move {
-                let answer = match self.is_stopped() {
-                    true => Err(stopped()),
-                    false => registry.resolve(repository, &tag).await,
+                let answer = if self.is_stopped() {
+                    Err(stopped())
+                } else {
+                    registry.resolve(repository, &tag).await
                 };
                 (tag, answer)
             })
@@ -147,15 +165,47 @@ impl Look<'_> {
         }
         // The sort is stable: among those that were never seen the newest by name come first.
         changed.sort_by_key(|(tag, _)| self.known.tag(tag).and_then(|tag| tag.last_seen));
+        let alike = by_digest(changed);
         let options = &Arc::new(self.options());
-        let at_once = if is_scarce(registry, changed.len()) { 1 } else { IMAGES };
-        let reads = changed.into_iter().map(|changed| async {
-            let tag = changed.0.clone();
+        let at_once = if is_scarce(registry, alike.len()) { 1 } else { IMAGES };
+        let reads =
+            alike.into_iter().map(|alike| self.read_alike(registry, alike, options, unlisted));
+        stream::iter(reads).buffer_unordered(at_once).collect::<Vec<()>>().await;
+    }
+
+    /// Reads tags of one digest: one of them, for all.
+    async fn read_alike(
+        &self,
+        registry: &Registry,
+        tags: Vec<Changed>,
+        options: &Arc<AnalysisOptions>,
+        unlisted: &BTreeSet<String>,
+    ) {
+        let mut known: Option<(Option<Digest>, Vec<Subject>)> = None;
+        for (tag, digest) in tags {
+            if let Some((_, images)) =
+                known.as_ref().filter(|(of, _)| of.is_some() && *of == digest)
+            {
+                let images = images.iter().map(|image| self.tagged(&tag, image.clone())).collect();
+                self.say(Sighting::Read(tag, images)).await;
+                continue;
+            }
+            let changed = (tag.clone(), digest.clone());
             let sighting = self.sighting(registry, changed, options, unlisted).await;
             let sighting = sighting.unwrap_or_else(|error| self.failed(Some(tag), error));
+            if let Sighting::Read(_, images) = &sighting {
+                let is_it =
+                    images.iter().all(|image| Some(&image.snapshot.digest) == digest.as_ref());
+                known = is_it.then(|| (digest, images.clone()));
+            }
             self.say(sighting).await;
-        });
-        stream::iter(reads).buffer_unordered(at_once).collect::<Vec<()>>().await;
+        }
+    }
+
+    /// An image under the name of a tag.
+    fn tagged(&self, tag: &str, mut image: Subject) -> Subject {
+        image.snapshot.reference = self.target.repository.with_tag(tag).to_string();
+        image
     }
 
     /// Whether limits ask for what the history does not keep.
@@ -247,31 +297,10 @@ impl Look<'_> {
         }
         let mut subjects = Vec::new();
         for platform in platforms {
-            let wanted = self.wanted(platform, options);
+            let wanted = Wanted::of(platform, options);
             subjects.extend(self.images(&source, &wanted).await?);
         }
-        for subject in &mut subjects {
-            subject.snapshot.reference = tagged.to_string();
-        }
-        Ok(subjects)
-    }
-
-    fn wanted<'b>(
-        &self,
-        platform: Option<Platform>,
-        options: &'b Arc<AnalysisOptions>,
-    ) -> Wanted<'b> {
-        let all = platform.is_none();
-        let request = Request {
-            platform,
-            preferred: Platform::host(),
-            detail_all: all,
-            tails: false,
-            base: BaseSource::Claims,
-            referrers: false,
-        };
-        let layers = LayerRequest { all_platforms: all, captures: true, ..LayerRequest::default() };
-        Wanted { request, layers, options }
+        Ok(subjects.into_iter().map(|image| self.tagged(tag, image)).collect())
     }
 
     async fn images(&self, source: &Source, wanted: &Wanted<'_>) -> Result<Vec<Subject>, Error> {
@@ -304,6 +333,23 @@ impl Look<'_> {
             Error::new(ErrorKind::Local, "the image could not be studied").because(error)
         })
     }
+}
+
+/// Tags of one digest together, in the order of the first of each; those of which the registry tells
+/// no digest stand alone.
+fn by_digest(changed: Vec<Changed>) -> Vec<Vec<Changed>> {
+    let mut alike: Vec<Vec<Changed>> = Vec::new();
+    let mut places: BTreeMap<Digest, usize> = BTreeMap::new();
+    for (tag, digest) in changed {
+        let place = digest.as_ref().and_then(|digest| places.get(digest));
+        if let Some(group) = place.and_then(|at| alike.get_mut(*at)) {
+            group.push((tag, digest));
+            continue;
+        }
+        places.extend(digest.clone().map(|digest| (digest, alike.len())));
+        alike.push(vec![(tag, digest)]);
+    }
+    alike
 }
 
 fn stopped() -> Error {

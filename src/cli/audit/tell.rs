@@ -15,7 +15,7 @@ use crate::history::{self, Breach, BreachState, New};
 use crate::registry::{Error, ErrorKind, Options, Secret, post_json};
 
 /// How long a command may take to be told.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Tells what is to be told; whether some of it did not arrive.
 pub(super) async fn tell(

@@ -66,7 +66,7 @@ pub(super) async fn run(cli: &Cli, args: &AuditWatchArgs, stop: &Stop) -> Result
     let server = listen(args.listen, &status).await?;
     let work = async |session: &Session, _, observers: Observers<'_>| {
         let work = Work { setup: &setup, place: &place, session, observers };
-        Box::pin(watch(args, &targets, &work, &status, stop)).await
+        watch(args, &targets, &work, &status, stop).await
     };
     let ended = prepared.together(&typed, work).await;
     if let Some(server) = server {
@@ -179,7 +179,8 @@ async fn with(
         grace: Duration::from_secs(u64::from(args.grace)),
     };
     let (clock, run) = (&SystemClock, async |name: &str| work.run(name).await);
-    Watch { targets, queue, clock, work: run, observe, bounds }.run(stop).await
+    let watch = Watch { targets, queue, clock, work: run, observe, bounds };
+    Box::pin(watch.run(stop)).await
 }
 
 impl Work<'_> {
