@@ -180,6 +180,6 @@ async fn runs_that_end_nobody_well_are_given_up(url: String) {
 }
 
 async fn many_can_make_the_tables_at_once(url: String) {
-    let open = || async { open(&url).await.leave().await.unwrap() };
+    let open = || Box::pin(async { open(&url).await.leave().await.unwrap() });
     futures::future::join_all([open(), open(), open(), open()]).await;
 }

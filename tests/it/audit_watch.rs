@@ -34,10 +34,11 @@ fn settings(sandbox: &Sandbox, registry: &RunningRegistry, names: &[&str]) {
     let mut text = format!("[audit]\nstore = \"history.sqlite\"\nschedule = \"30 {hour} * * *\"\n");
     for name in names {
         let repository = registry.reference(name);
-        text += &format!(
+        let target = format!(
             "[[audit.target]]\nname = \"{name}\"\nrepository = \"{repository}\"\n\
              [audit.target.budget]\nmax-compressed = \"10B\"\n"
         );
+        text.push_str(&target);
     }
     sandbox.write("regsize.toml", text);
 }

@@ -98,7 +98,7 @@ fn work_until_told() {
             asked.ask();
         });
         let watch = Watch { targets, queue, clock, work, observe, bounds };
-        assert_eq!(watch.run(&stop).await, Ended::Whole);
+        assert_eq!(Box::pin(watch.run(&stop)).await, Ended::Whole);
         println!("stopped in time.");
     });
 }
