@@ -76,7 +76,7 @@ pub(in crate::cli) struct AuditRunArgs {
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct AuditWatchArgs {
-    /// What is watched, and when: section [audit] of this file
+    /// The file of settings, which says what is watched and when
     #[arg(long, value_name = "FILE", default_value = "regsize.toml")]
     pub(in crate::cli) config: PathBuf,
     /// Answer for /metrics, /healthz and /readyz here, or nowhere: none
