@@ -34,7 +34,7 @@
 //! | [`compare`] | images by their snapshots: layers aligned, what differs, and what made the difference |
 //! | [`history`] | what published tags were, recorded in SQLite or PostgreSQL: points, events, the chain of hashes over them |
 //! | [`check`] | budgets for images, and verdicts on them |
-//! | [`audit`] | published tags watched: targets and when they are due, a pass over them ([`audit::pass`]), what a history says of them ([`audit::overview`]), whom to tell ([`audit::notify`]) |
+//! | [`audit`] | published tags watched: targets, when they are due and who runs them ([`audit::watch`], [`audit::queue`]), a pass over them ([`audit::pass`]), what a history says of them ([`audit::overview`]), whom to tell ([`audit::notify`]) |
 //! | [`config`] | the file of settings and budgets, and dive's, each error with its line and column |
 //! | [`report`] | documents for terminal, Markdown, HTML and CSV, and the JSON schema |
 //! | [`cli`] | arguments in, report and exit code out |
@@ -49,9 +49,9 @@
 //! - A credential is bound to its registry's origin and the token servers that
 //!   [`registry::policy`] allows, and cannot be formatted.
 //! - Text from images and registries reaches a sink only through that sink's encoder.
-//! - Only `cli` prints, ends the program or reads the environment; only `registry` uses the
-//!   network; only `cache`, `history`, `local` and `registry::credentials` touch the disk; only
-//!   `history` speaks to a database.
+//! - Only `cli` prints, ends the program or reads the environment; only `registry` asks others over
+//!   the network, and only `audit::serve` answers them; only `cache`, `history`, `local` and
+//!   `registry::credentials` touch the disk; only `history` and `audit::queue` speak to a database.
 //! - The same digests make the same report.
 
 pub mod size;

@@ -1,13 +1,16 @@
-//! Published tags watched on a schedule: what is watched, when it is due, a pass over it, what a
-//! history says of it, and whom to tell.
+//! Published tags watched on a schedule: what is watched, when it is due, who runs it, a pass over
+//! it, what a history says of it, and whom to tell.
 
 mod explain;
 mod growth;
 pub mod notify;
 pub mod overview;
 pub mod pass;
+pub mod queue;
 mod schedule;
+pub mod serve;
 mod target;
+pub mod watch;
 
 pub use explain::explain;
 pub use growth::{GrowthFrom, GrowthLimit, Window};

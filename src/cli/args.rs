@@ -20,8 +20,8 @@ pub(super) use self::analysis::{
     AnalyzeArgs, PackagesArgs, ReadArgs, RulesArgs, SelectionArgs, TableKind,
 };
 pub(super) use self::audit::{
-    AuditCommand, AuditInitArgs, AuditRunArgs, CheckConfigArgs, DiffArgs, ExportArgs, HistoryArgs,
-    ImportArgs, PruneStoreArgs, RecordArgs, ReportArgs, StoreArgs,
+    AuditCommand, AuditInitArgs, AuditRunArgs, AuditWatchArgs, CheckConfigArgs, DiffArgs, ExportArgs,
+    HistoryArgs, ImportArgs, Listen, PruneStoreArgs, RecordArgs, ReportArgs, StoreArgs,
 };
 pub(super) use self::check::{CheckArgs, LimitArgs};
 pub(super) use self::compare::{ALL, CompareArgs, CompareTableKind};

@@ -152,6 +152,19 @@ Examples:
   regsize audit run                                one pass, from cron or CI
   regsize audit run --only ghcr.io/owner/name --format markdown";
 
+pub(super) const AUDIT_WATCH_EXAMPLES: &str = "\
+Each target needs a schedule, or section [audit] one for all. A target that still runs when it is due
+again is left out; times that were missed are made up for by one run. SIGINT or SIGTERM stops it: it
+begins nothing new and waits for what runs; the second one ends it at once.
+
+One process watches a history in a file. Any number of them, on any machines, share one in PostgreSQL:
+each target is run by one of them, and what one leaves behind when it dies, another does.
+
+Examples:
+  regsize audit watch                              what regsize.toml says
+  regsize audit watch --listen 0.0.0.0:9464        metrics for others to read
+  REGSIZE_STORE=postgres://… regsize audit watch   one worker of several";
+
 pub(super) const CHECK_EXAMPLES: &str = "\
 Limits come from the command line, from section [budget] of regsize.toml, or from dive's .dive-ci.
 The last line is for programs: regsize-verdict: pass|warn|fail|unknown …; it is on stderr where

@@ -32,6 +32,7 @@ use clap::Parser as _;
 use clap::error::{ContextKind, ContextValue, ErrorKind as ClapKind};
 use tokio::signal::unix::{SignalKind, signal};
 
+use crate::audit::watch::Stop;
 use crate::reference::Source;
 use crate::registry::{Error, ErrorKind};
 use crate::report::usage_json;
@@ -69,7 +70,11 @@ fn run(cli: &Cli) -> Exit {
         Command::Check(check) => until_interrupted(check::run(cli, check)),
         Command::Packages(packages) => until_interrupted(packages::run(cli, packages)),
         Command::Compare(compare) => until_interrupted(compare::run(cli, compare)),
-        Command::Audit(command) => until_interrupted(audit::run(cli, command)),
+        Command::Audit(command @ AuditCommand::Watch(_)) => {
+            let stop = Stop::default();
+            until(audit::run(cli, command, &stop), second_interruption(&stop))
+        }
+        Command::Audit(command) => until_interrupted(audit::run(cli, command, &Stop::default())),
         Command::Tags(tags) => until_interrupted(tags::run(cli, tags)),
         Command::Rules(rules) => rules::run(cli, rules),
     }
@@ -103,6 +108,11 @@ fn format_fits(cli: &Cli) -> Result<(), Error> {
 
 /// Runs a command to its end or to a signal.
 fn until_interrupted(command: impl Future<Output = Exit>) -> Exit {
+    until(command, interruption())
+}
+
+/// Runs a command to its end or to that of `interruption`.
+fn until(command: impl Future<Output = Exit>, interruption: impl Future<Output = Exit>) -> Exit {
     let runtime = match tokio::runtime::Runtime::new() {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -116,7 +126,7 @@ fn until_interrupted(command: impl Future<Output = Exit>) -> Exit {
         // Signals are listened to before the command begins.
         tokio::select! {
             biased;
-            exit = interruption() => exit,
+            exit = interruption => exit,
             exit = command => exit,
         }
     });
@@ -137,6 +147,15 @@ async fn interruption() -> Exit {
         _ = interrupt.recv() => Exit::Interrupted,
         _ = terminate.recv() => Exit::Terminated,
     }
+}
+
+/// Asks to stop at the first signal; ends at the second.
+async fn second_interruption(stop: &Stop) -> Exit {
+    interruption().await;
+    stop.ask();
+    let exit = interruption().await;
+    stop.ask();
+    exit
 }
 
 /// Prints what clap has to say: help on stdout, a complaint on stderr.

@@ -182,7 +182,7 @@ impl Error {
     }
 
     /// The error that a database driver gave about `place`.
-    pub(super) fn of(place: &str, error: &sqlx::Error) -> Self {
+    pub(crate) fn of(place: &str, error: &sqlx::Error) -> Self {
         let place = place.to_owned();
         match error {
             sqlx::Error::Database(answer) => {

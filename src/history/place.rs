@@ -35,6 +35,20 @@ impl Place {
             }
         }
     }
+
+    /// Whether it is a database on a server, which several processes can share.
+    pub fn is_server(&self) -> bool {
+        matches!(self.0, Kind::Server(_))
+    }
+
+    /// The address of the server as it is to be called; `None` for a file.
+    #[cfg(feature = "postgres")]
+    pub(crate) fn server_url(&self) -> Option<Url> {
+        match &self.0 {
+            Kind::File(_) => None,
+            Kind::Server(url) => Some(careful(url)),
+        }
+    }
 }
 
 impl FromStr for Place {

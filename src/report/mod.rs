@@ -19,6 +19,7 @@ mod history;
 mod inspect;
 mod json;
 mod markdown;
+mod metrics;
 mod packages;
 mod pass;
 mod rules;
@@ -56,6 +57,7 @@ pub use self::inspect::{
 };
 pub use self::json::{usage_json, write_analyze_json, write_files_json, write_inspect_json};
 pub use self::markdown::markdown;
+pub use self::metrics::{METRICS_TYPE, metrics};
 pub use self::packages::{PackagesOptions, render_packages};
 pub use self::pass::{RunReport, render_run, render_watchlist};
 pub use self::rules::render_rules;

@@ -9,9 +9,14 @@ mod analyze;
 mod architecture;
 mod attribution;
 mod audit;
+#[cfg(feature = "postgres")]
+mod audit_queue;
 mod audit_run;
 mod audit_page;
 mod audit_report;
+mod audit_watch;
+#[cfg(feature = "postgres")]
+mod audit_workers;
 mod auth;
 mod base_image;
 mod blob_faults;

@@ -1,5 +1,6 @@
 //! The arguments of `regsize audit`.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
@@ -8,7 +9,7 @@ use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan as _};
 
 use super::{CompareTableKind, PlatformArgs, positive};
-use crate::cli::help::{AUDIT_EXAMPLES, AUDIT_RUN_EXAMPLES};
+use crate::cli::help::{AUDIT_EXAMPLES, AUDIT_RUN_EXAMPLES, AUDIT_WATCH_EXAMPLES};
 use crate::oci::Platform;
 
 /// What is done with a history.
@@ -17,6 +18,9 @@ pub(in crate::cli) enum AuditCommand {
     /// Look at all that is watched, once: record what moved and why, and judge it; for cron and CI
     #[command(after_help = AUDIT_RUN_EXAMPLES)]
     Run(AuditRunArgs),
+    /// Run targets when their schedules say, until it is stopped; several share a PostgreSQL history
+    #[command(after_help = AUDIT_WATCH_EXAMPLES)]
+    Watch(AuditWatchArgs),
     /// Write a commented file of settings to begin with
     #[command(after_help = AUDIT_RUN_EXAMPLES)]
     Init(AuditInitArgs),
@@ -77,6 +81,34 @@ pub(in crate::cli) struct AuditRunArgs {
     #[command(flatten)]
     pub(in crate::cli) store: StoreArgs,
 }
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct AuditWatchArgs {
+    /// The file of settings, which says what is watched and when
+    #[arg(long, value_name = "FILE", default_value = "regsize.toml")]
+    pub(in crate::cli) config: PathBuf,
+    /// Answer for /metrics, /healthz and /readyz here, or nowhere: none
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:9464", value_parser = listen)]
+    pub(in crate::cli) listen: Listen,
+    /// Run at most so many targets at once
+    #[arg(long, value_name = "NUMBER", default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..))]
+    pub(in crate::cli) at_once: u16,
+    /// Run at most so many targets of one registry at once, in all processes together
+    #[arg(long, value_name = "NUMBER", default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub(in crate::cli) per_registry: u32,
+    /// Wait so many seconds for what runs when asked to stop
+    #[arg(long, value_name = "SECONDS", default_value_t = 25)]
+    pub(in crate::cli) grace: u32,
+    /// Stop reading when a registry reports that no more than so many pulls are left
+    #[arg(long, value_name = "NUMBER", default_value_t = 10)]
+    pub(in crate::cli) reserve: u64,
+    #[command(flatten)]
+    pub(in crate::cli) store: StoreArgs,
+}
+
+/// Where questions are answered, if anywhere.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::cli) struct Listen(pub(in crate::cli) Option<SocketAddr>);
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct AuditInitArgs {
@@ -210,6 +242,15 @@ pub(in crate::cli) struct ImportArgs {
     pub(in crate::cli) store: StoreArgs,
 }
 
+fn listen(text: &str) -> Result<Listen, String> {
+    match text {
+        "none" => Ok(Listen(None)),
+        text => text.parse().map(|address| Listen(Some(address))).map_err(|_| {
+            "expected an address with a port, as in 127.0.0.1:9464, or none".to_owned()
+        }),
+    }
+}
+
 /// Days, as in `400d`, or weeks, as in `52w`.
 fn days(text: &str) -> Result<u32, String> {
     let unit = |suffix, days: u32| Some((text.strip_suffix(suffix)?.parse::<u32>().ok()?, days));
@@ -261,6 +302,21 @@ mod tests {
         check("2026-11-30T07:00:00+01:00", time, time);
         for wrong in ["", "yesterday", "2026-11-31", "2026-11", "20261130", "9999-12-31x", "30"] {
             check(wrong, None, None);
+        }
+    }
+
+    #[test]
+    fn questions_are_answered_at_an_address_or_nowhere() {
+        let check = |text: &str, expected: Option<&str>| {
+            let found =
+                listen(text).ok().map(|Listen(it)| it.map_or("none".into(), |it| it.to_string()));
+            assert_eq!(found.as_deref(), expected, "{text}");
+        };
+        check("none", Some("none"));
+        check("127.0.0.1:9464", Some("127.0.0.1:9464"));
+        check("[::1]:80", Some("[::1]:80"));
+        for wrong in ["", "127.0.0.1", ":9464", "9464", "localhost:9464", "127.0.0.1:99999"] {
+            check(wrong, None);
         }
     }
 

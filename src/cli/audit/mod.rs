@@ -14,18 +14,21 @@ mod setup;
 mod tell;
 mod report;
 mod verify;
+mod watch;
 
 use super::args::{AuditCommand, Cli, OutputFormat, StoreArgs};
 use super::exit::Exit;
 use super::run::{format, terminal_options};
 use super::{complain, environment, write_report};
+use crate::audit::watch::Stop;
 use crate::history::{Access, Error as HistoryError, Store};
 use crate::reference::{Reference, ReferenceError};
 use crate::registry::{Error, ErrorKind};
 use crate::report::{Failure, HistoryReport, render_history, render_history_failure};
 
-pub(super) async fn run(cli: &Cli, command: &AuditCommand) -> Exit {
+pub(super) async fn run(cli: &Cli, command: &AuditCommand, stop: &Stop) -> Exit {
     let (name, result) = match command {
+        AuditCommand::Watch(args) => ("watch", watch::run(cli, args, stop).await),
         AuditCommand::Run(args) => ("run", run::run(cli, args).await),
         AuditCommand::Init(args) => ("init", init::run(args)),
         AuditCommand::CheckConfig(args) => ("config", check_config::run(cli, args)),

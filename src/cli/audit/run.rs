@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use super::super::args::{AuditRunArgs, Cli};
 use super::super::exit::Exit;
 use super::super::progress::line;
-use super::super::run::{format, prepare, terminal_options};
+use super::super::run::{Observers, format, prepare, terminal_options};
 use super::super::{complain, environment, write_report};
 use super::setup::{self, Setup};
 use super::{error, tell};
@@ -29,11 +29,22 @@ const KIND: &str = "audit run";
 const RECENT: u32 = 20;
 
 /// What a run found out.
-struct Done {
-    summary: Summary,
+pub(super) struct Done {
+    pub(super) summary: Summary,
     /// Whether somebody could not be told.
-    untold: bool,
-    unsaved: Option<history::Error>,
+    pub(super) untold: bool,
+    pub(super) unsaved: Option<history::Error>,
+}
+
+/// A pass over targets, from the request to the message.
+pub(super) struct Round<'a> {
+    /// What it is called in the history.
+    pub(super) kind: &'a str,
+    pub(super) setup: &'a Setup,
+    pub(super) targets: &'a [&'a Target],
+    /// Whether these are all that are watched.
+    pub(super) is_all: bool,
+    pub(super) now: Timestamp,
 }
 
 pub(super) async fn run(cli: &Cli, args: &AuditRunArgs) -> Result<Exit, Error> {
@@ -46,9 +57,29 @@ pub(super) async fn run(cli: &Cli, args: &AuditRunArgs) -> Result<Exit, Error> {
     let (mut store, unsaved) = open(&place).await?;
     let (_claim, unsaved) = claim(&place, unsaved, now).await?;
     let is_all = args.only.is_empty();
-    let work = async |session: &Session, _, observers: super::super::run::Observers<'_>| {
-        let mut journal = Journal::new(&mut store, now, unsaved);
-        let id = begin(&mut journal, now).await;
+    let round = Round { kind: KIND, setup: &setup, targets: &targets, is_all, now };
+    let work = async |session: &Session, _, observers: Observers<'_>| {
+        round.run(session, observers, &mut store, unsaved).await
+    };
+    let done = prepared.together(&typed, work).await?;
+    // Closing fails where writing did, which is told below.
+    let closed = store.close().await.err();
+    let done = Done { unsaved: done.unsaved.or(closed), ..done };
+    Ok(show(cli, &setup, &targets, &place, done))
+}
+
+impl Round<'_> {
+    /// Looks at the targets, records what they are, and tells whom it concerns.
+    pub(super) async fn run(
+        &self,
+        session: &Session,
+        observers: Observers<'_>,
+        store: &mut Store,
+        unsaved: Option<history::Error>,
+    ) -> Result<Done, Error> {
+        let Self { kind, setup, targets, is_all, now } = *self;
+        let mut journal = Journal::new(store, now, unsaved);
+        let id = begin(&mut journal, now, kind).await;
         let options = AnalysisOptions {
             paths: true,
             selection: Selection {
@@ -65,21 +96,16 @@ pub(super) async fn run(cli: &Cli, args: &AuditRunArgs) -> Result<Exit, Error> {
             options: &options,
             now,
         };
-        let summary = pass.run(&targets, &mut journal).await.map_err(error)?;
+        let summary = pass.run(targets, &mut journal).await.map_err(error)?;
         let network = session.registries().options();
-        let untold = tell::tell(&setup, &summary, is_all, &mut journal, network).await;
+        let untold = tell::tell(setup, &summary, is_all, &mut journal, network).await;
         end(&mut journal, now, id, &summary).await;
         Ok(Done { summary, untold, unsaved: journal.into_unsaved() })
-    };
-    let done = prepared.together(&typed, work).await?;
-    // Closing fails where writing did, which is told below.
-    let closed = store.close().await.err();
-    let done = Done { unsaved: done.unsaved.or(closed), ..done };
-    Ok(show(cli, &setup, &targets, &place, done))
+    }
 }
 
 /// Opens the history to write, or else to read; with the reason then.
-async fn open(place: &Place) -> Result<(Store, Option<history::Error>), Error> {
+pub(super) async fn open(place: &Place) -> Result<(Store, Option<history::Error>), Error> {
     let unwritable = match Store::open(place, Access::Write).await {
         Ok(store) => return Ok((store, None)),
         Err(reason) => reason,
@@ -91,7 +117,7 @@ async fn open(place: &Place) -> Result<(Store, Option<history::Error>), Error> {
 }
 
 /// Makes sure that no other run is at work on the history.
-async fn claim(
+pub(super) async fn claim(
     place: &Place,
     unsaved: Option<history::Error>,
     now: Timestamp,
@@ -113,18 +139,19 @@ async fn claim(
 }
 
 /// Records that the run began, and that those before it that did not end never will.
-async fn begin(journal: &mut Journal<'_>, now: Timestamp) -> String {
+async fn begin(journal: &mut Journal<'_>, now: Timestamp, kind: &str) -> String {
+    let kind = format!("{kind}: ");
     let process = environment::process();
     let id = Digest::of(format!("{now} {process} {}", Timestamp::now()).as_bytes());
     let id = id.as_str().trim_start_matches("sha256:").chars().take(16).collect::<String>();
     for run in journal.store().runs(RECENT).await.unwrap_or_default() {
-        if run.ended.is_none() && run.detail.starts_with(KIND) {
+        if run.ended.is_none() && run.detail.starts_with(&kind) {
             let detail = format!("found by {process}");
             let state = RunState::Abandoned;
             journal.push(New::Run { id: run.id, at: now, state, detail }).await;
         }
     }
-    let detail = format!("{KIND}: {process}");
+    let detail = format!("{kind}{process}");
     journal.push(New::Run { id: id.clone(), at: now, state: RunState::Started, detail }).await;
     journal.flush().await;
     id
@@ -146,13 +173,7 @@ async fn end(journal: &mut Journal<'_>, now: Timestamp, id: String, summary: &Su
 /// Prints the report, and tells how the run ended.
 fn show(cli: &Cli, setup: &Setup, targets: &[&Target], place: &Place, done: Done) -> Exit {
     let Done { summary, untold, unsaved } = done;
-    for failure in &summary.failures {
-        let tag = failure.tag.as_ref().map(|tag| format!(":{tag}")).unwrap_or_default();
-        line(&format!("error: {}{tag}: {}", failure.repository, failure.error));
-    }
-    if !summary.left.is_empty() {
-        line(&format!("error: {} tags were left for the next run", summary.left.len()));
-    }
+    complain_of(&summary);
     let place = place.to_string();
     let report = RunReport { summary: &summary, place: &place, saved: unsaved.is_none() };
     let options = terminal_options(&cli.output);
@@ -172,6 +193,17 @@ fn show(cli: &Cli, setup: &Setup, targets: &[&Target], place: &Place, done: Done
         (Exit::Fine, Verdict::Unknown) => Exit::Unknown,
         (Exit::Fine, Verdict::Pass | Verdict::Warn) if untold => Exit::Unknown,
         (written, _) => written,
+    }
+}
+
+/// Prints what could not be looked at.
+pub(super) fn complain_of(summary: &Summary) {
+    for failure in &summary.failures {
+        let tag = failure.tag.as_ref().map(|tag| format!(":{tag}")).unwrap_or_default();
+        line(&format!("error: {}{tag}: {}", failure.repository, failure.error));
+    }
+    if !summary.left.is_empty() {
+        line(&format!("error: {} tags were left for the next run", summary.left.len()));
     }
 }
 

@@ -9,6 +9,7 @@ mod csv;
 mod html;
 mod github;
 mod json;
+mod label;
 mod markdown;
 mod path;
 mod printable;
@@ -20,6 +21,7 @@ pub(super) use self::csv::csv_field;
 pub(super) use self::github::{github_message, github_property};
 pub(super) use self::html::{html_own, html_text};
 pub(super) use self::json::write_json;
+pub(super) use self::label::label_value;
 pub(super) use self::markdown::{
     Place, markdown_code, markdown_fence, markdown_own, markdown_prose,
 };
