@@ -56,6 +56,7 @@ mod rig;
 mod rig_images;
 mod rig_registry;
 mod secrets;
+mod shared_cache;
 mod sizes;
 mod statuses;
 mod support;
