@@ -148,7 +148,7 @@ fn secret_file(path: &Path) -> Result<Secret, Error> {
 
 /// What the entries of a shared cache are signed with, if that is set.
 pub(super) fn shared_cache_key(args: &SharedArgs) -> Result<Option<Secret>, Error> {
-    if let Some(path) = &args.shared_cache_key_file {
+    if let Some(path) = &args.key_file {
         return secret_file(path).map(Some);
     }
     let Some(text) = set("REGSIZE_SHARED_CACHE_KEY") else { return Ok(None) };

@@ -14,9 +14,9 @@ pub(super) fn open(
     cache: &Cache,
     network: &registry::Options,
 ) -> Result<Option<SharedCache>, Error> {
-    let Some(text) = args.shared_cache.as_deref().filter(|text| !text.is_empty()) else {
+    let Some(text) = args.place.as_deref().filter(|text| !text.is_empty()) else {
         let text = "--shared-cache-write wants a shared cache";
-        return if args.shared_cache_write {
+        return if args.write {
             Err(Error::new(ErrorKind::Usage, text).hint("name one: --shared-cache URL"))
         } else {
             Ok(None)
@@ -33,7 +33,7 @@ pub(super) fn open(
     }
     let options = Options {
         key,
-        write: args.shared_cache_write,
+        write: args.write,
         variables: environment::bucket_variables(),
         network: Network {
             proxies: network.proxies.clone(),

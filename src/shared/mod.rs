@@ -49,11 +49,13 @@ use crate::oci::Digest;
 use crate::registry::{Proxies, Secret};
 
 /// No entry has more content, in bytes: some two million files.
-pub const CEILING: u64 = 64 << 20;
+pub const CEILING: u64 = (LARGEST as u64) << 10;
+/// The same in KiB.
+const LARGEST: u32 = 64 << 10;
 /// Entries asked for at a time.
 const AT_A_TIME: usize = 8;
 /// What they may take of the memory together, in KiB: one of the largest fits.
-const MEMORY: u32 = (CEILING >> 10) as u32 + 1024;
+const MEMORY: u32 = LARGEST + 1024;
 
 /// What the environment says to the clients of buckets: names such as `AWS_REGION` and values.
 #[derive(Clone, Debug, Default)]

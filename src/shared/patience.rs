@@ -108,7 +108,7 @@ mod tests {
         check(&[(Useless, 1); 100], true);
         check(&[(Useless, 5000), (Useless, 5000)], false);
         check(&[(Failed, 5000), (Failed, 5000)], false);
-        check(&[(Good(0), 400); 1000], true);
+        check(&[(Good(0), 400); 100], true);
         check(&[(Good(0), 5500), (Good(0), 5500)], false);
         check(&[(Good(40 << 20), 10_000); 100], true);
         check(&[(Good(4 << 20), 10_000), (Good(4 << 20), 10_000)], false);

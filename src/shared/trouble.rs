@@ -1,14 +1,13 @@
 //! What went wrong with an object store, in few words of this program's own: what a server says
 //! is not repeated.
 
-use std::error::Error as _;
-
 use object_store::Error;
 
 use super::entry::Flaw;
 
 /// What went wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(not(feature = "cloud"), expect(dead_code, reason = "a directory has no network"))]
 pub(super) enum Trouble {
     /// There is no such object.
     Missing,
@@ -112,7 +111,10 @@ fn status(error: &Error) -> Option<u16> {
 
 #[cfg(feature = "cloud")]
 fn transport(error: &Error) -> Option<Trouble> {
+    use std::error::Error as _;
+
     use object_store::client::{HttpError, HttpErrorKind};
+
     let mut source = error.source();
     while let Some(error) = source {
         if let Some(error) = error.downcast_ref::<HttpError>() {

@@ -58,6 +58,7 @@ mod rig_registry;
 mod secrets;
 mod shared_cache;
 mod sizes;
+mod soak;
 mod statuses;
 mod support;
 mod tables;
