@@ -11,7 +11,7 @@ use tempfile::TempDir;
 
 use crate::support::analysis::{arguments, asked_for, registry_of};
 use crate::support::registry::RunningRegistry;
-use crate::support::sandbox::Output;
+use crate::support::sandbox::{Output, Running};
 use crate::support::{Canary, Layer, Origin, Reply, S3, Sandbox, Server, auths, refused, s3};
 use crate::tables::fixture;
 
@@ -273,7 +273,7 @@ fn machines_that_write_at_once_do_not_mind() {
     let reference = registry.reference("team/app:latest");
     let command = ["analyze", &reference, "--format", "json", "--shared-cache-write"];
     let running: Vec<_> = machines.iter().map(|machine| machine.spawn(&command)).collect();
-    let outputs: Vec<_> = running.into_iter().map(|run| run.finish()).collect();
+    let outputs: Vec<_> = running.into_iter().map(Running::finish).collect();
     for output in &outputs {
         assert_eq!((output.code, output.stderr.as_str()), (Some(0), ""), "{output}");
         assert_eq!(findings(output), findings(&outputs[0]));
