@@ -18,6 +18,7 @@
 //! | [`mod@reference`] | image references as users type them, of registries and of files |
 //! | [`cache`] | small immutable things on disk, by digest |
 //! | [`registry`] | the registry client: the only code that speaks HTTP. Authentication is in `auth` and `token`, credentials in [`registry::credentials`], where they may go in [`registry::policy`], retries in `retry` and `transport`, whole blobs in `blob`, parts of them in `range`, tags and referrers in `listing`, pull limits in `headers` |
+//! | [`shared`] | the cache's listings that machines share in an object store, signed |
 //! | [`image`] | one platform's manifest and config, joined: layers, build steps (`history`, `instruction`, `shell`), Dockerfile lines (`provenance`), base image (`base`) |
 //! | [`layer`] | a layer's bytes to a table of contents ([`layer::Toc`]): decoding, walking the tar, tables of contents inside and beside layers; the uncompressed size from a blob's end (`tail`) |
 //! | [`local`] | images in files: OCI layouts, archives of them and of `docker save`, on disk or on stdin |
@@ -50,8 +51,9 @@
 //!   [`registry::policy`] allows, and cannot be formatted.
 //! - Text from images and registries reaches a sink only through that sink's encoder.
 //! - Only `cli` prints, ends the program or reads the environment; only `registry` asks others over
-//!   the network, and only `audit::serve` answers them; only `cache`, `history`, `local` and
-//!   `registry::credentials` touch the disk; only `history` and `audit::queue` speak to a database.
+//!   the network, and `shared` with its client, and only `audit::serve` answers them; only `cache`,
+//!   `shared`, `history`, `local` and `registry::credentials` touch the disk; only `history` and
+//!   `audit::queue` speak to a database.
 //! - The same digests make the same report.
 
 pub mod size;
@@ -61,6 +63,7 @@ pub mod secrecy;
 pub mod reference;
 pub mod cache;
 pub mod registry;
+pub mod shared;
 pub mod image;
 pub mod layer;
 pub mod local;

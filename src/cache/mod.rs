@@ -229,6 +229,11 @@ impl Cache {
         }
     }
 
+    /// Whether there is an entry of `key`, sound or not.
+    pub fn has(&self, bucket: Bucket, key: &Digest) -> bool {
+        self.place.as_ref().is_some_and(|place| place.path(bucket, key).is_file())
+    }
+
     /// Keeps an entry if that is possible.
     pub fn put(&self, bucket: Bucket, key: &Digest, content: &[u8]) {
         let Some(place) = &self.place else { return };

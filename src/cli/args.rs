@@ -4,6 +4,7 @@ mod analysis;
 mod audit;
 mod check;
 mod compare;
+mod shared;
 mod tags;
 
 use std::ffi::OsString;
@@ -20,11 +21,12 @@ pub(super) use self::analysis::{
     AnalyzeArgs, PackagesArgs, ReadArgs, RulesArgs, SelectionArgs, TableKind,
 };
 pub(super) use self::audit::{
-    AuditCommand, AuditInitArgs, AuditRunArgs, AuditWatchArgs, CheckConfigArgs, DiffArgs, ExportArgs,
-    HistoryArgs, ImportArgs, Listen, PruneStoreArgs, RecordArgs, ReportArgs, StoreArgs,
+    AuditCommand, AuditInitArgs, AuditRunArgs, AuditWatchArgs, CheckConfigArgs, DiffArgs,
+    ExportArgs, HistoryArgs, ImportArgs, Listen, PruneStoreArgs, RecordArgs, ReportArgs, StoreArgs,
 };
 pub(super) use self::check::{CheckArgs, LimitArgs};
 pub(super) use self::compare::{ALL, CompareArgs, CompareTableKind};
+pub(super) use self::shared::SharedArgs;
 pub(super) use self::tags::TagsArgs;
 use super::help::{
     AUDIT_EXAMPLES, CACHE_EXAMPLES, EXAMPLES, FILES_EXAMPLES, INSPECT_EXAMPLES, with_sources,
@@ -335,6 +337,8 @@ pub(super) struct NetworkArgs {
     /// Keep nothing between runs
     #[arg(long, global = true)]
     pub(super) no_cache: bool,
+    #[command(flatten)]
+    pub(super) shared: SharedArgs,
 }
 
 /// Numbers from 1 on.

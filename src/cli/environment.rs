@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use std::env;
 use std::ffi::OsString;
 use std::io::{self, IsTerminal as _, Read as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,13 +15,14 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use rustix::process::{Resource, getrlimit};
 
-use super::args::{NetworkArgs, StoreArgs};
+use super::args::{NetworkArgs, SharedArgs, StoreArgs};
 use crate::cache::{Cache, DEFAULT_LIMIT};
 use crate::history::{self, Place};
 use crate::layer;
 use crate::reference::Reference;
 use crate::registry::credentials::{Explicit, Sources};
 use crate::registry::{Error, ErrorKind, Limits, Observer, Options, Proxies, RetryPolicy, Secret};
+use crate::shared::Variables;
 use crate::size;
 
 /// A credential helper may open a browser while somebody watches, but not in a script.
@@ -36,6 +37,8 @@ const CONNECTIONS_PER_REQUEST: usize = 3;
 /// Blobs get one of so many descriptors where there are few.
 const FILES_PER_BLOB_SHARE: usize = 4;
 const MAX_PASSWORD: u64 = 64 << 10;
+/// Variables of the stores of shared caches.
+const BUCKET_PREFIXES: [&str; 3] = ["AWS_", "GOOGLE_", "AZURE_"];
 const MAX_CA_FILE: u64 = 4 << 20;
 const PEM_CERTIFICATE: &[u8] = b"-----BEGIN CERTIFICATE-----";
 
@@ -114,14 +117,7 @@ pub(super) fn store(args: &StoreArgs) -> Result<Place, Error> {
         return Ok(place);
     }
     if let Some(path) = &args.store_file {
-        let name = path.display();
-        let cannot = |error| {
-            Error::new(ErrorKind::Local, format!("the file {name} cannot be read")).because(error)
-        };
-        let mut text = String::new();
-        let file = std::fs::File::open(path).map_err(cannot)?;
-        file.take(MAX_PASSWORD).read_to_string(&mut text).map_err(cannot)?;
-        return text.trim().parse().map_err(usage);
+        return secret_file(path)?.expose().trim().parse().map_err(usage);
     }
     if let Some(text) = env::var_os("REGSIZE_STORE").filter(|text| !text.is_empty()) {
         return match text.to_str() {
@@ -154,6 +150,40 @@ pub(super) fn process() -> String {
     let host = host.or_else(|| set("HOSTNAME")?.into_string().ok());
     let host = host.as_deref().map_or("this host", str::trim);
     format!("process {} on {host}", std::process::id())
+}
+
+/// A file that holds a secret.
+fn secret_file(path: &Path) -> Result<Secret, Error> {
+    let name = path.display();
+    let cannot = |error| {
+        Error::new(ErrorKind::Local, format!("the file {name} cannot be read")).because(error)
+    };
+    let mut text = String::new();
+    let file = std::fs::File::open(path).map_err(cannot)?;
+    file.take(MAX_PASSWORD).read_to_string(&mut text).map_err(cannot)?;
+    Ok(Secret::new(text))
+}
+
+/// What the entries of a shared cache are signed with, if that is set.
+pub(super) fn shared_cache_key(args: &SharedArgs) -> Result<Option<Secret>, Error> {
+    if let Some(path) = &args.key_file {
+        return secret_file(path).map(Some);
+    }
+    let Some(text) = set("REGSIZE_SHARED_CACHE_KEY") else { return Ok(None) };
+    let text = text
+        .into_string()
+        .map_err(|_| Error::new(ErrorKind::Usage, "REGSIZE_SHARED_CACHE_KEY is not UTF-8"))?;
+    Ok(Some(Secret::new(text)))
+}
+
+/// What the clients of buckets are told by the variables that each of them has.
+pub(super) fn bucket_variables() -> Variables {
+    let text = |(name, value): (OsString, OsString)| {
+        Some((name.into_string().ok()?, Secret::new(value.into_string().ok()?)))
+    };
+    let is_theirs = |name: &str| BUCKET_PREFIXES.iter().any(|prefix| name.starts_with(prefix));
+    let found = env::vars_os().filter_map(text);
+    Variables(found.filter(|(name, _)| is_theirs(name)).collect())
 }
 
 /// How many bytes are kept; `None` for any number.

@@ -48,7 +48,9 @@ Examples:
 
 pub(super) const CACHE_EXAMPLES: &str = "\
 What is kept can be removed at any time: it is read again when it is needed. The entries that were
-not used for the longest time go by themselves when all of them exceed --cache-size.
+not used for the longest time go by themselves when all of them exceed --cache-size. These commands
+are about the cache of this machine; one that machines share (--shared-cache) is left to the rules
+of its bucket.
 
 Examples:
   regsize cache info                              where it is and what is in it

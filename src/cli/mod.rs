@@ -21,6 +21,7 @@ mod rules;
 mod run;
 mod selection;
 mod settings;
+mod shared;
 mod tags;
 
 use std::ffi::OsString;

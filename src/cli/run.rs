@@ -8,19 +8,21 @@ use futures::future::join_all;
 use super::args::{Cli, ImagesArgs, OutputArgs, OutputFormat, PlatformArgs, SortBy};
 use super::exit::Exit;
 use super::progress::{Progress, line};
-use super::{cache, complain, environment, write_report};
+use super::{cache, complain, environment, shared, write_report};
 use crate::cache::Cache;
 use crate::collect::{BaseSource, LayerObserver, Request, Session};
 use crate::oci::Platform;
 use crate::reference::{Reference, ReferenceError, Source, without_password};
 use crate::registry::{Error, ErrorKind, Registries};
 use crate::report::{Failure, Format, Outcome, RenderOptions, Sort, TerminalOptions};
+use crate::shared::SharedCache;
 use crate::size::Units;
 
 /// Everything that must be right before a registry is asked.
 pub(super) struct Prepared {
     session: Session,
     cache: Cache,
+    shared: Option<SharedCache>,
     sources: Vec<Result<Source, Error>>,
     progress: Progress,
     verbose: bool,
@@ -38,8 +40,11 @@ pub(super) fn prepare(cli: &Cli, typed: &[String]) -> Result<Prepared, Error> {
     if let Some(notice) = notice {
         line(&format!("note: {notice}"));
     }
-    let session = Session::new(Registries::new(options), cache.clone()).with_limits(limits);
-    Ok(Prepared { session, cache, sources, progress, verbose: cli.output.verbose })
+    let shared = shared::open(&cli.network.shared, &cache, &options)?;
+    let session = Session::new(Registries::new(options), cache.clone())
+        .with_limits(limits)
+        .with_shared(shared.clone());
+    Ok(Prepared { session, cache, shared, sources, progress, verbose: cli.output.verbose })
 }
 
 /// Stdin is read once.
@@ -72,7 +77,7 @@ impl Prepared {
         typed: &[String],
         ask: impl AsyncFn(&Session, Source, LayerObserver) -> Result<T, Error>,
     ) -> Vec<Outcome<T>> {
-        let Self { session, cache: kept, sources, progress, verbose } = self;
+        let Self { session, cache: kept, shared, sources, progress, verbose } = self;
         let asked = sources.into_iter().zip(typed).map(|(source, typed)| {
             let (ask, session, observer) = (&ask, &session, progress.layers());
             async move {
@@ -85,9 +90,17 @@ impl Prepared {
         });
         let results = join_all(asked).await;
         drop(progress);
-        cache::remark(&kept, verbose);
+        remark(&kept, shared.as_ref(), verbose);
         let results = results.into_iter().zip(typed);
         results.map(|(result, typed)| outcome(typed, result.inspect_err(complain))).collect()
+    }
+}
+
+/// Says after a run what the caches did not do.
+fn remark(cache: &Cache, shared: Option<&SharedCache>, verbose: bool) {
+    cache::remark(cache, verbose);
+    if let Some(shared) = shared {
+        shared::remark(shared, verbose);
     }
 }
 
@@ -110,13 +123,13 @@ impl Prepared {
         typed: &[String],
         ask: impl AsyncFnOnce(&Session, Vec<Source>, Observers<'_>) -> Result<T, Error>,
     ) -> Result<T, Error> {
-        let Self { session, cache: kept, sources, progress, verbose } = self;
+        let Self { session, cache: kept, shared, sources, progress, verbose } = self;
         let parsed = sources.into_iter().zip(typed);
         let parsed: Result<Vec<Source>, Error> =
             parsed.map(|(found, typed)| found.map_err(|error| error.about(typed))).collect();
         let result = ask(&session, parsed?, &|| progress.layers()).await;
         drop(progress);
-        cache::remark(&kept, verbose);
+        remark(&kept, shared.as_ref(), verbose);
         result
     }
 }

@@ -186,6 +186,7 @@ impl Session {
         let reader = Arc::new(Reader {
             runtime: Handle::current(),
             cache: self.cache.clone(),
+            shared: self.shared.clone().filter(|_| store.registry().is_some()),
             store: store.clone(),
             limits: self.limits,
             wanted: wanted.clone(),
@@ -358,11 +359,13 @@ impl Read {
         reader: &Arc<Reader>,
         jobs: Vec<Job>,
     ) -> Result<Vec<Job>, Error> {
-        let found = try_join_all(jobs.into_iter().map(|job| {
-            blocking(reader, move |reader| {
+        let found = try_join_all(jobs.into_iter().map(|job| async {
+            reader.take_shared(&job).await;
+            let known = move |reader: &Reader| {
                 let found = reader.known(&job);
                 (job, found)
-            })
+            };
+            blocking(reader, known).await
         }));
         let mut missing = Vec::new();
         for (job, outcome) in found.await? {

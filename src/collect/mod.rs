@@ -17,6 +17,7 @@ mod layers;
 mod missing;
 mod pulls;
 mod reader;
+mod sharing;
 mod soci;
 mod store;
 mod stream;
@@ -33,6 +34,7 @@ use crate::layer::{Limits, Memory};
 use crate::oci::{Digest, Document, ImageConfig, Kind, Manifest, Platform};
 use crate::reference::{Reference, Source};
 use crate::registry::{Error, ErrorKind, Registries};
+use crate::shared::SharedCache;
 
 use documents::{Documents, Root};
 use entries::{Entries, Entry};
@@ -45,6 +47,7 @@ pub use tags::TagsRequest;
 pub struct Session {
     registries: Registries,
     cache: Cache,
+    shared: Option<SharedCache>,
     limits: Limits,
     memory: Memory,
     reserve: Option<u64>,
@@ -99,7 +102,14 @@ impl Session {
     /// Starts a run.
     pub fn new(registries: Registries, cache: Cache) -> Self {
         let limits = Limits::default();
-        Self { registries, cache, limits, memory: Memory::new(limits.memory), reserve: None }
+        let memory = Memory::new(limits.memory);
+        Self { registries, cache, shared: None, limits, memory, reserve: None }
+    }
+
+    /// The same run with a cache of other machines behind its own.
+    #[must_use]
+    pub fn with_shared(self, shared: Option<SharedCache>) -> Self {
+        Self { shared, ..self }
     }
 
     /// The same run with other ceilings of layers.

@@ -17,6 +17,7 @@ use crate::layer::{
 };
 use crate::oci::{Descriptor, Digest};
 use crate::registry::{Error, ErrorKind};
+use crate::shared::SharedCache;
 
 /// How long another process may take to read a layer before this one reads it too.
 const LONGEST_WAIT: Duration = Duration::from_mins(1);
@@ -46,6 +47,7 @@ pub(super) struct Outcome {
 pub(super) struct Reader {
     pub(super) runtime: Handle,
     pub(super) cache: Cache,
+    pub(super) shared: Option<SharedCache>,
     pub(super) store: Store,
     pub(super) limits: Limits,
     pub(super) wanted: LayerRequest,
@@ -156,19 +158,24 @@ impl Reader {
     }
 
     fn put(&self, key: &Digest, toc: &Toc) {
-        self.cache.put(Bucket::Tocs, key, &codec::encode(toc));
+        self.keep(Bucket::Tocs, key, codec::encode(toc));
         // A later run may want them, and the layer is not read again. Encoded they may be as long
         // as they are.
         let captures = toc.captures.iter().map(|capture| capture.head.len() + capture.tail.len());
         let mut held = self.memory.hold();
         if held.add(captures.sum()).is_ok() {
-            self.cache.put(Bucket::Captures, key, &codec::encode_captures(toc));
+            self.keep(Bucket::Captures, key, codec::encode_captures(toc));
         }
+    }
+
+    fn keep(&self, bucket: Bucket, key: &Digest, content: Vec<u8>) {
+        self.cache.put(bucket, key, &content);
+        self.give(bucket, key, content);
     }
 
     /// What vouches for the table of contents that a layer has, if it has one. Where the table is
     /// in the blob is not covered by a digest, so the answer of one registry is none for another.
-    fn claim_key(&self, job: &Job) -> Option<String> {
+    pub(super) fn claim_key(&self, job: &Job) -> Option<String> {
         let claim = match (&job.claim, &job.ztoc) {
             (Some(claim), _) => claim.key(),
             (None, Some(ztoc)) => format!("soci {}", ztoc.digest),
@@ -237,7 +244,7 @@ impl Reader {
         let lasts = matches!(unlisted.kind, Some(BadData | Unsupported));
         if let Some(claim) = self.claim_key(job).filter(|_| lasts) {
             let key = toc_key(&job.descriptor.digest, Some(&claim));
-            self.cache.put(Bucket::Refusals, &key, unlisted.error.to_string().as_bytes());
+            self.keep(Bucket::Refusals, &key, unlisted.error.to_string().into_bytes());
         }
     }
 

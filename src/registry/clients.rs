@@ -28,6 +28,7 @@ struct Settings {
     guard: Guard,
     proxies: Vec<Proxy>,
     ca_certificates: Vec<Vec<u8>>,
+    https_only: bool,
 }
 
 impl Clients {
@@ -36,11 +37,20 @@ impl Clients {
         proxies: Vec<Proxy>,
         ca_certificates: Vec<Vec<u8>>,
     ) -> Result<Self, Error> {
-        // Installing a second time fails and changes nothing.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let settings = Settings { guard, proxies, ca_certificates };
+        let settings = Settings { guard, proxies, ca_certificates, https_only: false };
         let documents = build(&settings, false)?;
         Ok(Self { settings, documents, blobs: OnceLock::new() })
+    }
+
+    /// One for what is no registry; it is held to https unless `plain_http` is allowed.
+    #[cfg(feature = "cloud")]
+    pub(super) fn of_service(
+        guard: Guard,
+        proxies: Vec<Proxy>,
+        ca_certificates: Vec<Vec<u8>>,
+        plain_http: bool,
+    ) -> Result<Client, Error> {
+        build(&Settings { guard, proxies, ca_certificates, https_only: !plain_http }, false)
     }
 
     /// The one for documents and small parts of blobs.
@@ -60,6 +70,8 @@ impl Clients {
 
 /// One that multiplexes where servers do, or with `separate` makes a connection per request.
 fn build(settings: &Settings, separate: bool) -> Result<Client, Error> {
+    // Installing a second time fails and changes nothing.
+    let _ = rustls::crypto::ring::default_provider().install_default();
     let mut extra = Vec::new();
     for pem in &settings.ca_certificates {
         let certificates = Certificate::from_pem_bundle(pem).unwrap_or_default();
@@ -76,6 +88,7 @@ fn build(settings: &Settings, separate: bool) -> Result<Client, Error> {
             .user_agent(USER_AGENT)
             .redirect(redirect::Policy::none())
             .referer(false)
+            .https_only(settings.https_only)
             .no_proxy()
             .connect_timeout(CONNECT_TIMEOUT)
             .read_timeout(READ_TIMEOUT)

@@ -50,6 +50,8 @@ pub use error::{Effort, Error, ErrorKind};
 pub use headers::RateLimit;
 pub use listing::TagList;
 pub use options::{Limits, Options, Proxies};
+#[cfg(feature = "cloud")]
+pub(crate) use outgoing::client_of_service;
 pub use outgoing::post_json;
 pub use retry::{RetryPolicy, SystemTimer, Timer};
 pub use secret::{SafeUrl, Secret};

@@ -1,6 +1,6 @@
-//! Posts a document to an address that the user chose: a webhook.
+//! Speaks to what is no registry, at addresses that the user chose: a webhook, a bucket.
 //!
-//! The address is a secret as a whole, as its path often is the key: errors name the host alone.
+//! The address of a webhook is a secret as a whole, as its path often is the key: errors name the host alone.
 //! It is https, or http to this machine. Redirects are not followed, and no registry's credentials
 //! are near.
 
@@ -10,10 +10,14 @@ use std::time::Duration;
 use reqwest::header::CONTENT_TYPE;
 use url::Url;
 
+#[cfg(feature = "cloud")]
+use super::address::AddressClass;
 use super::client::{is_loopback, proxies, proxy_hosts};
 use super::clients::Clients;
 use super::error::{Error, ErrorKind, excerpt};
 use super::guard::Guard;
+#[cfg(feature = "cloud")]
+use super::options::Proxies;
 use super::{Options, Secret};
 
 /// How long a server may take to answer.
@@ -56,6 +60,19 @@ pub async fn post_json(address: &Secret, body: String, options: &Options) -> Res
     let said = if said.is_empty() || repeats(&said, address, &host) { String::new() } else { said };
     let text = format!("{host} refused the message with {status}");
     Err(Error::new(ErrorKind::Network, if said.is_empty() { text } else { text + ": " + &said }))
+}
+
+/// A client for a service at `url` and for what its owner runs beside it, wherever that is on the
+/// network; it has no credentials of registries and follows no redirects.
+#[cfg(feature = "cloud")]
+pub(crate) fn client_of_service(
+    url: &Url,
+    settings: &Proxies,
+    ca_certificates: &[Vec<u8>],
+    plain_http: bool,
+) -> Result<reqwest::Client, Error> {
+    let guard = Guard::new(url, proxy_hosts(settings), Some(AddressClass::Loopback));
+    Clients::of_service(guard, proxies(settings, url)?, ca_certificates.to_vec(), plain_http)
 }
 
 /// Whether a text has a piece of the address, besides the host, that is long enough to be of a key.
