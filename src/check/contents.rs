@@ -53,7 +53,8 @@ impl<'a> Tally<'a> {
 }
 
 /// The row on findings, if there is a limit.
-pub(super) fn findings(snapshot: &Snapshot, budget: &Budget, tally: &mut Tally<'_>) -> Option<Row> {
+pub(super) fn findings(subject: &Subject, budget: &Budget, tally: &mut Tally<'_>) -> Option<Row> {
+    let snapshot = &subject.snapshot;
     let levels = severities(budget.limits.get(&Measure::Findings)?);
     let id = Measure::Findings.as_str().to_owned();
     let lowest = levels.warn.into_iter().chain(levels.fail).min()?;
@@ -77,6 +78,9 @@ pub(super) fn findings(snapshot: &Snapshot, budget: &Budget, tally: &mut Tally<'
     if !snapshot.is_complete() {
         return Some(unknown(id, limit, "not all layers were read".to_owned()));
     }
+    if broken.is_none() && subject.unread_files > 0 {
+        return Some(unknown(id, limit, unread(subject)));
+    }
     let count = found.len() as u64;
     let first =
         found.first().map_or_else(String::new, |finding| format!(", first: {}", finding.message));
@@ -90,6 +94,12 @@ pub(super) fn findings(snapshot: &Snapshot, budget: &Budget, tally: &mut Tally<'
         reason,
         offences: found.iter().map(|finding| offence_of(finding)).collect(),
     })
+}
+
+/// Why nothing found is no pass.
+fn unread(subject: &Subject) -> String {
+    let files = of(subject.unread_files, "file");
+    format!("the contents of {files} with packages or secrets were not looked at whole")
 }
 
 fn severities(levels: &Levels<Bound>) -> Levels<Severity> {
@@ -190,6 +200,9 @@ fn package_row(subject: &Subject, forbidden: &Forbidden, tally: &mut Tally<'_>) 
     }
     if found.is_empty() && !subject.snapshot.is_complete() {
         return unknown(id, limit, "not all layers were read".to_owned());
+    }
+    if found.is_empty() && subject.unread_files > 0 {
+        return unknown(id, limit, unread(subject));
     }
     if found.is_empty() && subject.unread_records > 0 {
         let records = of(subject.unread_records as u64, "record");

@@ -5,10 +5,11 @@ use std::io::Write as _;
 
 use super::args::{CheckArgs, Cli, OutputFormat};
 use super::exit::Exit;
+use super::kept::{file_of, images};
 use super::progress::line;
 use super::run::{layers_request, not_started, prepare, terminal_options};
 use super::selection::{knowledge, selection};
-use super::settings::{baseline_file, config, config_file, dive_rules, of_flags};
+use super::settings::{config, config_file, dive_rules, of_flags};
 use super::{environment, write_report};
 use crate::analysis::{AnalysisOptions, ImageAnalysis, PathSearch, analyze};
 use crate::check::{Budgets, Checked, Need, Subject, Verdict, check_all};
@@ -108,7 +109,7 @@ fn summarize(report: &str) {
 async fn outcome(cli: &Cli, args: &CheckArgs) -> Result<Outcome<Checked>, Error> {
     let plan = plan(args)?;
     let baseline = args.baseline.as_deref();
-    let kept = baseline.map(baseline_file).transpose()?.flatten();
+    let kept = baseline.and_then(file_of).map(|path| images(&path)).transpose()?;
     let mut typed = vec![args.reference.clone()];
     typed.extend(baseline.filter(|_| kept.is_none()).map(str::to_owned));
     let prepared = prepare(cli, &typed)?;
@@ -169,7 +170,8 @@ fn plan(args: &CheckArgs) -> Result<Plan, Error> {
         ..layers_request(&args.platform)
     };
     let wanted = LayerRequest {
-        no_toc: args.no_toc,
+        // A table of contents leaves open what files hold.
+        no_toc: args.no_toc || need.study,
         captures: need.study,
         all_platforms: args.all_platforms,
         ..LayerRequest::default()

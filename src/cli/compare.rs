@@ -1,6 +1,5 @@
 //! `regsize compare`: what differs between images, and what made the difference.
 
-mod baseline;
 mod platforms;
 mod subject;
 
@@ -8,11 +7,11 @@ use std::collections::BTreeSet;
 
 use futures::future::{try_join, try_join_all};
 
-use self::baseline::{chosen, file_of};
 use self::subject::{Subject, inspect, read, request};
 use super::args::{Cli, CompareArgs, CompareTableKind};
 use super::complain;
 use super::exit::Exit;
+use super::kept::{chosen, file_of};
 use super::run::{Observers, finish, prepare, render_options};
 use crate::collect::{LayerRequest, Session};
 use crate::compare::{Comparison, Matrix, common, compare, matrix, shared};

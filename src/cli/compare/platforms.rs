@@ -1,8 +1,8 @@
 //! `regsize compare --platforms`: the platforms of one image beside each other.
 
 use super::super::args::{ALL, Cli, CompareArgs};
+use super::super::kept::file_of;
 use super::super::run::{Observers, prepare};
-use super::baseline::file_of;
 use super::subject::{options, request};
 use crate::analysis::{Analysis, analyze};
 use crate::collect::{LayerRequest, Session};
