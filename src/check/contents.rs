@@ -53,8 +53,7 @@ impl<'a> Tally<'a> {
 }
 
 /// The row on findings, if there is a limit.
-pub(super) fn findings(subject: &Subject, budget: &Budget, tally: &mut Tally<'_>) -> Option<Row> {
-    let snapshot = &subject.snapshot;
+pub(super) fn findings(snapshot: &Snapshot, budget: &Budget, tally: &mut Tally<'_>) -> Option<Row> {
     let levels = severities(budget.limits.get(&Measure::Findings)?);
     let id = Measure::Findings.as_str().to_owned();
     let lowest = levels.warn.into_iter().chain(levels.fail).min()?;
@@ -78,8 +77,8 @@ pub(super) fn findings(subject: &Subject, budget: &Budget, tally: &mut Tally<'_>
     if !snapshot.is_complete() {
         return Some(unknown(id, limit, "not all layers were read".to_owned()));
     }
-    if broken.is_none() && subject.unread_files > 0 {
-        return Some(unknown(id, limit, unread(subject)));
+    if broken.is_none() && snapshot.unread.files > 0 {
+        return Some(unknown(id, limit, unread(snapshot)));
     }
     let count = found.len() as u64;
     let first =
@@ -97,8 +96,8 @@ pub(super) fn findings(subject: &Subject, budget: &Budget, tally: &mut Tally<'_>
 }
 
 /// Why nothing found is no pass.
-fn unread(subject: &Subject) -> String {
-    let files = of(subject.unread_files, "file");
+fn unread(snapshot: &Snapshot) -> String {
+    let files = of(snapshot.unread.files, "file");
     format!("the contents of {files} with packages or secrets were not looked at whole")
 }
 
@@ -201,11 +200,11 @@ fn package_row(subject: &Subject, forbidden: &Forbidden, tally: &mut Tally<'_>) 
     if found.is_empty() && !subject.snapshot.is_complete() {
         return unknown(id, limit, "not all layers were read".to_owned());
     }
-    if found.is_empty() && subject.unread_files > 0 {
-        return unknown(id, limit, unread(subject));
+    if found.is_empty() && subject.snapshot.unread.files > 0 {
+        return unknown(id, limit, unread(&subject.snapshot));
     }
-    if found.is_empty() && subject.unread_records > 0 {
-        let records = of(subject.unread_records as u64, "record");
+    if found.is_empty() && subject.snapshot.unread.records > 0 {
+        let records = of(subject.snapshot.unread.records, "record");
         let reason = format!("{records} of packages could not be read");
         return unknown(id, limit, reason);
     }

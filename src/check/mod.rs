@@ -49,10 +49,6 @@ pub struct Subject {
     pub dive: Option<Dive>,
     /// The paths that were looked for.
     pub paths: Vec<PathMatches>,
-    /// Records of packages that could not be read, so that the list of packages has gaps.
-    pub unread_records: usize,
-    /// Files that packages or secrets are read from, and that were not looked at whole.
-    pub unread_files: u64,
 }
 
 /// A reference and the verdict on it.
@@ -203,20 +199,12 @@ impl Checked {
 impl Subject {
     /// An image of which no layer was read.
     pub fn of_manifest(snapshot: Snapshot) -> Self {
-        Self { snapshot, dive: None, paths: Vec::new(), unread_records: 0, unread_files: 0 }
+        Self { snapshot, dive: None, paths: Vec::new() }
     }
 
     /// An image of which layers were read.
     pub fn of_layers(snapshot: Snapshot, found: &ImageAnalysis) -> Self {
-        let study = found.study.as_ref();
-        Self {
-            snapshot,
-            dive: found.dive,
-            paths: found.matches.clone(),
-            unread_records: study
-                .map_or(0, |study| study.inventory.notes.iter().filter(|note| note.is_gap).count()),
-            unread_files: found.layers.iter().flatten().map(|layer| layer.unread).sum(),
-        }
+        Self { snapshot, dive: found.dive, paths: found.matches.clone() }
     }
 }
 
@@ -227,7 +215,7 @@ pub fn check(subject: &Subject, budget: &Budget, baseline: Option<&[Snapshot]>) 
     let mut tally = contents::Tally::new(&budget.ignores);
     let past = figures::Past::of(snapshot, baseline);
     let mut rows = figures::rows(snapshot, budget, &past);
-    rows.extend(contents::findings(subject, budget, &mut tally));
+    rows.extend(contents::findings(snapshot, budget, &mut tally));
     rows.extend(contents::paths(subject, budget, &mut tally));
     rows.extend(contents::packages(subject, budget, &mut tally));
     rows.extend(dive::rows(subject.dive.as_ref(), budget.dive.as_ref()));
