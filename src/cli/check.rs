@@ -22,6 +22,9 @@ use crate::report::{CheckFormat, Outcome, check_summary, render_check, verdict_l
 use crate::rule::Selection;
 use crate::snapshot::Snapshot;
 
+/// Platforms that are named at most.
+const OTHERS: usize = 8;
+
 /// What is asked of images.
 struct Plan {
     budgets: Budgets,
@@ -36,6 +39,8 @@ struct Seen {
     digest: Digest,
     subjects: Vec<Subject>,
     warnings: Vec<String>,
+    /// That there are platforms that nobody asked about.
+    unchecked: Option<String>,
 }
 
 /// What growth is measured from.
@@ -128,6 +133,7 @@ async fn outcome(cli: &Cli, args: &CheckArgs) -> Result<Outcome<Checked>, Error>
     let checked = |seen: Seen, past: Option<Past>| {
         let images = past.as_ref().map(|past| &past.images[..]);
         let mut warnings = seen.warnings;
+        warnings.extend(seen.unchecked);
         let images = check_all(&seen.subjects, &plan.budgets, images);
         warnings.extend(past.map(|past| past.warnings).unwrap_or_default());
         Checked {
@@ -203,9 +209,8 @@ impl Plan {
                 let snapshot = Snapshot::of_analysis(inspection, image, found);
                 Some(Subject::of_layers(snapshot, found))
             };
-            let subjects = analysis.images.iter().filter_map(subject).collect();
-            let Inspection { digest, warnings, .. } = analysis.inspection;
-            return Ok(Seen { digest, subjects, warnings });
+            let subjects: Vec<Subject> = analysis.images.iter().filter_map(subject).collect();
+            return Ok(self.seen(analysis.inspection, subjects));
         }
         let inspection = session.inspect(source, &self.request).await?;
         let all = self.wanted.all_platforms;
@@ -213,7 +218,22 @@ impl Plan {
         let images = images.filter(|(at, _)| all || *at == inspection.shown);
         let snapshot = |(_, image)| Snapshot::of_inspection(&inspection, image);
         let subjects = images.map(snapshot).map(Subject::of_manifest).collect();
-        let Inspection { digest, warnings, .. } = inspection;
-        Ok(Seen { digest, subjects, warnings })
+        Ok(self.seen(inspection, subjects))
+    }
+
+    /// What is to be checked of an image, and which of its platforms nobody asked about.
+    fn seen(&self, inspection: Inspection, subjects: Vec<Subject>) -> Seen {
+        let Inspection { digest, warnings, images, shown, .. } = inspection;
+        let is_asked = self.request.platform.is_some() || self.wanted.all_platforms;
+        let others = images.iter().enumerate().filter(|(at, _)| !is_asked && *at != shown);
+        let others: Vec<String> = others.map(|(_, image)| image.platform.to_string()).collect();
+        let unchecked = (!others.is_empty()).then(|| {
+            let (named, more) = others.split_at(others.len().min(OTHERS));
+            let named = named.join(", ");
+            let more =
+                if more.is_empty() { String::new() } else { format!(" and {} more", more.len()) };
+            format!("not checked: {named}{more}; --all-platforms checks every platform")
+        });
+        Seen { digest, subjects, warnings, unchecked }
     }
 }

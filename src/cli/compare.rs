@@ -103,7 +103,9 @@ async fn of_two(
     } else {
         compare(&before, &after)
     };
-    comparison.next_pull.documents = comparison.next_pull.documents.or(documents);
+    if let Some(pull) = &mut comparison.next_pull {
+        pull.documents = pull.documents.or(documents);
+    }
     Ok(comparison)
 }
 
