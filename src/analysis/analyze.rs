@@ -111,6 +111,7 @@ fn layer_usage(layer: &LayerRead, shadowed: Amount) -> LayerUsage {
         files: toc.entries.iter().filter(|entry| entry.kind == Kind::File).count() as u64,
         shadowed,
         overhead: toc.overhead,
+        unread: toc.captures_dropped,
         source: toc.source,
         cached: layer.cached,
         transferred: layer.transferred,

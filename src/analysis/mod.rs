@@ -100,6 +100,8 @@ pub struct LayerUsage {
     /// Bytes of its blob that belong to no entry: a table of contents, a footer, bytes after the
     /// archive.
     pub overhead: u64,
+    /// Files whose contents tell packages or secrets, of which not all was looked at.
+    pub unread: u64,
     /// What its table of contents was read from in the first place.
     pub source: Source,
     /// Whether the table of contents came from the cache.

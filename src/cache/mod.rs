@@ -5,9 +5,9 @@
 //!               /tails/sha256/<hex>       bytes read from the end of a layer's blob; the key is of
 //!                                         the registry's name, the blob's digest and the place
 //!               /tags/sha256/<hex>        which digest a tag had; the key is of the tag's full name
-//!               /tocs-2/sha256/<hex>      listings of layers in version 2 of their format; see
+//!               /tocs-3/sha256/<hex>      listings of layers in version 3 of their format; see
 //!                                         [`toc_key`]
-//!               /captures-2/sha256/<hex>  contents of some of a layer's files, under the same key
+//!               /captures-3/sha256/<hex>  contents of some of a layer's files, under the same key
 //!               /refusals/sha256/<hex>    why the table of contents that a layer has is not used,
 //!                                         under the key of the listing that it would have made
 //!               /locks/sha256-<hex>       held by the process that is making the listing
@@ -87,8 +87,8 @@ impl Bucket {
             Self::Documents => "documents",
             Self::Tails => "tails",
             Self::Tags => "tags",
-            Self::Tocs => "tocs-2",
-            Self::Captures => "captures-2",
+            Self::Tocs => "tocs-3",
+            Self::Captures => "captures-3",
             Self::Refusals => "refusals",
         }
     }

@@ -185,7 +185,7 @@ fn older_formats_go_first_and_later_ones_are_another_version_s_entries() {
     let (_directory, cache) = opened();
     cache.put(Bucket::Tocs, &key(0), &[1; 1000]);
     let current = place(&cache, Bucket::Tocs, &key(0));
-    let versions = ["tocs-0", "tocs-3", "tocs-x", "toc-0"];
+    let versions = ["tocs-0", "tocs-4", "tocs-x", "toc-0"];
     let others = versions.map(|name| {
         let root = current.ancestors().nth(3).unwrap().join(name).join("sha256");
         fs::create_dir_all(&root).unwrap();
@@ -242,7 +242,7 @@ fn clearing_removes_what_is_ours_and_nothing_else() {
     fs::write(path.with_file_name(".new-abc"), "unfinished").unwrap();
     assert_eq!(cache.clear().unwrap(), Removed { entries: 2, bytes: 39 + 35 + 10 });
     assert!(keep.iter().all(|file| file.exists()) && link.is_symlink());
-    assert!(!directory.path().join("v1/tocs-2").exists());
+    assert!(!directory.path().join("v1/tocs-3").exists());
     let (directory, cache, ..) = stored(b"content");
     cache.clear().unwrap();
     assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 0);

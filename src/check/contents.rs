@@ -77,6 +77,9 @@ pub(super) fn findings(snapshot: &Snapshot, budget: &Budget, tally: &mut Tally<'
     if !snapshot.is_complete() {
         return Some(unknown(id, limit, "not all layers were read".to_owned()));
     }
+    if broken.is_none() && snapshot.unread.files > 0 {
+        return Some(unknown(id, limit, unread(snapshot)));
+    }
     let count = found.len() as u64;
     let first =
         found.first().map_or_else(String::new, |finding| format!(", first: {}", finding.message));
@@ -90,6 +93,12 @@ pub(super) fn findings(snapshot: &Snapshot, budget: &Budget, tally: &mut Tally<'
         reason,
         offences: found.iter().map(|finding| offence_of(finding)).collect(),
     })
+}
+
+/// Why nothing found is no pass.
+fn unread(snapshot: &Snapshot) -> String {
+    let files = of(snapshot.unread.files, "file");
+    format!("the contents of {files} with packages or secrets were not looked at whole")
 }
 
 fn severities(levels: &Levels<Bound>) -> Levels<Severity> {
@@ -191,8 +200,11 @@ fn package_row(subject: &Subject, forbidden: &Forbidden, tally: &mut Tally<'_>) 
     if found.is_empty() && !subject.snapshot.is_complete() {
         return unknown(id, limit, "not all layers were read".to_owned());
     }
-    if found.is_empty() && subject.unread_records > 0 {
-        let records = of(subject.unread_records as u64, "record");
+    if found.is_empty() && subject.snapshot.unread.files > 0 {
+        return unknown(id, limit, unread(&subject.snapshot));
+    }
+    if found.is_empty() && subject.snapshot.unread.records > 0 {
+        let records = of(subject.snapshot.unread.records, "record");
         let reason = format!("{records} of packages could not be read");
         return unknown(id, limit, reason);
     }

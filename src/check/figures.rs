@@ -15,7 +15,8 @@ pub(super) enum Past<'a> {
 impl<'a> Past<'a> {
     pub(super) fn of(snapshot: &Snapshot, baseline: Option<&'a [Snapshot]>) -> Self {
         let Some(baseline) = baseline else {
-            return Self::Missing("there is no baseline to measure growth from".to_owned());
+            let text = "there is no baseline to measure growth from: give --baseline IMAGE or FILE";
+            return Self::Missing(text.to_owned());
         };
         let platform = &snapshot.platform;
         if let Some(past) = baseline.iter().find(|past| past.platform == *platform) {
@@ -235,6 +236,11 @@ fn reason(measure: Measure, actual: &Figure, limit: &Figure, verdict: Verdict) -
     };
     let size = |bytes: u64| Units::Decimal.format(bytes.into());
     match (actual, limit) {
+        (Figure::Growth(_), Figure::Text(limit)) => {
+            let both = if limit.contains(" and ") { "both " } else { "" };
+            let verb = if verdict == Verdict::Pass { "does not exceed" } else { "exceeds" };
+            format!("{actual} {verb} {both}{limit}")
+        }
         (Figure::Bytes(actual), Figure::Bytes(limit)) if actual > limit => {
             let over = size(actual - limit);
             format!("{} is {over} more than {}", size(*actual), size(*limit))

@@ -49,8 +49,6 @@ pub struct Subject {
     pub dive: Option<Dive>,
     /// The paths that were looked for.
     pub paths: Vec<PathMatches>,
-    /// Records of packages that could not be read, so that the list of packages has gaps.
-    pub unread_records: usize,
 }
 
 /// A reference and the verdict on it.
@@ -201,18 +199,12 @@ impl Checked {
 impl Subject {
     /// An image of which no layer was read.
     pub fn of_manifest(snapshot: Snapshot) -> Self {
-        Self { snapshot, dive: None, paths: Vec::new(), unread_records: 0 }
+        Self { snapshot, dive: None, paths: Vec::new() }
     }
 
     /// An image of which layers were read.
     pub fn of_layers(snapshot: Snapshot, found: &ImageAnalysis) -> Self {
-        let study = found.study.as_ref();
-        Self {
-            snapshot,
-            dive: found.dive,
-            paths: found.matches.clone(),
-            unread_records: study.map_or(0, |study| study.inventory.notes.len()),
-        }
+        Self { snapshot, dive: found.dive, paths: found.matches.clone() }
     }
 }
 

@@ -5,10 +5,11 @@ use std::io::Write as _;
 
 use super::args::{CheckArgs, Cli, OutputFormat};
 use super::exit::Exit;
+use super::kept::{file_of, images};
 use super::progress::line;
 use super::run::{layers_request, not_started, prepare, terminal_options};
 use super::selection::{knowledge, selection};
-use super::settings::{baseline_file, config, config_file, dive_rules, of_flags};
+use super::settings::{config, config_file, dive_rules, of_flags};
 use super::{environment, write_report};
 use crate::analysis::{AnalysisOptions, ImageAnalysis, PathSearch, analyze};
 use crate::check::{Budgets, Checked, Need, Subject, Verdict, check_all};
@@ -20,6 +21,9 @@ use crate::registry::{Error, ErrorKind};
 use crate::report::{CheckFormat, Outcome, check_summary, render_check, verdict_line};
 use crate::rule::Selection;
 use crate::snapshot::Snapshot;
+
+/// Platforms that are named at most.
+const OTHERS: usize = 8;
 
 /// What is asked of images.
 struct Plan {
@@ -35,6 +39,8 @@ struct Seen {
     digest: Digest,
     subjects: Vec<Subject>,
     warnings: Vec<String>,
+    /// That there are platforms that nobody asked about.
+    unchecked: Option<String>,
 }
 
 /// What growth is measured from.
@@ -109,7 +115,7 @@ fn summarize(report: &str) {
 async fn outcome(cli: &Cli, args: &CheckArgs) -> Result<Outcome<Checked>, Error> {
     let plan = plan(args)?;
     let baseline = args.baseline.as_deref();
-    let kept = baseline.map(baseline_file).transpose()?.flatten();
+    let kept = baseline.and_then(file_of).map(|path| images(&path)).transpose()?;
     let mut typed = vec![args.reference.clone()];
     typed.extend(baseline.filter(|_| kept.is_none()).map(str::to_owned));
     let prepared = prepare(cli, &typed)?;
@@ -128,6 +134,7 @@ async fn outcome(cli: &Cli, args: &CheckArgs) -> Result<Outcome<Checked>, Error>
     let checked = |seen: Seen, past: Option<Past>| {
         let images = past.as_ref().map(|past| &past.images[..]);
         let mut warnings = seen.warnings;
+        warnings.extend(seen.unchecked);
         let images = check_all(&seen.subjects, &plan.budgets, images);
         warnings.extend(past.map(|past| past.warnings).unwrap_or_default());
         Checked {
@@ -170,7 +177,8 @@ fn plan(args: &CheckArgs) -> Result<Plan, Error> {
         ..layers_request(&args.platform)
     };
     let wanted = LayerRequest {
-        no_toc: args.no_toc,
+        // A table of contents leaves open what files hold.
+        no_toc: args.no_toc || need.study,
         captures: need.study,
         all_platforms: args.all_platforms,
         ..LayerRequest::default()
@@ -202,9 +210,8 @@ impl Plan {
                 let snapshot = Snapshot::of_analysis(inspection, image, found);
                 Some(Subject::of_layers(snapshot, found))
             };
-            let subjects = analysis.images.iter().filter_map(subject).collect();
-            let Inspection { digest, warnings, .. } = analysis.inspection;
-            return Ok(Seen { digest, subjects, warnings });
+            let subjects: Vec<Subject> = analysis.images.iter().filter_map(subject).collect();
+            return Ok(self.seen(analysis.inspection, subjects));
         }
         let inspection = session.inspect(source, &self.request).await?;
         let all = self.wanted.all_platforms;
@@ -212,7 +219,22 @@ impl Plan {
         let images = images.filter(|(at, _)| all || *at == inspection.shown);
         let snapshot = |(_, image)| Snapshot::of_inspection(&inspection, image);
         let subjects = images.map(snapshot).map(Subject::of_manifest).collect();
-        let Inspection { digest, warnings, .. } = inspection;
-        Ok(Seen { digest, subjects, warnings })
+        Ok(self.seen(inspection, subjects))
+    }
+
+    /// What is to be checked of an image, and which of its platforms nobody asked about.
+    fn seen(&self, inspection: Inspection, subjects: Vec<Subject>) -> Seen {
+        let Inspection { digest, warnings, images, shown, .. } = inspection;
+        let is_asked = self.request.platform.is_some() || self.wanted.all_platforms;
+        let others = images.iter().enumerate().filter(|(at, _)| !is_asked && *at != shown);
+        let others: Vec<String> = others.map(|(_, image)| image.platform.to_string()).collect();
+        let unchecked = (!others.is_empty()).then(|| {
+            let (named, more) = others.split_at(others.len().min(OTHERS));
+            let named = named.join(", ");
+            let more =
+                if more.is_empty() { String::new() } else { format!(" and {} more", more.len()) };
+            format!("not checked: {named}{more}; --all-platforms checks every platform")
+        });
+        Seen { digest, subjects, warnings, unchecked }
     }
 }

@@ -1,6 +1,5 @@
 //! `regsize compare`: what differs between images, and what made the difference.
 
-mod baseline;
 mod platforms;
 mod subject;
 
@@ -8,11 +7,11 @@ use std::collections::BTreeSet;
 
 use futures::future::{try_join, try_join_all};
 
-use self::baseline::{chosen, file_of};
 use self::subject::{Subject, inspect, read, request};
 use super::args::{Cli, CompareArgs, CompareTableKind};
 use super::complain;
 use super::exit::Exit;
+use super::kept::{chosen, file_of};
 use super::run::{Observers, finish, prepare, render_options};
 use crate::collect::{LayerRequest, Session};
 use crate::compare::{Comparison, Matrix, common, compare, matrix, shared};
@@ -105,7 +104,9 @@ async fn of_two(
     } else {
         compare(&before, &after)
     };
-    comparison.next_pull.documents = comparison.next_pull.documents.or(documents);
+    if let Some(pull) = &mut comparison.next_pull {
+        pull.documents = pull.documents.or(documents);
+    }
     Ok(comparison)
 }
 

@@ -14,6 +14,7 @@ mod exit;
 mod files;
 mod help;
 mod inspect;
+mod kept;
 mod packages;
 mod pages;
 mod progress;

@@ -1,16 +1,15 @@
-//! Files of settings, budgets and baselines: read here, understood by [`crate::config`].
+//! Files of settings and budgets: read here, understood by [`crate::config`].
 
 use std::path::{Path, PathBuf};
 
 use jiff::civil::Date;
 
 use super::args::{LimitArgs, SelectionArgs};
-use super::selection::{bytes_of, text_of};
+use super::selection::text_of;
 use crate::check::{Budget, DiveRules, Forbidden, Levels, Measure, is_pattern, unknown_ecosystem};
 use crate::component::Knowledge;
 use crate::config::{Config, Names, no_ecosystem, read, read_dive_ci};
 use crate::registry::{Error, ErrorKind};
-use crate::snapshot::{self, Snapshot};
 
 use super::progress::line;
 
@@ -18,8 +17,6 @@ use super::progress::line;
 pub(super) const DEFAULT_FILE: &str = "regsize.toml";
 /// dive's file of rules.
 const DIVE_CI: &str = ".dive-ci";
-/// Larger files are no reports.
-pub(super) const LARGEST_REPORT: u64 = 256 << 20;
 
 /// What a file of settings says, if one is given.
 pub(super) fn config(
@@ -87,18 +84,4 @@ pub(super) fn of_flags(args: &LimitArgs) -> Result<Budget, Error> {
     budget.paths = args.forbid_path.iter().map(forbidden).collect();
     budget.packages = args.forbid_package.iter().map(forbidden).collect();
     Ok(budget)
-}
-
-/// The snapshots of a baseline that is a file; `None` if it is the name of an image.
-pub(super) fn baseline_file(typed: &str) -> Result<Option<Vec<Snapshot>>, Error> {
-    let path = Path::new(typed);
-    let is_report = path.extension().is_some_and(|extension| extension == "json");
-    if !path.is_file() && !is_report && !typed.starts_with(['.', '/']) {
-        return Ok(None);
-    }
-    let document = bytes_of(path, LARGEST_REPORT).map_err(|error| error.about(&"the baseline"))?;
-    let found = snapshot::read(&document).map_err(|error| {
-        Error::new(ErrorKind::Usage, format!("the baseline {typed} cannot be used")).because(error)
-    })?;
-    Ok(Some(found))
 }

@@ -205,6 +205,7 @@ impl Session {
         // In the same order whatever came from the cache.
         read.warnings.sort();
         inspection.warnings.append(&mut read.warnings);
+        inspection.warnings.extend(unread(&read.tocs));
         let images = images.into_iter().map(|image| read.of(&inspection, image)).collect();
         Ok(ReadLayers { inspection, images, _held: held })
     }
@@ -424,6 +425,22 @@ impl Read {
         let layers = inspection.images[image].layers.iter().map(&mut take).collect();
         ImageLayers { image, layers }
     }
+}
+
+/// Says which layers that were read whole hold contents that nobody looked at.
+fn unread(tocs: &BTreeMap<Digest, LayerRead>) -> Vec<String> {
+    let is_cut = |toc: &Toc| toc.source == layer::Source::Stream && toc.captures_dropped > 0;
+    let dropped = tocs.iter().filter(|(_, read)| is_cut(&read.toc));
+    let warning = |(digest, read): (&Digest, &LayerRead)| {
+        let files = match read.toc.captures_dropped {
+            1 => "1 file".to_owned(),
+            count => format!("{count} files"),
+        };
+        format!(
+            "layer {digest}: the contents of {files} with packages or secrets were not looked at whole: too large, too many, or hard links"
+        )
+    };
+    dropped.map(warning).collect()
 }
 
 /// Replaces what was inferred of lengths by what was counted.

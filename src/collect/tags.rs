@@ -70,6 +70,7 @@ impl Session {
         let (asked, mut unread) = resolve(&documents, tags).await;
         let images = self.read_tags(&documents, asked, request, &mut unread).await;
         let traffic = store.traffic();
+        let doubts = images.warnings();
         Ok(Repository {
             name: format!("{}/{}", reference.registry(), reference.repository()),
             listed: count,
@@ -82,7 +83,7 @@ impl Session {
             unread,
             pulls: documents.pulls(),
             rate_limit: traffic.rate_limit,
-            warnings: documents.into_warnings(traffic.warnings),
+            warnings: [documents.into_warnings(traffic.warnings), doubts].concat(),
         })
     }
 

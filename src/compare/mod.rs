@@ -52,8 +52,9 @@ pub struct Comparison {
     pub new: Compared,
     /// The differences of the totals.
     pub delta: Delta,
-    /// What who has the old image downloads for the new one.
-    pub next_pull: NextPull,
+    /// What who has the old image downloads for the new one; `None` if an image is in files that hold
+    /// layers uncompressed.
+    pub next_pull: Option<NextPull>,
     /// The layers of both images, aligned; in the order of the new image, with those that went
     /// away where they were.
     pub layers: Vec<LayerRow>,
@@ -180,6 +181,11 @@ impl Comparison {
         new.or_else(|| self.old.layers.get(row.old?))
     }
 
+    /// Whether the compressed sizes of both are those of a pull.
+    pub fn is_pulled(&self) -> bool {
+        [&self.old, &self.new].iter().all(|image| image.sizes.plain_layers == 0)
+    }
+
     /// Layers of a status.
     pub fn with(&self, status: Status) -> impl Iterator<Item = &LayerRow> {
         self.layers.iter().filter(move |row| row.status == status)
@@ -231,16 +237,19 @@ pub fn shared(old: &Snapshot, new: &Snapshot) -> BTreeSet<Digest> {
     same.filter(|digest| !differing.contains(digest)).collect()
 }
 
-fn next_pull(old: &Snapshot, new: &Snapshot) -> NextPull {
+fn next_pull(old: &Snapshot, new: &Snapshot) -> Option<NextPull> {
+    if [old, new].iter().any(|image| image.sizes.plain_layers > 0) {
+        return None;
+    }
     let mut known: BTreeSet<&Digest> = old.layers.iter().map(|layer| &layer.digest).collect();
     let missing = new.layers.iter().filter(|layer| known.insert(&layer.digest));
     let start =
         NextPull { documents: (old.image == new.image).then_some(0), ..NextPull::default() };
-    missing.fold(start, |pull, layer| NextPull {
+    Some(missing.fold(start, |pull, layer| NextPull {
         layers: pull.layers + 1,
         bytes: pull.bytes.saturating_add(layer.compressed),
         ..pull
-    })
+    }))
 }
 
 fn difference(old: Option<u64>, new: Option<u64>) -> Option<Difference> {

@@ -262,6 +262,17 @@ impl Evidence {
             Self::History => "history",
         }
     }
+
+    /// How the base image is known, in words.
+    pub fn describe(self) -> &'static str {
+        match self {
+            Self::Given => "named by --base",
+            Self::Provenance => "named by the build's provenance",
+            Self::Annotation => "named by an annotation",
+            Self::Label => "named by a label",
+            Self::History => "seen in the history",
+        }
+    }
 }
 
 impl Origin {

@@ -14,6 +14,9 @@ const BUFFER: usize = 64 << 10;
 /// Memory for one zstd window, by its logarithm.
 const MAX_WINDOW_LOG: u32 = 27;
 
+/// Bytes behind the mark at an archive's end that are read, so that who writes a pipe can end.
+const TRAILING: u64 = 64 << 20;
+
 /// Bytes of which some may be passed over.
 pub trait Input: BufRead {
     /// Passes over the next `length` bytes; an error if there are not as many.
@@ -47,6 +50,8 @@ pub struct Archive<I> {
     heads: Heads,
     /// Bytes of the current member that were not read yet.
     left: u64,
+    /// Bytes behind the mark at the end.
+    trailing: u64,
 }
 
 /// Keeps the headers of the last entry.
@@ -82,11 +87,11 @@ impl Sink for Heads {
 impl<I: Input> Archive<I> {
     /// Starts at the first byte of an archive.
     pub fn new(input: I) -> Self {
-        Self { input, walker: Walker::new(), heads: Heads::default(), left: 0 }
+        Self { input, walker: Walker::new(), heads: Heads::default(), left: 0, trailing: 0 }
     }
 
     /// The next member, once what is left of the one before was passed over. After the last one the
-    /// input is read to its end.
+    /// input is read to its end, if that is not far.
     pub fn next_member(&mut self) -> Result<Option<Member>, Error> {
         let left = std::mem::take(&mut self.left);
         self.walker.skip(left);
@@ -103,11 +108,14 @@ impl<I: Input> Archive<I> {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
                 Err(error) => return Err(self.explain(error)),
             };
-            if bytes.is_empty() {
+            if bytes.is_empty() || self.trailing > TRAILING {
                 self.walker.finish(&mut self.heads)?;
                 return Ok(None);
             }
             let length = bytes.len().min(ahead);
+            if self.walker.has_ended() {
+                self.trailing = self.trailing.saturating_add(length as u64);
+            }
             self.walker.feed(&bytes[..length], &mut self.heads)?;
             self.input.consume(length);
         }
@@ -265,6 +273,32 @@ mod tests {
         archive.content().read_exact(&mut some).unwrap();
         assert_eq!(some, [7; 700]);
         assert_eq!(names(&mut archive).unwrap(), expected[2..]);
+    }
+
+    #[test]
+    fn what_follows_the_end_is_not_read_for_ever() {
+        let bytes = written();
+        let mut read = 0;
+        let zeros = std::iter::repeat_with(|| [0_u8; 4096]).flatten();
+        let endless =
+            BufReader::new(Counted { bytes: bytes.iter().copied().chain(zeros), read: &mut read });
+        assert_eq!(names(&mut Archive::new(Stream(endless))).unwrap().len(), 3);
+        assert!((TRAILING..2 * TRAILING).contains(&read), "{read}");
+    }
+
+    /// Bytes that come one after another, counted.
+    struct Counted<'a, B> {
+        bytes: B,
+        read: &'a mut u64,
+    }
+
+    impl<B: Iterator<Item = u8>> Read for Counted<'_, B> {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            let length =
+                buffer.iter_mut().zip(&mut self.bytes).map(|(to, byte)| *to = byte).count();
+            *self.read += length as u64;
+            Ok(length)
+        }
     }
 
     #[test]

@@ -62,7 +62,7 @@ use super::{
 };
 
 /// The version of the format.
-pub const VERSION: u32 = 2;
+pub const VERSION: u32 = 3;
 
 const LEVEL: i32 = 1;
 const WINDOW_LOG: u32 = 23;
@@ -306,7 +306,7 @@ mod tests {
         let (toc, raw) = (listing(3), |bytes: &[u8]| zstd::decode_all(bytes).unwrap());
         let digest = crate::oci::Digest::of(&raw(&encode(&toc)));
         // Another digest here means another format: raise `VERSION` and the buckets' names.
-        assert_eq!((VERSION, digest.short()), (2, "8eb3d06dd761"));
+        assert_eq!((VERSION, digest.short()), (3, "8eb3d06dd761"));
         for bucket in [Bucket::Tocs, Bucket::Captures] {
             assert!(bucket.name().ends_with(&format!("-{VERSION}")), "{bucket:?}");
         }

@@ -210,7 +210,12 @@ impl Sink for Entries {
         }
         self.current = Some(at);
         match kind {
-            Kind::Hardlink => self.builder.link_hard(at, link)?,
+            Kind::Hardlink => {
+                self.builder.link_hard(at, link)?;
+                if let Some(keeper) = &mut self.keeper {
+                    keeper.captures.link(name, link);
+                }
+            }
             Kind::Symlink => self.builder.link_symbolic(at, link)?,
             _ => {}
         }

@@ -32,7 +32,8 @@ pub struct Toc {
     pub elf: Vec<(u32, Elf)>,
     /// Contents that were kept, in the order of `entries`.
     pub captures: Vec<Capture>,
-    /// Files on the capture list whose contents were not kept because of a ceiling.
+    /// Files on the capture list whose contents were not kept, or not looked at to their ends: because
+    /// of a ceiling, or because the name that is on the list is a hard link.
     pub captures_dropped: u64,
     /// Length of the tar stream in bytes, where it is known.
     pub tar_size: Option<u64>,

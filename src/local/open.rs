@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{self, BufReader};
-use std::os::unix::fs::FileExt as _;
+use std::os::unix::fs::{FileExt as _, FileTypeExt as _};
 use std::path::Path;
 
 use super::directory::Directory;
@@ -117,6 +117,10 @@ fn archive(
         let shown = path.display();
         return Err(Error::new(ErrorKind::Usage, format!("{shown} is a directory"))
             .hint(format!("of an OCI layout, write oci:{shown}")));
+    }
+    if metadata.file_type().is_char_device() || metadata.file_type().is_block_device() {
+        let text = format!("{} is a device and no archive", path.display());
+        return Err(Error::new(ErrorKind::Usage, text).hint("name a file, or - for standard input"));
     }
     if metadata.is_file() {
         let mut start = [0; START];

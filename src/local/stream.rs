@@ -91,12 +91,12 @@ impl Passed {
         let mut members = Members::default();
         let (mut number, mut documents) = (0_usize, 0_u64);
         while let Some(member) = archive.next_member()? {
-            let Some(name) = members.name(&member)? else { continue };
             let end = archive.position().saturating_add(member.size);
             if end > reading.limits.unpacked {
                 let text = format!("it is longer than {} bytes", reading.limits.unpacked);
                 return Err(layer::Error::ceiling(text, Some("allow more: --limit unpacked=SIZE")));
             }
+            let Some(name) = members.name(&member)? else { continue };
             let mut content = archive.content();
             let mut passing = Passing::new(&mut content, &name, member.size, (number, reading));
             let kept = if member.size <= longest && passing.is_json()? {

@@ -45,7 +45,7 @@ pub(super) fn read(ledger: &Ledger, documents: &Documents<'_>, inventory: &mut I
         match serde_json::from_slice(json(record.content)) {
             Ok(installed) => add(ledger, &record, installed, inventory),
             Err(error) => {
-                inventory.note_at(ledger, record.node, &format!("cannot be read: {error}"));
+                inventory.gap_at(ledger, record.node, &format!("cannot be read: {error}"));
             }
         }
     }

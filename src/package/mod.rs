@@ -36,6 +36,7 @@ pub use name::Ecosystem;
 pub use python::normalize_python_name;
 
 use crate::filesystem::{Hidden, NodeId};
+use crate::layer::Kind;
 use crate::ledger::{Documents, Ledger};
 
 /// A package by its position in [`Inventory::packages`].
@@ -110,6 +111,8 @@ pub struct Note {
     pub path: Vec<u8>,
     /// What is wrong with it and what follows, in one sentence.
     pub text: String,
+    /// Whether packages may be missing from the inventory for that.
+    pub is_gap: bool,
 }
 
 /// All packages.
@@ -155,25 +158,42 @@ impl Inventory {
         inventory
     }
 
-    /// Notes that there is a visible record at a path of which the content was not kept.
-    fn note_missing(&mut self, ledger: &Ledger, documents: &Documents<'_>, path: &[u8]) {
-        let Some(node) = ledger.find(path) else { return };
-        if ledger.atom_at(node).is_some_and(|atom| ledger.atom(atom).bytes > 0)
-            && documents.at(ledger, node).is_none()
-        {
-            self.note(path, "It was not kept, so its packages are not known.");
+    /// Notes which of the places of a record hold one that was not read: its content was not kept,
+    /// or links lead to it from there.
+    fn note_missing(&mut self, ledger: &Ledger, documents: &Documents<'_>, places: &[&[u8]]) {
+        for place in places {
+            let Some(node) = ledger.find(place) else { continue };
+            let filesystem = ledger.filesystem();
+            let is_link = filesystem.node(node).kind == Kind::Symlink;
+            let has_bytes = || ledger.atom_at(node).is_some_and(|atom| ledger.atom(atom).bytes > 0);
+            if is_link || (has_bytes() && !places.contains(&&filesystem.path(node)[..])) {
+                self.gap(place, "Links lead from it to another place, where none is read, so its packages are not known.");
+            } else if has_bytes() && documents.at(ledger, node).is_none() {
+                self.gap(place, "It was not kept, so its packages are not known.");
+            }
         }
     }
 
     /// Notes something about a record.
     fn note_at(&mut self, ledger: &Ledger, record: NodeId, text: &str) {
-        self.note(&ledger.filesystem().path(record), text);
+        let path = ledger.filesystem().path(record);
+        self.note(Note { path, text: text.to_owned(), is_gap: false });
     }
 
-    /// Notes something about the record at a path; no more than some number of times.
-    fn note(&mut self, path: &[u8], text: &str) {
+    /// Notes that packages of a record may be missing.
+    fn gap_at(&mut self, ledger: &Ledger, record: NodeId, text: &str) {
+        self.gap(&ledger.filesystem().path(record), text);
+    }
+
+    /// Notes that packages of the record at a path may be missing.
+    fn gap(&mut self, path: &[u8], text: &str) {
+        self.note(Note { path: path.to_vec(), text: text.to_owned(), is_gap: true });
+    }
+
+    /// Notes something; no more than some number of times.
+    fn note(&mut self, note: Note) {
         if self.notes.len() < MAX_NOTES {
-            self.notes.push(Note { path: path.to_vec(), text: text.to_owned() });
+            self.notes.push(note);
         }
     }
 

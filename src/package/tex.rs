@@ -28,7 +28,7 @@ pub(super) fn read(ledger: &Ledger, documents: &Documents<'_>, inventory: &mut I
     for record in named(ledger, documents, b"texlive.tlpdb") {
         if !record.is_complete {
             let text = "is too long to be read as a whole: some packages are not told";
-            inventory.note_at(ledger, record.node, text);
+            inventory.gap_at(ledger, record.node, text);
         }
         entries(record.content, |entry| {
             inventory.packages.extend(package(ledger, &record, &entry));

@@ -32,6 +32,14 @@ pub struct TagList {
     pub incomplete: Option<String>,
 }
 
+/// What came of a page.
+#[derive(Clone, Copy, Debug, Default)]
+struct Taken {
+    entries: usize,
+    /// Those that no page before it had.
+    new: usize,
+}
+
 impl Registry {
     /// Lists the tags of a repository, following pages until they end or a ceiling is reached.
     pub async fn tags(&self, repository: &str) -> Result<TagList, Error> {
@@ -56,15 +64,16 @@ impl Registry {
                 let page: Page = serde_json::from_slice(&answer.body)
                     .map_err(|error| bad_listing(answer, &error))?;
                 let tags = page.tags.unwrap_or_default();
-                let count = tags.len();
+                let mut taken = Taken { entries: tags.len(), new: 0 };
                 for tag in tags {
                     match is_tag(&tag) {
                         false => list.invalid += 1,
                         true if seen.insert(tag.clone()) => list.tags.push(tag),
-                        true => {}
+                        true => continue,
                     }
+                    taken.new += 1;
                 }
-                Ok(count)
+                Ok(taken)
             })
             .await;
         list.incomplete = match ended {
@@ -91,13 +100,13 @@ impl Registry {
                 .is_some_and(|value| MediaType::from_header(value).as_str() == INDEX_TYPE);
             supported = answer.status.is_success() && is_index;
             if !supported {
-                return Ok(0);
+                return Ok(Taken::default());
             }
             let index: Index = serde_json::from_slice(&answer.body)
                 .map_err(|error| bad_listing(answer, &error))?;
             let count = index.manifests.len();
             found.extend(index.manifests);
-            Ok(count)
+            Ok(Taken { entries: count, new: count })
         })
         .await?;
         if supported { Ok(found) } else { self.fallback_referrers(repository, digest).await }
@@ -132,7 +141,7 @@ impl Registry {
         repository: &str,
         first: Url,
         headers: HeaderMap,
-        mut take: impl FnMut(&Answer) -> Result<usize, Error>,
+        mut take: impl FnMut(&Answer) -> Result<Taken, Error>,
     ) -> Result<Option<String>, Error> {
         let mut seen = HashSet::new();
         let mut next = Some(first);
@@ -166,9 +175,12 @@ impl Registry {
             let mut call = Call::get(url.clone(), read);
             call.headers.clone_from(&headers);
             let answer = self.call(repository, &call).await?;
-            let count = take(&answer)?;
-            listed += count;
-            next = next_page(&answer.headers, &url).filter(|_| count > 0);
+            let taken = take(&answer)?;
+            listed += taken.entries;
+            next = next_page(&answer.headers, &url).filter(|_| taken.entries > 0);
+            if next.is_some() && taken.new == 0 {
+                return Ok(Some("the registry's pages repeat what was listed".to_owned()));
+            }
         }
         Ok(None)
     }

@@ -173,6 +173,10 @@ impl<'a> Command<'a> {
             self.letters.extend(letters.chars().take(ESSENTIAL));
             return false;
         }
+        // What the hash costs.
+        if self.before.starts_with('-') && self.before.ends_with(['C', 'r']) {
+            return false;
+        }
         self.operands += 1;
         let last = if self.letters.contains('n') { 2 } else { 3 };
         self.letters.contains('b') && self.operands == last

@@ -20,9 +20,11 @@ pub(super) fn declared(text: &str) -> Vec<Span> {
         if let Some(verb) = INSTRUCTIONS.iter().find(|verb| rest.starts_with(**verb)) {
             let end = at + line.trim_end_matches(['\\', ' ', '\r']).len();
             found.extend(pairs(text, start + verb.len(), end));
-        } else if let Some(length) = arguments(rest) {
-            found.extend(pairs(text, start, start + length));
         }
+    }
+    // The values of build arguments may have lines.
+    if let Some(length) = arguments(text) {
+        found.extend(pairs(text, 0, length));
     }
     found.extend(single(text));
     found

@@ -39,6 +39,8 @@ const TOKEN: usize = 16;
 /// Shorter parts of a channel's URL are names.
 const CHANNEL: usize = 8;
 
+/// What stands between the scheme of a URL and its authority.
+const SCHEME_END: &str = "://";
 /// Longer kinds of keys are none.
 const LONGEST_KIND: usize = 64;
 /// Members of a package's record that are settings, unless their value is a version.
@@ -77,14 +79,7 @@ pub(super) fn in_record(text: &str) -> Vec<Span> {
 /// Passwords in URLs, or user names that stand for one.
 pub(super) fn urls(text: &str) -> Vec<Span> {
     let mut found = Vec::new();
-    let mut next = 0;
-    for part in text.split("://") {
-        let start = next;
-        next += part.len() + 3;
-        if start == 0 {
-            continue;
-        }
-        let word = &part[..part.find(ends_url).unwrap_or(part.len())];
+    for (start, word) in after_schemes(text) {
         let authority = word.split(['/', '?', '#']).next().unwrap_or_default();
         let whole = if is_cut(word, authority) { word } else { authority };
         let Some((user, host)) = whole.rsplit_once('@') else { continue };
@@ -100,6 +95,17 @@ pub(super) fn urls(text: &str) -> Vec<Span> {
         }
     }
     found
+}
+
+/// What follows each `://` in its URL, and where that starts.
+fn after_schemes(text: &str) -> impl Iterator<Item = (usize, &str)> {
+    let mut next = 0;
+    let parts = text.split(SCHEME_END).map(move |part| {
+        let start = next;
+        next += part.len() + SCHEME_END.len();
+        (start, part.split(ends_url).next().unwrap_or_default())
+    });
+    parts.skip(1)
 }
 
 fn ends_url(c: char) -> bool {
@@ -126,14 +132,7 @@ fn is_cut(word: &str, authority: &str) -> bool {
 /// `/t/TOKEN/` in URLs of conda's channels.
 fn channels(text: &str) -> Vec<Span> {
     let mut found = Vec::new();
-    let mut next = 0;
-    for part in text.split("://") {
-        let start = next;
-        next += part.len() + 3;
-        if start == 0 {
-            continue;
-        }
-        let word = &part[..part.find(ends_url).unwrap_or(part.len())];
+    for (start, word) in after_schemes(text) {
         let authority = word.split('/').next().unwrap_or_default();
         let host = authority.rsplit('@').next().unwrap_or_default();
         let is_token = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');

@@ -89,6 +89,11 @@ fn secrets_are_hidden_in_texts() {
         "RUN |2 A=b API_KEY=*** /bin/sh -c y",
         &["API_KEY"],
     );
+    check("RUN PASSWORD=a'X y' z", "RUN PASSWORD=*** z", &["PASSWORD"]);
+    check("RUN PASSWORD=a\"X y\"b'c' z", "RUN PASSWORD=*** z", &["PASSWORD"]);
+    check("RUN sh -c 'PASSWORD=aX y'", "RUN sh -c 'PASSWORD=*** y'", &["PASSWORD"]);
+    check("[\"PASSWORD=aX\",\"b\"]", "[\"PASSWORD=***\",\"b\"]", &["PASSWORD"]);
+    check("|2 A=b\nc TOKEN=x\ny9 /bin/sh -c z", "|2 A=b\nc TOKEN=*** /bin/sh -c z", &["TOKEN"]);
     check("RUN PASSWORD=\"a b\" c && d", "RUN PASSWORD=\"***\" c && d", &["PASSWORD"]);
     check(
         "RUN git clone https://me:t0psecret@git.example/x",
@@ -171,6 +176,7 @@ fn passwords_among_arguments_are_hidden() {
     program("RUN mysqldump -u root '-ph2' db", "mysqldump");
     program("RUN htpasswd -bc f me h2", "htpasswd");
     program("RUN htpasswd -nb me h2 > f", "htpasswd");
+    program("RUN htpasswd -nbB -C 12 me h2 > f", "htpasswd");
     program("RUN redis-cli -a h2 ping", "redis-cli");
     program("CMD [\"sshpass\",\"-ph2\",\"ssh\"]", "sshpass");
     program("CMD [\"sshpass\" \"-p\" \"h2\" \"ssh\"]", "sshpass");

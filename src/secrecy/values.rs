@@ -4,6 +4,10 @@ use std::ops::Range;
 
 /// Longer names are none.
 const LONGEST_NAME: usize = 128;
+/// Quoted parts of a word that are followed.
+const MOST_QUOTES: usize = 8;
+/// Of a line, so much is looked at.
+const LONGEST_LINE: usize = 1024;
 /// Quotes within quotes have backslashes; more than these are text.
 const ESCAPES: usize = 3;
 
@@ -28,7 +32,24 @@ pub(super) fn value_at(text: &str, start: usize) -> Range<usize> {
         return from..from + closing(&text[from..], quote);
     }
     let ends = |c: char| c.is_whitespace() || matches!(c, ';' | '&' | '|' | ')' | '"' | '\'' | '<');
-    start..start + rest.find(ends).unwrap_or(rest.len())
+    let mut at = rest.find(ends).unwrap_or(rest.len());
+    // A word of a shell goes on behind its quotes.
+    for _ in 0..MOST_QUOTES {
+        let quote = rest[at..].get(..1).filter(|sign| matches!(*sign, "\"" | "'"));
+        let Some(quote) = quote.filter(|_| !rest[..at].ends_with('\\')) else { break };
+        let after = at + 1 + closing(&rest[at + 1..], quote) + 1;
+        if is_open(&text[..start], quote) || after > rest.len() {
+            break;
+        }
+        at = after + rest[after..].find(ends).unwrap_or(rest.len() - after);
+    }
+    start..start + at
+}
+
+/// Whether a text ends within a quotation on its last line.
+fn is_open(text: &str, quote: &str) -> bool {
+    let signs = text.bytes().rev().take(LONGEST_LINE).take_while(|byte| *byte != b'\n');
+    signs.filter(|byte| quote.as_bytes().contains(byte)).count() % 2 == 1
 }
 
 /// The quote that a text begins with, which may be escaped; empty if there is none.

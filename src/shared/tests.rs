@@ -213,7 +213,7 @@ async fn what_one_machine_puts_another_gets() {
     assert_eq!((shared.notice(), shared.exchanged()), (None, (1, 0)));
     let path = shared.inner.path(TOC, &subject).to_string();
     let name = shared.inner.key.name();
-    assert_eq!(path, format!("team/regsize-1/{name}/tocs-2-a1/sha256/{}", subject.hex()));
+    assert_eq!(path, format!("team/regsize-1/{name}/tocs-3-a1/sha256/{}", subject.hex()));
 }
 
 #[tokio::test]

@@ -49,6 +49,25 @@ pub struct Snapshot {
     pub components: Vec<Component>,
     /// What the rules found.
     pub findings: Vec<Finding>,
+    /// What nobody looked at, so that packages and findings may be missing. Left out of JSON if
+    /// there is nothing.
+    #[serde(default, skip_serializing_if = "Unread::is_none")]
+    pub unread: Unread,
+}
+
+/// What of the contents of layers that were read nobody looked at.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Unread {
+    /// Files that packages or secrets are read from, and that were not looked at whole.
+    pub files: u64,
+    /// Records of packages that could not be read.
+    pub records: u64,
+}
+
+impl Unread {
+    fn is_none(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// Totals of an image in bytes. What needs layers is `None` unless all were read.

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     Base, Component, ComponentShare, Contents, Finding, Layer, Owner, Package, SCHEMA, Share,
-    Sizes, Snapshot, Step,
+    Sizes, Snapshot, Step, Unread,
 };
 use crate::analysis::{Analysis, Group, ImageAnalysis, Study, text_of_path};
 use crate::filesystem::Amount;
@@ -56,7 +56,16 @@ impl Snapshot {
             owners: owners.map(|owners| owners.list).unwrap_or_default(),
             components: study.map(components).unwrap_or_default(),
             findings: study.map(findings).unwrap_or_default(),
+            unread: found.map(unread).unwrap_or_default(),
         }
+    }
+}
+
+fn unread(found: &ImageAnalysis) -> Unread {
+    let notes = found.study.iter().flat_map(|study| &study.inventory.notes);
+    Unread {
+        files: found.layers.iter().flatten().map(|layer| layer.unread).sum(),
+        records: notes.filter(|note| note.is_gap).map(|_| 1).sum(),
     }
 }
 

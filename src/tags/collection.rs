@@ -20,6 +20,8 @@ pub struct Collection {
     entries: BTreeMap<Digest, Entry>,
     layers: Vec<Blob>,
     known: HashMap<Digest, usize>,
+    /// Layers of which manifests give different sizes.
+    doubtful: BTreeSet<usize>,
 }
 
 #[derive(Debug)]
@@ -124,6 +126,9 @@ impl Collection {
     fn layer(&mut self, digest: &Digest, compressed: u64) -> usize {
         if let Some(at) = self.known.get(digest) {
             if let Some(known) = self.layers.get_mut(*at) {
+                if known.compressed != compressed {
+                    self.doubtful.insert(*at);
+                }
                 known.compressed = known.compressed.max(compressed);
             }
             return *at;
@@ -132,6 +137,18 @@ impl Collection {
         self.layers.push(Blob { digest: digest.clone(), compressed, groups: 0 });
         self.known.insert(digest.clone(), at);
         at
+    }
+
+    /// What is wrong with the manifests that were added.
+    pub fn warnings(&self) -> Vec<String> {
+        let doubtful = self.doubtful.iter().filter_map(|at| self.layers.get(*at));
+        let warning = |layer: &Blob| {
+            let Blob { digest, compressed, .. } = layer;
+            format!(
+                "manifests give layer {digest} different sizes; the largest, {compressed} bytes, is counted"
+            )
+        };
+        doubtful.map(warning).collect()
     }
 
     /// Tells what the images share, newest first: by date, and those of the same or no known date
@@ -255,8 +272,8 @@ mod tests {
         }
     }
 
-    /// What is shared by images written as `tags: image; image`.
-    fn shared(rows: &[&str]) -> Shared {
+    /// Images written as `tags: image; image`.
+    fn collection(rows: &[&str]) -> Collection {
         let mut collection = Collection::default();
         for row in rows {
             let (tags, images) = row.split_once(": ").unwrap();
@@ -264,12 +281,12 @@ mod tests {
             let images: Vec<Image> = images.split("; ").map(image).collect();
             collection.add(tags, Digest::of(row.split_once(": ").unwrap().1.as_bytes()), &images);
         }
-        collection.share()
+        collection
     }
 
     /// Tags, own bytes, and of each image compressed bytes and the cost of a pull.
     fn check(rows: &[&str], expected: &[&str]) {
-        let shared = shared(rows);
+        let shared = collection(rows).share();
         let image = |image: &TagImage| {
             let pull = image.pull.as_ref();
             let pull =
@@ -328,9 +345,16 @@ mod tests {
     fn layers_that_are_listed_often_count_once() {
         let rows = ["1: linux/amd64 ? a=5 a=5", "2: linux/amd64 ? a=7"];
         check(&rows, &["2 0 7:1>0", "1 0 10:-"]);
-        let shared = shared(&rows);
+        let images = collection(&rows);
+        let warnings = images.warnings();
+        assert!(
+            warnings.len() == 1 && warnings[0].ends_with("7 bytes, is counted"),
+            "{warnings:?}"
+        );
+        let shared = images.share();
         assert_eq!((shared.compressed, shared.unique, shared.shared), (17, 7, 7));
         assert_eq!(shared.layers.len(), 1);
+        assert_eq!(collection(&["1: linux/amd64 ? a=5 a=5"]).warnings(), Vec::<String>::new());
         let huge = format!("1: linux/amd64 ? a={} b={}", u64::MAX, u64::MAX);
         check(&[&huge], &[&format!("1 {0} {0}:-", u128::from(u64::MAX) * 2)]);
     }

@@ -51,12 +51,12 @@ pub enum SelectorError {
         character: char,
     },
     /// Not a regular expression, or too large a one.
-    #[error("{regex:?} is no regular expression that can be used")]
+    #[error("{regex:?} is no regular expression that can be used: {reason}")]
     Regex {
         /// What was given.
         regex: String,
         /// Why.
-        source: Box<regex::Error>,
+        reason: String,
     },
     /// Not a range of versions.
     #[error("{range:?} is no range of versions such as '>=1.2, <2'")]
@@ -121,7 +121,11 @@ fn check(pattern: &str) -> Result<(), SelectorError> {
 fn regex(text: &str) -> Result<Regex, SelectorError> {
     // Tags are ASCII.
     let built = RegexBuilder::new(text).unicode(false).size_limit(REGEX_SIZE).build();
-    built.map_err(|error| SelectorError::Regex { regex: text.to_owned(), source: Box::new(error) })
+    built.map_err(|error| {
+        let reason = error.to_string();
+        let reason = reason.lines().last().unwrap_or_default().trim_start_matches("error: ");
+        SelectorError::Regex { regex: text.to_owned(), reason: reason.to_owned() }
+    })
 }
 
 fn range(text: &str) -> Result<VersionReq, SelectorError> {

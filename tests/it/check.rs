@@ -88,6 +88,33 @@ fn exit_codes_tell_the_verdict() {
 }
 
 #[test]
+fn what_nobody_looked_at_is_no_pass() {
+    let status = "Package: bash\\nStatus: install ok installed\\nVersion: 5.2\\n\\n";
+    let check = |files: &str, options: &[&str], code: i32, reason: &str| {
+        let image = Image::new("linux/amd64").layer(Layer::gzip(files), "ADD rootfs.tar / # base");
+        let registry = Registry::new().put_image("team/app", "latest", &image.bundle()).start();
+        let output = checked(&Sandbox::new(), &registry, "latest", options);
+        assert_eq!(output.code, Some(code), "{files} {output}");
+        let said = output.stdout.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(said.contains(reason), "{files} {output}");
+    };
+    let (findings, package) =
+        (["--forbid-findings", "critical"], ["--forbid-package", "dpkg:openssl"]);
+    let not_whole = "the contents of 1 file with packages or secrets were not looked at whole";
+    check("app/.env 1048576 seed=0", &findings, 0, "pass");
+    check("app/.env 1048577 seed=0", &findings, 2, not_whole);
+    check("app/.env 1048577 seed=0", &package, 2, not_whole);
+    check("notes \"x\"\n root/.netrc => notes", &findings, 2, not_whole);
+    check("home/u/.netrc \"x\"\n root/.netrc => home/u/.netrc", &findings, 0, "pass");
+    let dpkg = format!("var/lib/dpkg/status \"{status}\"");
+    check(&dpkg, &package, 0, "pass");
+    let unread = "1 record of packages could not be read";
+    let elsewhere = format!("opt/status \"{status}\"\n var/lib/dpkg/status -> /opt/status");
+    check(&elsewhere, &package, 2, unread);
+    check("usr/lib/sysimage/rpm/rpmdb.sqlite \"SQLite format 3\"", &package, 2, unread);
+}
+
+#[test]
 fn no_layer_is_read_for_what_manifests_tell() {
     let registry = registry();
     let options = ["--max-compressed", "1GB", "--max-layers", "9", "--max-growth", "1GB"];

@@ -1,5 +1,6 @@
 //! The forms that a verdict takes.
 
+use std::process::Command;
 use std::sync::LazyLock;
 
 use serde_json::Value;
@@ -112,39 +113,39 @@ fn sarif_keeps_its_schema_and_its_fingerprints() {
     assert_eq!(violations(&schema, &wrong).len(), 2);
 }
 
-#[test]
-fn junit_is_well_formed_and_its_counts_are_right() {
-    let text = failed(&Sandbox::new(), "junit").stdout;
-    let mut open: Vec<&str> = Vec::new();
-    let mut cases = 0;
-    for tag in text.split('<').skip(2).map(|part| part.split('>').next().unwrap()) {
-        let name = tag.trim_start_matches('/').split([' ', '/']).next().unwrap();
-        let parent = match name {
-            "testsuites" => None,
-            "testsuite" => Some("testsuites"),
-            "testcase" => Some("testsuite"),
-            "failure" | "error" | "system-out" => Some("testcase"),
-            other => panic!("{other} in {text}"),
-        };
-        if tag.starts_with('/') {
-            assert_eq!(open.pop(), Some(name), "{text}");
-            continue;
-        }
-        assert_eq!(open.last().copied(), parent, "{text}");
-        assert_eq!(tag.matches('"').count() % 2, 0, "{tag}");
-        cases += usize::from(name == "testcase");
-        if !tag.ends_with('/') {
-            open.push(name);
-        }
+/// What xmllint says of a report; nothing if it is as the schema wants it.
+fn against_junit(sandbox: &Sandbox, report: &str) -> String {
+    let schema = concat!(env!("CARGO_MANIFEST_DIR"), "/testdata/junit/junit.xsd");
+    let output = Command::new("xmllint")
+        .args(["--nonet", "--noout", "--schema", schema])
+        .arg(sandbox.write("junit.xml", report))
+        .output()
+        .expect("xmllint, which scripts/prepare installs");
+    if output.status.success() {
+        return String::new();
     }
-    assert!(open.is_empty(), "{text}");
-    let count = |element: &str| text.matches(&format!("<{element} ")).count();
-    let counts = format!(
-        "tests=\"{cases}\" failures=\"{}\" errors=\"{}\"",
-        count("failure"),
-        count("error")
-    );
-    assert_eq!(text.matches(&counts).count(), 2, "{counts} in {text}");
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+#[test]
+fn junit_keeps_its_schema_and_its_counts_are_right() {
+    let sandbox = Sandbox::new();
+    let text = failed(&sandbox, "junit").stdout;
+    assert_eq!(against_junit(&sandbox, &text), "");
+    let count = |what: &str| text.matches(what).count();
+    let counts = [count("<testcase "), count("<failure "), count("<error ")];
+    let [tests, failures, errors] = counts;
+    let sums = format!("tests=\"{tests}\" failures=\"{failures}\" errors=\"{errors}\"");
+    assert_eq!((text.matches(&sums).count(), failures > 0), (2, true), "{sums} in {text}");
+    let missing = sandbox.run(&["check", &REGISTRY.reference("team/no:1"), "--format", "junit"]);
+    assert_eq!(against_junit(&sandbox, &missing.stdout), "");
+    // The schema does refuse what is wrong.
+    for (right, wrong) in
+        [("<testcase ", "<case "), ("tests=\"", "tests=\"-"), ("<failure ", "failure ")]
+    {
+        let complaint = against_junit(&sandbox, &text.replace(right, wrong));
+        assert!(complaint.contains("junit.xml"), "{wrong}: {complaint}");
+    }
 }
 
 #[test]

@@ -189,6 +189,7 @@ pub(crate) async fn an_image_in_figures_comes_back_as_it_was(spot: Spot) {
         owners: Vec::new(),
         components: Vec::new(),
         findings: Vec::new(),
+        unread: regsize::snapshot::Unread::default(),
     };
     let mut store = spot.open().await;
     store.append(&[New::image(REPOSITORY, "12", day(0), &snapshot).unwrap()]).await.unwrap();

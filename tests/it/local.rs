@@ -254,6 +254,7 @@ fn what_cannot_be_read_is_told_with_what_to_do() {
     check("oci-archive:absent.tar", "not_found", &["there is no file absent.tar"]);
     check("oci:oci.tar", "usage", &["is no directory", "write oci-archive:oci.tar"]);
     check("oci-archive:layout", "usage", &["is a directory", "write oci:layout"]);
+    check("docker-archive:/dev/zero", "usage", &["is a device and no archive"]);
     check("oci:empty", "bad_data", &["it has no index.json"]);
     check("oci:saved", "bad_data", &["unpacked docker archive", "regsize analyze -"]);
     check("oci-archive:docker.tar", "bad_data", &["write docker-archive:docker.tar"]);

@@ -268,7 +268,8 @@ fn a_listing_that_lies_is_told() {
     is_refused(names, "not_found", &["2 names", "none is a valid"]);
     is_refused(Reply::ok(&b"{\"tags\": [\"\xff\"]}"[..]), "bad_data", &["cannot be read"]);
     is_doubtful(vec![more("https://stranger.example/")], &["on another server"]);
-    is_doubtful(vec![more("?last=1.0"), more("?last=1.0")], &["in a circle"]);
+    is_doubtful(vec![more(LIST)], &["in a circle"]);
+    is_doubtful(vec![more("?last=1.0"), more("?last=1.1")], &["repeat what was listed"]);
     let twice = page(json!(["1.0", "1.0"])).header("Link", "<?last=1.0>; rel=\"next\"");
     is_doubtful(vec![twice, Reply::status(500)], &["broke off", "500"]);
     let registry = registry(vec![page(json!(["1.0", "1.0", "\u{202e}x"]))]);

@@ -20,7 +20,8 @@ pub(in crate::cli) struct CheckArgs {
     /// Check every platform; the verdict is the worst of them
     #[arg(long, conflicts_with = "platform")]
     pub(in crate::cli) all_platforms: bool,
-    /// What growth is measured from: an image, or a JSON report of an earlier run
+    /// What growth is measured from: an image, or a JSON report of an earlier run, as NAME.json,
+    /// ./FILE or @FILE
     #[arg(long, value_name = "IMAGE|FILE")]
     pub(in crate::cli) baseline: Option<String>,
     /// Hold the image against the rules of this file of dive, with dive's own figures; .dive-ci in

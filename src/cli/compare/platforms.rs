@@ -1,8 +1,8 @@
 //! `regsize compare --platforms`: the platforms of one image beside each other.
 
 use super::super::args::{ALL, Cli, CompareArgs};
+use super::super::kept::file_of;
 use super::super::run::{Observers, prepare};
-use super::baseline::file_of;
 use super::subject::{options, request};
 use crate::analysis::{Analysis, analyze};
 use crate::collect::{LayerRequest, Session};
@@ -74,11 +74,18 @@ fn narrowed(mut inspection: Inspection, wanted: Option<&[Platform]>) -> Result<I
             return Err(Error::new(ErrorKind::NotFound, text).hint(format!("there is: {found}")));
         }
     }
+    let all = inspection.images.len();
     if let Some(wanted) = wanted {
         inspection.images.retain(|image| wanted.iter().any(|platform| is_for(image, platform)));
     }
     inspection.shown = 0;
     match inspection.images.len() {
+        0 | 1 if all > 1 => {
+            let text = "one platform alone is named, so there is nothing to compare";
+            let hint =
+                format!("the image has {all}: name two or more, or give --platforms without any");
+            Err(Error::new(ErrorKind::Usage, text).hint(hint))
+        }
         0 | 1 => {
             let text = "there is one platform only, so there is nothing to compare";
             Err(Error::new(ErrorKind::Usage, text))

@@ -15,6 +15,13 @@ impl<'a> Scene<'a> {
     pub(super) fn phrase(&self, place: Place, topic: Topic<'a>, group: &Group<'a>) -> Phrase {
         match topic {
             Topic::Base => self.base(),
+            Topic::Recompressed if self.is_plain() => {
+                let count = Phrase::default().count(group.rows.len());
+                let (one, many) =
+                    (" layer with the same content is", " layers with the same content are");
+                let layers = count.and(if group.rows.len() == 1 { one } else { many });
+                layers.and(" not compressed in the files of one image")
+            }
             Topic::Recompressed => {
                 steps(group.rows.len(), " compressed anew, with the same content")
             }
@@ -23,10 +30,17 @@ impl<'a> Scene<'a> {
             Topic::Packages(kind, status) => self.packages(place, kind, status, group),
             Topic::Component(title) => self.component(place, title, group),
             Topic::Path(path) => self.files(place, path, group),
-            Topic::System => self
-                .step(place, group)
-                .and(" writes the records of package managers and generated files"),
+            Topic::System => {
+                let records = "the records of package managers and generated files";
+                let verb = if group.sides.1 == 0 { " no longer writes " } else { " writes " };
+                self.step(place, group).and(verb).and(records)
+            }
         }
+    }
+
+    /// Whether an image is in files that hold layers uncompressed.
+    fn is_plain(&self) -> bool {
+        [self.old, self.new].iter().any(|image| image.sizes.plain_layers > 0)
     }
 
     fn base(&self) -> Phrase {
@@ -94,15 +108,17 @@ impl<'a> Scene<'a> {
         status: PackageStatus,
         group: &Group<'a>,
     ) -> Phrase {
-        let is_less = group.change.content.is_some_and(|content| content < 0);
         let verb = match status {
             PackageStatus::Added => " adds ",
             PackageStatus::Removed => " no longer brings ",
             PackageStatus::Upgraded => " upgrades ",
             PackageStatus::Downgraded => " downgrades ",
             PackageStatus::Changed => " has other versions of ",
-            PackageStatus::Rewritten if is_less => " stores less of ",
-            PackageStatus::Rewritten => " stores more of ",
+            PackageStatus::Rewritten => match group.change.content {
+                Some(0) => " has other bytes of ",
+                Some(..0) => " stores less of ",
+                _ => " stores more of ",
+            },
             PackageStatus::Stored if group.sides.1 == 0 => " no longer stores ",
             PackageStatus::Stored => " installs or changes ",
         };
@@ -174,14 +190,17 @@ impl<'a> Scene<'a> {
 
     fn files(&self, place: Place, path: &'a str, group: &Group<'a>) -> Phrase {
         let deepest = group.change.content.and_then(|content| self.deepest(group, path, content));
-        let path = deepest.map_or_else(|| path.to_owned(), |deepest| format!("/{deepest}"));
         let step = self.step(place, group);
-        let verb = match group.sides {
-            (0, _) => " adds ",
-            (_, 0) => " no longer stores ",
+        let verb = match (group.sides, deepest) {
+            ((0, 0), _) => " has other entries in ",
+            ((0, _), Some(_)) => " adds ",
+            ((0, _), None) => " adds files in ",
+            ((_, 0), Some(_)) => " no longer stores ",
+            ((_, 0), None) => " no longer stores files in ",
             _ => more_or_less(group),
         };
-        step.and(verb).name(path)
+        step.and(verb)
+            .name(deepest.map_or_else(|| path.to_owned(), |deepest| format!("/{deepest}")))
     }
 
     /// The deepest path in an owner's directory that makes nearly all of a difference.
@@ -215,10 +234,10 @@ impl<'a> Scene<'a> {
 }
 
 fn more_or_less(group: &Group<'_>) -> &'static str {
-    if group.change.content.is_some_and(|content| content < 0) {
-        " stores less in "
-    } else {
-        " stores more in "
+    match group.change.content {
+        Some(0) => " has other bytes in ",
+        Some(..0) => " stores less in ",
+        _ => " stores more in ",
     }
 }
 

@@ -11,8 +11,8 @@ use std::sync::LazyLock;
 use crate::pattern::Patterns;
 use crate::secrecy::{fingerprint, hide, is_literal, is_secret_name};
 
-/// Bytes of a file that are looked at.
-pub(super) const LOOKED_AT: u64 = 64 << 10;
+/// Bytes of a file that are looked at; a larger file counts as dropped.
+pub(super) const LOOKED_AT: u64 = 1 << 20;
 /// What each line of a verdict begins with.
 pub(crate) const MARK: &str = "secret:";
 /// Findings of one file that are kept.

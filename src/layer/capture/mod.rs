@@ -108,6 +108,11 @@ impl Plan {
         let keep = Keep::Text(Names::Settings);
         (size >= LARGE).then_some(Self { head: HEAD, tail, listed: false, keep })
     }
+
+    /// Whether credentials may stand where nobody looks.
+    fn is_cut(&self, size: u64) -> bool {
+        matches!(self.keep, Keep::Verdict(_)) && self.head < size
+    }
 }
 
 impl Captures {
@@ -123,14 +128,21 @@ impl Captures {
         self.current = Plan::of(name, size).and_then(|plan| {
             let left = if plan.listed { &mut self.whole } else { &mut self.ends };
             let Some(rest) = left.checked_sub(plan.head + plan.tail) else {
-                self.dropped += 1;
+                self.dropped += u64::from(plan.listed);
                 return None;
             };
             *left = rest;
+            self.dropped += u64::from(plan.is_cut(size));
             let capture = Capture { entry, head: Vec::new(), tail: Vec::new() };
             Some(Current { capture, plan, size, at: 0 })
         });
         self.current.as_ref().map(|Current { plan, .. }| plan.head + plan.tail)
+    }
+
+    /// Counts a hard link by which alone a file would be looked into for credentials: what it leads
+    /// to has passed.
+    pub(super) fn link(&mut self, name: &[u8], target: &[u8]) {
+        self.dropped += u64::from(credential(name).is_some() && credential(target).is_none());
     }
 
     /// Takes the next bytes of the file.
@@ -244,6 +256,26 @@ mod tests {
     }
 
     #[test]
+    fn credentials_that_may_stand_where_nobody_looks_are_counted() {
+        let check = |name: &str, size: u64, expected: u64| {
+            let mut captures = Captures::new(64 << 20);
+            keep(&mut captures, name, &vec![b'#'; usize::try_from(size).unwrap()], 1 << 16);
+            assert_eq!(captures.finish().1, expected, "{name} of {size} bytes");
+        };
+        check("app/.env", credential::LOOKED_AT, 0);
+        check("app/.env", credential::LOOKED_AT + 1, 1);
+        check("var/log/large", credential::LOOKED_AT + 1, 0);
+        let link = |name: &str, target: &str, expected: u64| {
+            let mut captures = Captures::new(64 << 20);
+            captures.link(name.as_bytes(), target.as_bytes());
+            assert_eq!(captures.finish().1, expected, "{name} to {target}");
+        };
+        link("root/.netrc", "tmp/notes", 1);
+        link("root/.netrc", "home/user/.netrc", 0);
+        link("tmp/notes", "root/.netrc", 0);
+    }
+
+    #[test]
     fn secrets_in_other_files_are_not_kept() {
         let check = |name: &str, content: &str| {
             let mut captures = Captures::new(64 << 20);
@@ -297,6 +329,6 @@ mod tests {
         }
         let (kept, dropped) = captures.finish();
         let lengths: Vec<_> = kept.iter().map(|capture| capture.head.len()).collect();
-        assert_eq!((lengths, dropped), (vec![29_000, 1000, 4096, 4096], 2));
+        assert_eq!((lengths, dropped), (vec![29_000, 1000, 4096, 4096], 1));
     }
 }

@@ -68,6 +68,11 @@ impl Walker {
         }
     }
 
+    /// Whether the mark at the end of the archive has passed.
+    pub(in crate::layer) fn has_ended(&self) -> bool {
+        matches!(self.state, State::After { .. })
+    }
+
     /// Passes over content of the current entry that somebody else reads, at most what is left.
     pub(in crate::layer) fn skip(&mut self, length: u64) {
         let State::Content { left, padding, .. } = &mut self.state else { return };

@@ -51,7 +51,7 @@ fn package(
     let manifest = match manifest::read(record.content) {
         Ok(manifest) => manifest,
         Err(error) => {
-            inventory.note_at(ledger, record.node, &format!("cannot be read: {error}"));
+            inventory.gap_at(ledger, record.node, &format!("cannot be read: {error}"));
             return None;
         }
     };
@@ -104,7 +104,7 @@ impl Locks {
                 let (lock, root) = match lock::read(record.content) {
                     Ok(read) => read,
                     Err(error) => {
-                        inventory.note_at(ledger, record.node, &format!("cannot be read: {error}"));
+                        inventory.gap_at(ledger, record.node, &format!("cannot be read: {error}"));
                         continue;
                     }
                 };

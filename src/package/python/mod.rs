@@ -166,7 +166,7 @@ impl Sources<'_> {
         let stem = String::from_utf8_lossy(stem);
         let mut parts = stem.split('-');
         let Some(name) = name.or_else(|| word(parts.next()?)) else {
-            inventory.note_at(self.ledger, record.node, "names no distribution and is passed over");
+            inventory.gap_at(self.ledger, record.node, "names no distribution and is passed over");
             return None;
         };
         if let Some(sections) =

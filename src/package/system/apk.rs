@@ -23,9 +23,7 @@ pub(super) struct Record<'a> {
 
 /// Reads what apk installed in any layer, in the root and in roots below it.
 pub(super) fn read(ledger: &Ledger, documents: &Documents<'_>, inventory: &mut Inventory) {
-    for place in PLACES {
-        inventory.note_missing(ledger, documents, place);
-    }
+    inventory.note_missing(ledger, documents, &PLACES);
     for (node, versions) in by_node(documents.named(b"installed").iter()) {
         let path = ledger.filesystem().path(node);
         let root = PLACES.iter().find_map(|place| super::root_of(&path, place));
@@ -37,7 +35,7 @@ pub(super) fn read(ledger: &Ledger, documents: &Documents<'_>, inventory: &mut I
             let (mut records, is_all) = bounded(found, |record: &Record<'_>| &record.package);
             let is_all = is_all && document.is_complete();
             if !is_all {
-                inventory.note(&path, CUT);
+                inventory.gap(&path, CUT);
             }
             let packages =
                 records.iter_mut().map(|record| std::mem::take(&mut record.package)).collect();

@@ -1,6 +1,6 @@
 //! What differs: packages, components, paths and findings.
 
-use super::{difference, more};
+use super::{difference, more, pulled};
 use crate::compare::{
     Comparison, ComponentChange, PackageChange, PackageStatus, PathChange, PathStatus, Scope,
 };
@@ -23,7 +23,8 @@ pub(super) fn packages(comparison: &Comparison, top: usize) -> Vec<Block> {
     if all.is_empty() {
         return Vec::new();
     }
-    let rows: Vec<Row> = all.iter().take(top).map(package_row).collect();
+    let row = |change| package_row(comparison, change);
+    let rows: Vec<Row> = all.iter().take(top).map(row).collect();
     let rest = more(all.len(), rows.len(), "more package", "more packages");
     let counts = Block::Paragraph(counts(comparison));
     let table = Block::Table(Table { columns: PACKAGES.to_vec(), rows, totals: Vec::new() });
@@ -48,11 +49,11 @@ fn counts(comparison: &Comparison) -> Text {
     Text::joined(counted, ", ")
 }
 
-fn package_row(change: &PackageChange) -> Row {
+fn package_row(comparison: &Comparison, change: &PackageChange) -> Row {
     vec![
         status(change.status),
         difference(change.change.content),
-        difference(Some(change.change.compressed)),
+        pulled(comparison, change.change.compressed),
         Text::name(&*change.ecosystem),
         Text::name(&*change.name),
         versions(change.old_version.as_deref(), change.new_version.as_deref()),
@@ -98,7 +99,7 @@ pub(super) fn components(comparison: &Comparison, top: usize) -> Vec<Block> {
         vec![
             status(change.status),
             difference(change.change.content),
-            difference(Some(change.change.compressed)),
+            pulled(comparison, change.change.compressed),
             name,
             versions(change.old_version.as_deref(), change.new_version.as_deref()),
         ]
@@ -133,8 +134,10 @@ pub(super) fn paths(comparison: &Comparison, top: usize) -> Vec<Block> {
         .then(|| "~ may be off by the smaller files of large layers, which are not listed".into());
     let table = Block::Table(Table { columns: PATHS.to_vec(), rows, totals: Vec::new() });
     let table = (!shown.is_empty()).then_some(table);
+    let partly = comparison.delta.visible.is_none() && !shown.is_empty();
+    let partly = partly.then(|| "Old and new: in the layers that differ alone.".into());
     let note = |text: Text| Block::Paragraph(text.styled(Style::Dim));
-    let notes = [left, doubtful].into_iter().flatten().map(note);
+    let notes = [left, doubtful, partly].into_iter().flatten().map(note);
     table.into_iter().chain(notes).chain(of_same_size(&same)).collect()
 }
 

@@ -1,6 +1,7 @@
 //! The report of many images, each with each.
 
 use super::columns::{NUMBERS, absent, columns, package_table, packages};
+use super::summary::plain;
 use super::{CompareTable, difference};
 use crate::compare::{Matrix, MatrixImage, Pair};
 use crate::report::document::{
@@ -18,8 +19,11 @@ pub(super) fn compose(matrix: &Matrix, top: usize) -> Document {
     let shared = |pair: &Pair, _: bool| {
         Text::bytes(pair.shared).with(" in ").with(Text::number(pair.shared_layers))
     };
+    let is_plain =
+        |at: usize| matrix.images.get(at).is_some_and(|one| one.image.sizes.plain_layers > 0);
     let growth = |pair: &Pair, is_mirrored: bool| {
-        difference(Some(if is_mirrored { -pair.compressed } else { pair.compressed }))
+        let bytes = if is_mirrored { -pair.compressed } else { pair.compressed };
+        difference((!is_plain(pair.old) && !is_plain(pair.new)).then_some(bytes))
     };
     let differing = |pair: &Pair, _: bool| pair.packages.map_or_else(unknown, Text::number);
     let mut sections = vec![
@@ -85,7 +89,7 @@ fn grid(matrix: &Matrix, titles: &[&'static str], cell: impl Fn(&Pair, bool) -> 
 }
 
 fn notes(matrix: &Matrix) -> Vec<Block> {
-    let mut notes = Vec::new();
+    let mut notes: Vec<Text> = matrix.images.iter().filter_map(|one| plain(&one.image)).collect();
     let is_unread = matrix.pairs.iter().any(|pair| pair.content.is_none());
     if is_unread {
         notes.push("Layers that differ were not read, so packages are not compared.".into());

@@ -141,6 +141,11 @@ fn difference(bytes: Option<Difference>) -> Text {
     }
 }
 
+/// A difference of compressed bytes; unknown where they are not those of a pull.
+fn pulled(comparison: &Comparison, bytes: Difference) -> Text {
+    difference(comparison.is_pulled().then_some(bytes))
+}
+
 /// How many rows were left out.
 fn more(all: usize, shown: usize, one: &'static str, many: &'static str) -> Option<Block> {
     let left = all.checked_sub(shown).filter(|left| *left > 0)?;

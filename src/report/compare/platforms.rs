@@ -18,7 +18,10 @@ pub(super) fn compose(reference: &str, platforms: &Platforms, top: usize) -> Doc
     let mut sections = vec![
         section("", vec![Block::Facts(facts(platforms)), images(platforms)]),
         section("Findings", findings(&platforms.skew)),
-        section("Steps, compressed", steps(platforms, &titles, top)),
+        section(
+            "Steps: compressed bytes, and content of files that are the same in all",
+            steps(platforms, &titles, top),
+        ),
         section("Components that differ", components(platforms, &titles, top)),
         section("Packages that differ", packages(&platforms.packages, &titles, top)),
         section("Notes", notes(platforms)),
@@ -126,7 +129,7 @@ fn steps(platforms: &Platforms, titles: &[&'static str], top: usize) -> Vec<Bloc
         return Vec::new();
     }
     let rest = more(platforms.steps.len(), rows.len(), "smaller step", "smaller steps");
-    let end = [Column::right("same content"), Column::rest("instruction", Overflow::Cut)];
+    let end = [Column::right("content in all"), Column::rest("instruction", Overflow::Cut)];
     let table = Table { columns: columns(titles).chain(end).collect(), rows, totals: Vec::new() };
     [Block::Table(table)].into_iter().chain(rest).collect()
 }

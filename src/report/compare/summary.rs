@@ -1,22 +1,24 @@
 //! The figures, the causes and the layers.
 
-use super::difference;
+use super::{difference, pulled};
 use crate::compare::{
-    ComparedLayer, Comparison, Difference, LayerRow, PackageChange, PackageStatus, Status,
+    Compared, ComparedLayer, Comparison, Difference, LayerRow, PackageChange, PackageStatus, Status,
 };
 use crate::report::document::{
     Block, Column, Fact, Overflow, Piece, Row, Share, Style, Table, Text,
 };
 use crate::report::encode::Untrusted;
-use crate::report::words::{date, phrase};
+use crate::report::words::{date, phrase, unknown};
 
 /// The figures of both images.
 pub(super) fn facts(comparison: &Comparison) -> Vec<Fact> {
     let Comparison { old, new, delta, .. } = comparison;
-    let mut facts = vec![Fact::new(
-        "size",
-        from_to(old.sizes.compressed, new.sizes.compressed).with(" compressed"),
-    )];
+    let size = if comparison.is_pulled() {
+        from_to(old.sizes.compressed, new.sizes.compressed).with(" compressed")
+    } else {
+        unknown().with(" compressed: files of one image hold layers uncompressed")
+    };
+    let mut facts = vec![Fact::new("size", size)];
     let of_totals = [
         ("content", old.sizes.content.zip(new.sizes.content), delta.bytes.content),
         ("visible", old.sizes.visible.zip(new.sizes.visible), delta.visible),
@@ -61,7 +63,7 @@ fn from_to(old: u64, new: u64) -> Text {
 }
 
 fn pull(comparison: &Comparison) -> Text {
-    let pull = comparison.next_pull;
+    let Some(pull) = comparison.next_pull else { return unknown() };
     if pull.layers == 0 {
         return match pull.documents {
             Some(0) => "nothing, for who has the old image".into(),
@@ -104,7 +106,7 @@ pub(super) fn causes(comparison: &Comparison, top: usize) -> Vec<Block> {
     }
     let (leading, others) = comparison.leading(top);
     let row = |content: Option<Difference>, compressed: Difference, text: Text| -> Row {
-        vec![difference(content), difference(Some(compressed)), text]
+        vec![difference(content), pulled(comparison, compressed), text]
     };
     let mut rows: Vec<Row> = leading
         .iter()
@@ -189,7 +191,7 @@ fn layer_row(comparison: &Comparison, row: &LayerRow) -> Row {
         number(row.old),
         number(row.new),
         difference(row.change.content),
-        difference(Some(row.change.compressed)),
+        pulled(comparison, row.change.compressed),
         comparison.layer(row).map(instruction).unwrap_or_default(),
     ]
 }
@@ -211,6 +213,16 @@ fn has_new_packages(comparison: &Comparison) -> bool {
     comparison.packages.iter().any(is_open)
 }
 
+/// That compressed sizes of an image are not those of a pull.
+pub(super) fn plain(image: &Compared) -> Option<Text> {
+    let count = image.sizes.plain_layers;
+    let text = Text::name(&*image.reference)
+        .with(" is in files that hold ")
+        .with(Text::count(count, "layer", "layers"))
+        .with(" uncompressed, so what a pull will download is not known: push it, or copy it with `skopeo copy … oci:DIRECTORY`, and name the copy.");
+    (count > 0).then_some(text)
+}
+
 /// What a reader has to know.
 pub(super) fn notes(comparison: &Comparison) -> Vec<Block> {
     let mut notes = Vec::new();
@@ -218,13 +230,16 @@ pub(super) fn notes(comparison: &Comparison) -> Vec<Block> {
     let again: Vec<&LayerRow> = again.collect();
     let bytes = again.iter().filter_map(|row| comparison.new.layers.get(row.new?));
     let bytes = bytes.fold(0_u64, |sum, layer| sum.saturating_add(layer.compressed));
-    if !again.is_empty() {
+    if !again.is_empty() && comparison.is_pulled() {
         notes.push(
             Text::count(again.len(), "layer is", "layers are")
                 .with(" stored in another blob with the same files: ")
                 .with(Text::bytes(bytes))
                 .with(" that a pull downloads for nothing. Build with a shared cache, or with SOURCE_DATE_EPOCH and rewrite-timestamp."),
         );
+    }
+    for image in [&comparison.old, &comparison.new] {
+        notes.extend(plain(image));
     }
     let unread = comparison.layers.iter().filter(|row| row.change.content.is_none()).count();
     if unread > 0 {

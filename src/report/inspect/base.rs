@@ -1,6 +1,6 @@
 //! The line about the base image: what it is, where it ends and how both are known.
 
-use crate::image::{Base, Evidence};
+use crate::image::Base;
 use crate::report::document::{Piece, Style, Text};
 
 /// Describes the base image.
@@ -18,7 +18,7 @@ pub(super) fn describe(base: Option<&Base>) -> Text {
     } else {
         Text::from("not confirmed").styled(Style::Warn)
     };
-    named.with(" (").with(evidence(base.evidence)).with(", ").with(confirmed).with(")")
+    named.with(" (").with(base.evidence.describe()).with(", ").with(confirmed).with(")")
 }
 
 fn name(base: &Base) -> Text {
@@ -28,15 +28,5 @@ fn name(base: &Base) -> Text {
         (Some(name), None) => Text::name(&**name),
         (None, Some(digest)) => digest,
         (None, None) => "an image without a name".into(),
-    }
-}
-
-fn evidence(evidence: Evidence) -> &'static str {
-    match evidence {
-        Evidence::Given => "named by --base",
-        Evidence::Provenance => "named by the build's provenance",
-        Evidence::Annotation => "named by an annotation",
-        Evidence::Label => "named by a label",
-        Evidence::History => "seen in the history",
     }
 }

@@ -25,7 +25,9 @@ struct CompareJson<'a> {
     old: ImageJson<'a>,
     new: ImageJson<'a>,
     delta: DeltaJson,
-    next_pull: PullJson,
+    /// `null` if an image is in files that hold layers uncompressed; compressed bytes are then those of
+    /// the files.
+    next_pull: Option<PullJson>,
     layers: Vec<RowJson<'a>>,
     packages: Vec<PackageJson<'a>>,
     /// Ecosystems of which what is `stored` may have been there before.
@@ -173,11 +175,11 @@ impl<'a> CompareJson<'a> {
                 shadowed: delta.shadowed,
                 layers: delta.layers,
             },
-            next_pull: PullJson {
-                layers: next_pull.layers,
-                bytes: next_pull.bytes,
-                documents: next_pull.documents,
-            },
+            next_pull: next_pull.map(|pull| PullJson {
+                layers: pull.layers,
+                bytes: pull.bytes,
+                documents: pull.documents,
+            }),
             layers: comparison.layers.iter().map(|row| RowJson::new(comparison, row)).collect(),
             packages: comparison.packages.iter().map(PackageJson::new).collect(),
             unsure: comparison.unsure.iter().map(String::as_str).collect(),

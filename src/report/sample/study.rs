@@ -163,7 +163,7 @@ pub(super) fn hostile(path: &[u8]) -> Study {
         package.version = Some(text.clone());
         package.location = path.to_vec();
     }
-    study.inventory.notes = vec![Note { path: path.to_vec(), text: text.clone() }];
+    study.inventory.notes = vec![Note { path: path.to_vec(), text: text.clone(), is_gap: false }];
     for owner in &mut study.owners {
         owner.name.clone_from(&text);
         owner.version = Some(text.clone());
@@ -326,6 +326,7 @@ fn inventory() -> Inventory {
     let note = Note {
         path: b"opt/conda/conda-meta/broken.json".to_vec(),
         text: "it is no JSON; its files are without an owner".to_owned(),
+        is_gap: false,
     };
     Inventory {
         packages: vec![

@@ -63,7 +63,7 @@ fn compared((old, new): (Snapshot, Snapshot)) -> Comparison {
 
 fn sampled() -> Comparison {
     let mut comparison = compared(narrow(OLD, &new()));
-    comparison.next_pull.documents = Some(5_600);
+    comparison.next_pull.as_mut().unwrap().documents = Some(5_600);
     comparison
 }
 

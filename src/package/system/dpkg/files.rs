@@ -102,7 +102,7 @@ impl<'a> FileLists<'a> {
                 "{count} packages, among them {first}, have no lists of files, so these have no owner."
             ),
         };
-        Some(Note { path: b"var/lib/dpkg".to_vec(), text })
+        Some(Note { path: b"var/lib/dpkg".to_vec(), text, is_gap: false })
     }
 
     /// The file `NAME.EXTENSION` in a directory, of any of some names, that a layer wrote, or the

@@ -36,7 +36,7 @@ fn read_status(
     lists: &mut FileLists<'_>,
     inventory: &mut Inventory,
 ) {
-    inventory.note_missing(ledger, documents, STATUS);
+    inventory.note_missing(ledger, documents, &[STATUS]);
     let versions = versions(documents, ledger, STATUS);
     let mut history = History::default();
     for document in &versions {
@@ -44,7 +44,7 @@ fn read_status(
         let (mut records, is_all) = bounded(found, |record: &Record<'_>| &record.package);
         let is_all = is_all && document.is_complete();
         if !is_all {
-            inventory.note(STATUS, CUT);
+            inventory.gap(STATUS, CUT);
         }
         let packages = records.iter_mut().map(|record| std::mem::take(&mut record.package));
         let packages = packages.collect();

@@ -25,28 +25,33 @@ const OTHERS: [&str; 2] = ["Packages.db", "Packages"];
 
 /// Reads what rpm installed in any layer, in the root and in roots below it.
 pub(super) fn read(ledger: &Ledger, documents: &Documents<'_>, inventory: &mut Inventory) {
+    let places = DIRECTORIES.map(|directory| format!("{directory}/{NAME}"));
+    let places = places.each_ref().map(String::as_bytes);
+    inventory.note_missing(ledger, documents, &places);
     for directory in DIRECTORIES {
-        let path = format!("{directory}/{NAME}");
-        inventory.note_missing(ledger, documents, path.as_bytes());
         note_others(ledger, directory, inventory);
     }
     for (node, versions) in by_node(documents.named(NAME.as_bytes()).iter()) {
         let path = ledger.filesystem().path(node);
-        let mut places = DIRECTORIES.iter().map(|directory| format!("{directory}/{NAME}"));
-        let root = places.find_map(|place| super::root_of(&path, place.as_bytes()));
+        let root = places.iter().find_map(|place| super::root_of(&path, place));
         let Some(root) = root else { continue };
         let mut history = History::default();
         let mut resolver = Resolver::new(ledger, root);
         for document in &versions {
             let Some(blobs) = blobs(document) else {
-                inventory.note(&path, "It cannot be read; its packages are not known.");
+                inventory.gap(&path, "It cannot be read; its packages are not known.");
                 continue;
             };
-            let headers = blobs.iter().filter_map(|blob| Header::parse(blob));
-            let found = headers.filter_map(|header| Some((header, header.package()?)));
+            let headers: Vec<Header<'_>> =
+                blobs.iter().filter_map(|blob| Header::parse(blob)).collect();
+            let is_whole = headers.len() == blobs.len();
+            let found = headers.into_iter().filter_map(|header| Some((header, header.package()?)));
             let (found, is_all) = bounded(found, |(_, package)| package);
+            if !is_whole || found.is_empty() {
+                inventory.gap(&path, "Not all of its packages can be read.");
+            }
             if !is_all {
-                inventory.note(&path, CUT);
+                inventory.gap(&path, CUT);
             }
             let (headers, packages): (Vec<_>, Vec<_>) = found.into_iter().unzip();
             history.state(document.layer, is_all, packages, |at, package| {
@@ -78,13 +83,13 @@ fn note_others(ledger: &Ledger, directory: &str, inventory: &mut Inventory) {
         let path = format!("{directory}/{name}");
         if has_bytes(&path) {
             let text = "The format of this rpm database is not read, so its packages are not known and their files have no owner.";
-            inventory.note(path.as_bytes(), text);
+            inventory.gap(path.as_bytes(), text);
         }
     }
     let log = format!("{directory}/{NAME}-wal");
     if has_bytes(&log) {
         let text = "The last changes of the rpm database are in this log, which is not read.";
-        inventory.note(log.as_bytes(), text);
+        inventory.gap(log.as_bytes(), text);
     }
 }
 

@@ -72,7 +72,7 @@ fn rows(studied: Studied<'_>) -> Vec<Row> {
         content: optimized.whole.content.saturating_sub(optimized.safe.content),
         compressed: optimized.whole.compressed.saturating_sub(optimized.safe.compressed),
     };
-    rows.push(saving("safe savings", safe, "in the image's own steps".into()));
+    rows.push(saving("safe savings", safe, studied.own_steps().into()));
     let range = |test: u64, safe: u64| {
         let most = Text::bytes(safe);
         if test == safe { most } else { Text::bytes(test).with(" - ").with(most) }
@@ -129,7 +129,7 @@ fn part(studied: Studied<'_>, origin: Origin) -> Option<Row> {
 fn base(studied: Studied<'_>) -> Text {
     let Some(base) = &studied.image.base else { return Text::default() };
     let name = base.name.as_deref().map_or_else(unknown, Text::name);
-    name.with(", by ").with(base.evidence.as_str())
+    name.with(", ").with(base.evidence.describe())
 }
 
 /// The title of a component and its version, and its place where another one has that title.

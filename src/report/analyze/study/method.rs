@@ -67,7 +67,7 @@ fn base(studied: Studied<'_>) -> Text {
     let Some(base) = &image.base else {
         return "There is no evidence of a base image: all layers count as the image's own.".into();
     };
-    let text = Text::from("The base image is known by ").with(base.evidence.as_str());
+    let text = Text::from("The base image is ").with(base.evidence.describe());
     let text = if base.confirmed {
         text.with(" and confirmed by its own list of layers")
     } else {

@@ -24,7 +24,7 @@ use std::cmp::Reverse;
 
 use super::Subject;
 use crate::analysis::{ImageAnalysis, Study};
-use crate::image::{Image, Inspection};
+use crate::image::{Image, Inspection, Origin};
 use crate::report::document::{Block, Section, Style, Text};
 use crate::rule::ComponentUsage;
 
@@ -56,6 +56,15 @@ impl<'a> Studied<'a> {
     /// All content bytes.
     fn content(self) -> u64 {
         self.found.content()
+    }
+
+    /// Whose steps savings are counted in.
+    fn own_steps(self) -> &'static str {
+        if self.image.layers.iter().any(|layer| layer.origin == Origin::Base) {
+            "in the image's own steps"
+        } else {
+            "in all steps, as the base image's are not known"
+        }
     }
 }
 

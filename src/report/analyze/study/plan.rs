@@ -19,19 +19,19 @@ const COLUMNS: [Column; 4] = [
 /// The size that is estimated.
 pub(super) fn optimized(studied: Studied<'_>) -> Section {
     let plan = studied.study.optimized;
-    let row = |saving: Saving, words: &'static str| -> Row {
+    let row = |saving: Saving, words: Text| -> Row {
         let of = Share { part: saving.content.into(), whole: plan.whole.content.into() };
         vec![
             Text::bytes(saving.content),
             Text::bytes(saving.compressed),
             Piece::Share(of).into(),
-            words.into(),
+            words,
         ]
     };
     let rows = vec![
-        row(plan.whole, "today"),
-        row(plan.safe, "with all that is safe, in the image's own steps"),
-        row(plan.test, "with that, and with all that has to be tested"),
+        row(plan.whole, "today".into()),
+        row(plan.safe, Text::from("with all that is safe, ").with(studied.own_steps())),
+        row(plan.test, "with that, and with all that has to be tested".into()),
     ];
     let table = Table { columns: COLUMNS.to_vec(), rows, totals: Vec::new() };
     let mut blocks = vec![Block::Table(table)];

@@ -1,16 +1,18 @@
-//! Images out of reports that were written before.
+//! Images out of reports that an earlier run kept.
 
 use std::path::{Path, PathBuf};
 
-use crate::cli::selection::bytes_of;
-use crate::cli::settings::LARGEST_REPORT;
+use super::selection::bytes_of;
 use crate::oci::Platform;
 use crate::registry::{Error, ErrorKind};
 use crate::snapshot::{Snapshot, read};
 
+/// Bytes of a report that are read.
+const LARGEST_REPORT: u64 = 256 << 20;
+
 /// The file that an argument names: behind an `@`, by a path that starts with `/`, `./` or `../`,
-/// or by a name without a colon that ends in `.json`. Anything else is a reference: a repository with such a name
-/// is one with a tag or a digest.
+/// or by a name without a colon that ends in `.json`. Anything else is a reference: a repository
+/// with such a name is one with a tag or a digest.
 pub(super) fn file_of(typed: &str) -> Option<PathBuf> {
     if let Some(path) = typed.strip_prefix('@') {
         return Some(path.into());
@@ -22,13 +24,18 @@ pub(super) fn file_of(typed: &str) -> Option<PathBuf> {
     (is_path || is_json).then(|| path.to_owned())
 }
 
-/// The image of a report: that of the platform, if one is wanted, or else the only one.
-pub(super) fn chosen(path: &Path, wanted: Option<&Platform>) -> Result<Snapshot, Error> {
-    let snapshots = read(&bytes_of(path, LARGEST_REPORT)?).map_err(|error| {
+/// The images of a report.
+pub(super) fn images(path: &Path) -> Result<Vec<Snapshot>, Error> {
+    read(&bytes_of(path, LARGEST_REPORT)?).map_err(|error| {
         Error::new(ErrorKind::Usage, format!("{} holds no image to compare with", path.display()))
             .because(error)
             .hint("write one: regsize analyze IMAGE --format json > FILE.json")
-    })?;
+    })
+}
+
+/// The image of a report: that of the platform, if one is wanted, or else the only one.
+pub(super) fn chosen(path: &Path, wanted: Option<&Platform>) -> Result<Snapshot, Error> {
+    let snapshots = images(path)?;
     let platform = |snapshot: &Snapshot| snapshot.platform.parse::<Platform>().ok();
     let is_for = |snapshot: &Snapshot, wanted: &Platform| {
         platform(snapshot).is_some_and(|platform| platform.satisfies(wanted))
