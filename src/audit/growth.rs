@@ -139,7 +139,7 @@ mod tests {
         let creep = [(1, 100), (8, 97), (15, 101), (22, 104), (29, 108)];
         let reason = "+11.0 MB (+11.34 %) exceeds both 10 % and 5.00 MB, from the smallest of 4w";
         check(&month, &creep, Some((Verdict::Fail, reason)));
-        let reason = "+0 B (+0 %) does not exceed 10 % and 5.00 MB, from the smallest of 4w";
+        let reason = "+0 B (+0 %) does not exceed both 10 % and 5.00 MB, from the smallest of 4w";
         check(&month, &[(1, 300), (20, 100)], Some((Verdict::Pass, reason)));
     }
 

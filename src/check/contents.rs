@@ -6,6 +6,7 @@ use super::{
     Subject, Verdict,
 };
 use crate::analysis::PathMatches;
+use crate::package::{Ecosystem, normalize_python_name};
 use crate::pattern::component_fits;
 use crate::rule::{Selection, Severity, rule};
 use crate::snapshot::{Finding, Owner, Snapshot};
@@ -80,6 +81,9 @@ pub(super) fn findings(snapshot: &Snapshot, budget: &Budget, tally: &mut Tally<'
     if broken.is_none() && snapshot.unread.files > 0 {
         return Some(unknown(id, limit, unread(snapshot)));
     }
+    if broken.is_none() && snapshot.unread.ambiguous > 0 {
+        return Some(unknown(id, limit, ambiguous(snapshot)));
+    }
     let count = found.len() as u64;
     let first =
         found.first().map_or_else(String::new, |finding| format!(", first: {}", finding.message));
@@ -93,6 +97,12 @@ pub(super) fn findings(snapshot: &Snapshot, budget: &Budget, tally: &mut Tally<'
         reason,
         offences: found.iter().map(|finding| offence_of(finding)).collect(),
     })
+}
+
+/// Why nothing found in an ambiguous layer is no pass.
+fn ambiguous(snapshot: &Snapshot) -> String {
+    let places = of(snapshot.unread.ambiguous, "place");
+    format!("in {places} programs unpack a layer differently, which `regsize analyze` tells")
 }
 
 /// Why nothing found is no pass.
@@ -162,6 +172,9 @@ fn path_row(
     if count == 0 && !is_known {
         return unknown(id, limit, "not all layers were read".to_owned());
     }
+    if count == 0 && subject.snapshot.unread.ambiguous > 0 {
+        return unknown(id, limit, ambiguous(&subject.snapshot));
+    }
     let found = matches.into_iter().flat_map(|found| &found.paths);
     let offences: Vec<Offence> = found.map(offence_of_path).collect();
     let first =
@@ -203,6 +216,9 @@ fn package_row(subject: &Subject, forbidden: &Forbidden, tally: &mut Tally<'_>) 
     if found.is_empty() && subject.snapshot.unread.files > 0 {
         return unknown(id, limit, unread(&subject.snapshot));
     }
+    if found.is_empty() && subject.snapshot.unread.ambiguous > 0 {
+        return unknown(id, limit, ambiguous(&subject.snapshot));
+    }
     if found.is_empty() && subject.snapshot.unread.records > 0 {
         let records = of(subject.snapshot.unread.records, "record");
         let reason = format!("{records} of packages could not be read");
@@ -227,7 +243,11 @@ fn is_package(pattern: &str, owner: &Owner) -> bool {
         let (pattern, text) = (pattern.to_lowercase(), text.to_lowercase());
         component_fits(pattern.as_bytes(), text.as_bytes())
     };
-    kind.is_none_or(|kind| fits(kind, &owner.kind)) && fits(name, &owner.name)
+    // Names of Python's distributions are the same in several spellings.
+    let is_named = fits(name, &owner.name)
+        || (owner.kind == Ecosystem::Python.as_str()
+            && fits(&normalize_python_name(name), &owner.name));
+    kind.is_none_or(|kind| fits(kind, &owner.kind)) && is_named
 }
 
 fn offence_of_package(owner: &Owner) -> Offence {

@@ -177,8 +177,8 @@ fn plan(args: &CheckArgs) -> Result<Plan, Error> {
         ..layers_request(&args.platform)
     };
     let wanted = LayerRequest {
-        // A table of contents leaves open what files hold.
-        no_toc: args.no_toc || need.study,
+        // A table of contents is its author's word, and leaves open what files hold.
+        no_toc: true,
         captures: need.study,
         all_platforms: args.all_platforms,
         ..LayerRequest::default()

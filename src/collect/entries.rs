@@ -164,6 +164,9 @@ impl Entries {
                 }
                 Class::Index => nested.push(descriptor.clone()),
                 Class::Attached(kind, subject) => {
+                    if kind == AttachmentKind::Attestation {
+                        remark(descriptor).into_iter().for_each(|remark| documents.warn(remark));
+                    }
                     self.attached.push(Attached { descriptor: descriptor.clone(), kind, subject });
                 }
             }
@@ -243,6 +246,15 @@ fn choose<'a>(
             .position(|platform| platform.is_some_and(|platform| platform.satisfies(wanted)))
     };
     find(preferred).or_else(|| find(&Platform::new("linux", "amd64"))).unwrap_or(0)
+}
+
+/// What to say of an attestation that names a platform as images do.
+fn remark(descriptor: &Descriptor) -> Option<String> {
+    let platform = descriptor.platform.as_ref().filter(|platform| platform.is_known())?;
+    Some(format!(
+        "{} is marked as an attestation, so it is not counted as an image, although it names the platform {platform}",
+        descriptor.digest
+    ))
 }
 
 enum Class {

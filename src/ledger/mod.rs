@@ -265,6 +265,21 @@ impl Ledger {
         lookup::find(&self.filesystem, path)
     }
 
+    /// Whether there is a file with bytes of its own at a node.
+    pub fn has_bytes(&self, node: NodeId) -> bool {
+        self.atom_at(node).is_some_and(|atom| self.atom(atom).bytes > 0)
+    }
+
+    /// Whether a directory has something in it, visible or not.
+    pub fn has_children(&self, node: NodeId) -> bool {
+        !self.filesystem.children(node).is_empty()
+    }
+
+    /// What a path leads to, visible or not, by all symbolic links on the way and at its end.
+    pub fn follow(&self, path: &[u8]) -> Option<NodeId> {
+        lookup::follow(self, path)
+    }
+
     /// The child of a node, visible or not.
     pub fn child(&self, node: NodeId, name: &[u8]) -> Option<NodeId> {
         self.filesystem.child(node, name)

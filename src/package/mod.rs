@@ -36,7 +36,6 @@ pub use name::Ecosystem;
 pub use python::normalize_python_name;
 
 use crate::filesystem::{Hidden, NodeId};
-use crate::layer::Kind;
 use crate::ledger::{Documents, Ledger};
 
 /// A package by its position in [`Inventory::packages`].
@@ -162,13 +161,12 @@ impl Inventory {
     /// or links lead to it from there.
     fn note_missing(&mut self, ledger: &Ledger, documents: &Documents<'_>, places: &[&[u8]]) {
         for place in places {
-            let Some(node) = ledger.find(place) else { continue };
-            let filesystem = ledger.filesystem();
-            let is_link = filesystem.node(node).kind == Kind::Symlink;
-            let has_bytes = || ledger.atom_at(node).is_some_and(|atom| ledger.atom(atom).bytes > 0);
-            if is_link || (has_bytes() && !places.contains(&&filesystem.path(node)[..])) {
+            let Some(node) = ledger.follow(place).filter(|node| ledger.has_bytes(*node)) else {
+                continue;
+            };
+            if !places.contains(&&ledger.filesystem().path(node)[..]) {
                 self.gap(place, "Links lead from it to another place, where none is read, so its packages are not known.");
-            } else if has_bytes() && documents.at(ledger, node).is_none() {
+            } else if documents.at(ledger, node).is_none() {
                 self.gap(place, "It was not kept, so its packages are not known.");
             }
         }

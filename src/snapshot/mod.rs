@@ -62,6 +62,9 @@ pub struct Unread {
     pub files: u64,
     /// Records of packages that could not be read.
     pub records: u64,
+    /// Places at which programs unpack a layer differently.
+    #[serde(default)]
+    pub ambiguous: u64,
 }
 
 impl Unread {

@@ -66,6 +66,7 @@ fn unread(found: &ImageAnalysis) -> Unread {
     Unread {
         files: found.layers.iter().flatten().map(|layer| layer.unread).sum(),
         records: notes.filter(|note| note.is_gap).map(|_| 1).sum(),
+        ambiguous: found.ambiguous.iter().map(|_| 1).sum(),
     }
 }
 

@@ -7,7 +7,8 @@ use serde_json::Value;
 use crate::support::analysis::asked_for;
 use crate::support::registry::RunningRegistry;
 use crate::support::sandbox::Output;
-use crate::support::{Image, Index, Layer, Registry, Sandbox, check_text};
+use crate::support::{Compression, Image, Index, Layer, Registry, Sandbox, check_text};
+use crate::tables::{first_layer, liar};
 
 const BASE: &str = "etc/passwd 700\n usr/lib/libc.so 400000 seed=libc";
 const APP: &str = "root/.cache/pip/http/a 4500000\n srv/app 50000";
@@ -112,6 +113,42 @@ fn what_nobody_looked_at_is_no_pass() {
     let elsewhere = format!("opt/status \"{status}\"\n var/lib/dpkg/status -> /opt/status");
     check(&elsewhere, &package, 2, unread);
     check("usr/lib/sysimage/rpm/rpmdb.sqlite \"SQLite format 3\"", &package, 2, unread);
+    for link in ["var/lib/dpkg -> /opt/dpkg", "var/lib/dpkg -> ../../opt/dpkg"] {
+        check(&format!("opt/dpkg/status \"{status}\"\n {link}"), &package, 2, unread);
+    }
+    check("var/lib/dpkg -> /opt/dpkg", &package, 0, "pass");
+    check("var/lib/dpkg/status \"\\u0001\\u0002\"", &package, 2, unread);
+    check("var/lib/pacman/local/openssl-3-1/desc \"%NAME%\"", &package, 2, unread);
+}
+
+#[test]
+fn what_programs_unpack_differently_is_no_pass() {
+    let first = Layer::plain("srv/app 1");
+    let tar = [&first.tar[..], &Layer::plain("root/id_rsa 1").tar].concat();
+    let layer = Layer::from_tar(tar, Compression::Gzip);
+    let image = Image::new("linux/amd64").layer(layer, "ADD rootfs.tar / # base");
+    let registry = Registry::new().put_image("team/app", "latest", &image.bundle()).start();
+    for (option, what) in
+        [("--forbid-path", "**/id_rsa"), ("--forbid-package", "gcc"), ("--forbid-findings", "low")]
+    {
+        let output = checked(&Sandbox::new(), &registry, "latest", &[option, what]);
+        assert_eq!(output.code, Some(2), "{option} {output}");
+        let said = output.stdout.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(said.contains("in 1 place programs unpack a layer differently"), "{output}");
+    }
+}
+
+#[test]
+fn tables_of_contents_are_not_believed() {
+    let image = Image::new("linux/amd64").layer(liar(), "ADD rootfs.tar / # base");
+    let registry = Registry::new().put_image("team/app", "latest", &image.bundle()).start();
+    let sandbox = Sandbox::new();
+    let reference = registry.reference("team/app:latest");
+    let report = sandbox.run(&["analyze", &reference, "--format", "json"]).json();
+    let limit = format!("{} B", first_layer(&report)["content"]);
+    let output = checked(&sandbox, &registry, "latest", &["--max-content", &limit]);
+    assert_eq!(output.code, Some(1), "{output}");
+    assert!(output.stdout.contains("19 B more"), "{output}");
 }
 
 #[test]

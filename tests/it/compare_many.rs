@@ -166,7 +166,7 @@ fn what_cannot_be_compared_is_refused() {
     check(&[&all, &one, "--platforms"], "usage", "the platforms of one image");
     check(&[&all, "--platforms", "linux/s390x"], "not_found", "no image for linux/s390x");
     check(&[&all, "--platforms", "a/b/c/d"], "usage", "is not a platform");
-    check(&[&all, "--platforms", "arm64"], "usage", "one platform only");
+    check(&[&all, "--platforms", "arm64"], "usage", "one platform alone");
     check(&[&one, "--platforms"], "usage", "one platform only");
     check(&["old.json", "--platforms"], "usage", "old.json is a file");
     let output = sandbox.run(&["compare", &all, "--platforms", "all", "--platform", "linux/arm64"]);

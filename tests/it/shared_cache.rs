@@ -104,7 +104,7 @@ fn a_second_machine_reads_no_layer() {
     assert_eq!((alone.stdout, read(&registry)), (first.stdout, before));
     let info = second.run(&["cache", "info", "--format", "json"]).json();
     let buckets: Vec<_> = info["buckets"].as_array().unwrap().iter().collect();
-    assert!(buckets.iter().any(|bucket| bucket["name"] == "tocs-2" && bucket["entries"] == 3));
+    assert!(buckets.iter().any(|bucket| bucket["name"] == "tocs-3" && bucket["entries"] == 3));
     assert_eq!(second.run(&["cache", "clear"]).code, Some(0));
 }
 
@@ -158,7 +158,7 @@ fn entries_that_were_swapped_or_made_with_another_key_are_misses() {
     let (directory, store, first) = filled(&registry);
     let own = entries(&directory);
     let listings: Vec<_> =
-        own.iter().filter(|entry| entry.display().to_string().contains("tocs-2")).collect();
+        own.iter().filter(|entry| entry.display().to_string().contains("tocs-3")).collect();
     let (one, other) = (fs::read(listings[0]).unwrap(), fs::read(listings[1]).unwrap());
     fs::write(listings[0], &other).unwrap();
     fs::write(listings[1], &one).unwrap();

@@ -268,7 +268,7 @@ fn a_registry_that_serves_no_parts_costs_a_warning() {
 }
 
 /// An eStargz layer whose table, vouched for by its digest, has another size for one file.
-fn liar() -> Layer {
+pub(crate) fn liar() -> Layer {
     let layer = fixture("estargz-lossless");
     let at = layer.blob.windows(6).rposition(|window| window == b"STARGZ").unwrap();
     let place = std::str::from_utf8(&layer.blob[at - 16..at]).unwrap();

@@ -86,7 +86,13 @@ impl<'a> Wanted<'a> {
             base: BaseSource::Claims,
             referrers: false,
         };
-        let layers = LayerRequest { all_platforms: all, captures: true, ..LayerRequest::default() };
+        let layers = LayerRequest {
+            // A table of contents is its author's word.
+            no_toc: true,
+            all_platforms: all,
+            captures: true,
+            ..LayerRequest::default()
+        };
         Self { request, layers, options }
     }
 }

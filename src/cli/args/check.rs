@@ -28,9 +28,6 @@ pub(in crate::cli) struct CheckArgs {
     /// the working directory where no other limit is given
     #[arg(long, value_name = "FILE", alias = "ci-config")]
     pub(in crate::cli) dive_ci: Option<PathBuf>,
-    /// Read layers whole even if they have a table of contents (eStargz, zstd:chunked, SOCI)
-    #[arg(long)]
-    pub(in crate::cli) no_toc: bool,
     /// The day that entries of the list of what to ignore expire by
     #[arg(long, value_name = "DATE", hide = true)]
     pub(in crate::cli) today: Option<jiff::civil::Date>,

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use super::history::{History, by_node};
 use super::resolve::Resolver;
 use super::text::{MOST_NAMES, bounded, lines, name_of, number, parts, some_text, text};
-use super::{CUT, Dependency, Ecosystem, Inventory, Package};
+use super::{CUT, Dependency, EMPTY, Ecosystem, Inventory, Package};
 use crate::filesystem::NodeId;
 use crate::ledger::{Documents, Ledger};
 
@@ -28,6 +28,9 @@ pub(super) fn read(ledger: &Ledger, documents: &Documents<'_>, inventory: &mut I
         let path = ledger.filesystem().path(node);
         let root = PLACES.iter().find_map(|place| super::root_of(&path, place));
         let Some(root) = root else { continue };
+        if super::is_full(inventory, &path) {
+            break;
+        }
         let mut history = History::default();
         let mut resolver = Resolver::new(ledger, root);
         for document in &versions {
@@ -36,6 +39,8 @@ pub(super) fn read(ledger: &Ledger, documents: &Documents<'_>, inventory: &mut I
             let is_all = is_all && document.is_complete();
             if !is_all {
                 inventory.gap(&path, CUT);
+            } else if records.is_empty() && !document.head.is_empty() {
+                inventory.gap(&path, EMPTY);
             }
             let packages =
                 records.iter_mut().map(|record| std::mem::take(&mut record.package)).collect();

@@ -16,11 +16,46 @@ use crate::ledger::{Documents, Ledger};
 /// What to say of a database of which not all was read.
 const CUT: &str = "It is too long; some of its packages are not known.";
 
+/// What to say of one in which there is none.
+const EMPTY: &str = "No package can be read from it.";
+/// What to say of those of an image with too many.
+const TOO_MANY: &str = "There are too many packages; those of it are not known.";
+/// What to say of one of another package manager.
+const OTHER: &str =
+    "What this package manager installs is not read, so its packages are not known.";
+/// Packages of an image after which no further database is read.
+const MOST_PACKAGES: usize = 300_000;
+/// Where package managers that are not read have their databases.
+const OTHERS: [&[u8]; 6] = [
+    b"var/lib/pacman/local",
+    b"usr/lib/opkg/status",
+    b"var/lib/opkg/status",
+    b"var/db/pkg",
+    b"nix/var/nix/db/db.sqlite",
+    b"var/db/xbps",
+];
+
 /// Reads the databases.
 pub(super) fn read(ledger: &Ledger, documents: &Documents<'_>, inventory: &mut Inventory) {
     for read in [dpkg::read, apk::read, rpm::read] {
         read(ledger, documents, inventory);
     }
+    for place in OTHERS {
+        let found = ledger.follow(place);
+        let is_used = |node| ledger.has_bytes(node) || ledger.has_children(node);
+        if found.is_some_and(is_used) {
+            inventory.gap(place, OTHER);
+        }
+    }
+}
+
+/// Whether no more databases are read; says so of this one.
+fn is_full(inventory: &mut Inventory, path: &[u8]) -> bool {
+    let is_full = inventory.packages.len() >= MOST_PACKAGES;
+    if is_full {
+        inventory.gap(path, TOO_MANY);
+    }
+    is_full
 }
 
 /// The root whose database of a package manager a path is; `place` is where a root has it.

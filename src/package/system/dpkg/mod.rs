@@ -11,7 +11,7 @@ use self::control::stanzas;
 use self::files::FileLists;
 use super::history::{History, by_node, versions};
 use super::text::{bounded, parts};
-use super::{CUT, Inventory, Package};
+use super::{CUT, EMPTY, Inventory, Package};
 use crate::ledger::{Documents, Ledger};
 
 const STATUS: &[u8] = b"var/lib/dpkg/status";
@@ -45,6 +45,8 @@ fn read_status(
         let is_all = is_all && document.is_complete();
         if !is_all {
             inventory.gap(STATUS, CUT);
+        } else if records.is_empty() && !document.head.is_empty() {
+            inventory.gap(STATUS, EMPTY);
         }
         let packages = records.iter_mut().map(|record| std::mem::take(&mut record.package));
         let packages = packages.collect();

@@ -35,6 +35,9 @@ pub(super) fn read(ledger: &Ledger, documents: &Documents<'_>, inventory: &mut I
         let path = ledger.filesystem().path(node);
         let root = places.iter().find_map(|place| super::root_of(&path, place));
         let Some(root) = root else { continue };
+        if super::is_full(inventory, &path) {
+            break;
+        }
         let mut history = History::default();
         let mut resolver = Resolver::new(ledger, root);
         for document in &versions {
