@@ -164,8 +164,10 @@ impl Entries {
                 }
                 Class::Index => nested.push(descriptor.clone()),
                 Class::Attached(kind, subject) => {
-                    if kind == AttachmentKind::Attestation {
-                        remark(descriptor).into_iter().for_each(|remark| documents.warn(remark));
+                    if kind == AttachmentKind::Attestation
+                        && let Some(remark) = remark(descriptor)
+                    {
+                        documents.warn(remark);
                     }
                     self.attached.push(Attached { descriptor: descriptor.clone(), kind, subject });
                 }
