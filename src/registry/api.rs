@@ -10,7 +10,7 @@ use reqwest::{Method, StatusCode};
 use url::Url;
 
 use super::auth::{Auth, CLOCK_SKEW, Ticket, wants_authorization};
-use super::error::{Error, ErrorKind, looks_like_html};
+use super::error::{Error, ErrorKind, diagnostic, looks_like_html};
 use super::guard::Guard;
 use super::options::Limits;
 use super::retry::Budget;
@@ -48,6 +48,9 @@ pub struct Fetched {
     /// The media type that the registry answered with.
     pub media_type: Option<MediaType>,
 }
+
+/// How registries say that a manifest is not there, or its repository.
+const UNKNOWN: [&str; 4] = ["MANIFEST_UNKNOWN", "NAME_UNKNOWN", "TAG_EXPIRED", "NOT_FOUND"];
 
 impl Registry {
     pub(super) fn new(base: Url, transport: Transport, auth: Auth, limits: Limits) -> Self {
@@ -103,6 +106,16 @@ impl Registry {
             }
             result => result,
         }
+    }
+
+    /// Whether the registry itself says that a tag is not there: by a status and a code of its own,
+    /// which a page of something in between has not.
+    pub async fn is_gone(&self, repository: &str, tag: &str) -> Result<bool, Error> {
+        let read = Read::Whole { ceiling: self.limits.manifest, what: "the manifest" };
+        let call = self.manifest_call(repository, tag, read)?;
+        let answer = self.call(repository, &call).await?;
+        let code = diagnostic(&answer.body).map(|said| said.code).unwrap_or_default();
+        Ok(answer.status == StatusCode::NOT_FOUND && UNKNOWN.contains(&code.as_str()))
     }
 
     async fn manifest_once(

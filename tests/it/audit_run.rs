@@ -146,6 +146,21 @@ fn a_tag_is_gone_when_the_registry_says_so_of_the_tag() {
 }
 
 #[test]
+fn a_page_of_something_in_between_takes_no_tag_away() {
+    let (registry, sandbox) = (registry(), Sandbox::new());
+    settings(&sandbox, &registry, "");
+    run(&sandbox, 1, 0);
+    let unauthorized = serde_json::json!({"errors": [{"code": "UNAUTHORIZED"}]});
+    for reply in [Reply::status(404).body("<html>nginx</html>"), Reply::json(404, &unauthorized)] {
+        for method in ["HEAD", "GET"] {
+            registry.script_forever(method, "/v2/team/app/manifests/1.1", vec![reply.clone()]);
+        }
+        let report = run(&sandbox, 2, 2);
+        assert_eq!((count(&report, "gone"), count(&report, "failures")), (0, 1), "{report}");
+    }
+}
+
+#[test]
 fn what_fails_stops_nothing_else() {
     let (registry, sandbox) = (registry(), Sandbox::new());
     let more = format!(

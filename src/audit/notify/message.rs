@@ -36,15 +36,15 @@ impl Message {
         if told.is_empty() {
             return None;
         }
-        let cleared = told.iter().filter(|planned| planned.step == Step::Clear).count();
-        let opened = told.len() - cleared;
-        let mut lines = vec![match (opened, cleared) {
-            (opened, 0) => format!("regsize: {}", exceeded(opened)),
-            (0, cleared) => format!("regsize: {} kept again", budgets(cleared)),
-            (opened, cleared) => {
-                format!("regsize: {}, {} kept again", exceeded(opened), budgets(cleared))
-            }
-        }];
+        let count = |step| told.iter().filter(|planned| planned.step == step).count();
+        let (cleared, ended) = (count(Step::Clear), count(Step::End));
+        let opened = told.len() - cleared - ended;
+        let parts =
+            [(opened, "exceeded"), (cleared, "kept again"), (ended, "of images that are gone")];
+        let parts = parts.iter().filter(|(count, _)| *count > 0);
+        let parts: Vec<String> =
+            parts.map(|(count, what)| format!("{} {what}", budgets(*count))).collect();
+        let mut lines = vec![format!("regsize: {}", parts.join(", "))];
         lines.extend(told.iter().take(MOST_NAMED).map(|planned| line(planned)));
         if told.len() > MOST_NAMED {
             lines.push(format!("and {} more", told.len() - MOST_NAMED));
@@ -71,16 +71,15 @@ fn budgets(count: usize) -> String {
     if count == 1 { "1 budget".to_owned() } else { format!("{count} budgets") }
 }
 
-fn exceeded(count: usize) -> String {
-    format!("{} exceeded", budgets(count))
-}
-
 fn line(planned: &Planned) -> String {
     let subject = &planned.subject;
     let name = format!("{}:{} {}", subject.repository, subject.tag, subject.platform);
     let message = shown(&planned.message);
     match planned.step {
         Step::Clear => format!("- {}: kept again: {}", shown(&name), shown(&planned.rule)),
+        Step::End => {
+            format!("- {}: gone, and exceeded until then: {}", shown(&name), shown(&planned.rule))
+        }
         _ => format!("- {}: {message}", shown(&name)),
     }
 }
@@ -123,6 +122,7 @@ impl BreachJson {
             state: match planned.step {
                 Step::Open | Step::Remind => "exceeded",
                 Step::Clear | Step::Forget => "cleared",
+                Step::End => "gone",
             },
             repository: planned.subject.repository.clone(),
             tag: planned.subject.tag.clone(),

@@ -42,6 +42,8 @@ pub struct Standing {
     pub exceeded: BTreeMap<String, String>,
     /// The limits that could not be measured; what is known of them stays.
     pub unknown: BTreeSet<String>,
+    /// Whether the image is no longer there.
+    pub is_gone: bool,
 }
 
 /// What becomes of a breach.
@@ -53,6 +55,8 @@ pub enum Step {
     Remind,
     /// It is over and was told of.
     Clear,
+    /// It was told of, and the image is gone.
+    End,
     /// It is over, and nobody was told of it.
     Forget,
 }
@@ -104,7 +108,11 @@ pub fn plan(known: &[Known], found: &[Standing]) -> Vec<Planned> {
             subject: subject.clone(),
             rule: breach.rule.clone(),
             message: breach.message.clone(),
-            step: if breach.notified { Step::Clear } else { Step::Forget },
+            step: match (breach.notified, standing.is_gone) {
+                (true, false) => Step::Clear,
+                (true, true) => Step::End,
+                (false, _) => Step::Forget,
+            },
         }));
     }
     planned.sort_by(|a, b| a.subject.cmp(&b.subject).then_with(|| a.rule.cmp(&b.rule)));

@@ -9,6 +9,7 @@ fn standing(tag: &str, exceeded: &[&str], unknown: &[&str]) -> Standing {
         subject: subject(tag),
         exceeded: exceeded.iter().map(|rule| ((*rule).into(), format!("{rule} is over"))).collect(),
         unknown: unknown.iter().map(|rule| (*rule).into()).collect(),
+        is_gone: false,
     }
 }
 
@@ -27,8 +28,8 @@ fn apply(known: &mut Vec<Known>, planned: &[Planned], delivered: bool) {
                 known.iter_mut().filter(|k| is_it(k)).for_each(|k| k.notified |= delivered);
             }
             // That it is over is told of again until it is delivered.
-            Step::Clear if !delivered => {}
-            Step::Clear | Step::Forget => known.retain(|breach| !is_it(breach)),
+            Step::Clear | Step::End if !delivered => {}
+            Step::Clear | Step::End | Step::Forget => known.retain(|breach| !is_it(breach)),
         }
     }
 }
@@ -94,6 +95,21 @@ fn what_was_not_looked_at_stays() {
         (&[], true, &[]),
         (&fine, true, &[("a", Step::Clear)]),
     ]);
+}
+
+#[test]
+fn what_is_gone_kept_no_limit() {
+    let over = [standing("1", &["max"], &[])];
+    let gone = [Standing { is_gone: true, ..standing("1", &[], &[]) }];
+    check(&[(&over, true, &[("max", Step::Open)]), (&gone, true, &[("max", Step::End)])]);
+    let known =
+        Known { subject: subject("1"), rule: "max".into(), message: String::new(), notified: true };
+    let message = Message::new(&plan(&[known], &gone)).expect("a message");
+    assert_eq!(
+        message.text(),
+        "regsize: 1 budget of images that are gone\n\
+         - r.example/app:1 linux/amd64: gone, and exceeded until then: max"
+    );
 }
 
 #[test]

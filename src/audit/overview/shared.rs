@@ -18,11 +18,11 @@ pub struct Shared {
     pub tags: Vec<SharedTag>,
 }
 
-/// A tag, in compressed bytes.
+/// An image, in compressed bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SharedTag {
-    /// The tag.
-    pub tag: String,
+    /// Its tags, by name.
+    pub tags: Vec<String>,
     /// Its layers.
     pub compressed: u128,
     /// Those of its layers that no other image has.
@@ -50,9 +50,14 @@ fn group(repository: &str, platform: &str, series: &[&Series]) -> Shared {
             sizes.insert(digest, *compressed);
         }
     }
-    let mut tags: Vec<SharedTag> = series
-        .iter()
-        .map(|series| {
+    let mut named: BTreeMap<Option<&Digest>, Vec<&Series>> = BTreeMap::new();
+    for series in series {
+        named.entry(series.moments.last().map(|last| &last.image)).or_default().push(series);
+    }
+    let mut tags: Vec<SharedTag> = named
+        .values()
+        .filter_map(|alike| {
+            let series = alike.first()?;
             let layers: BTreeMap<&Digest, u64> =
                 series.layers.iter().map(|(digest, bytes)| (digest, *bytes)).collect();
             let sum = |alone: bool| {
@@ -60,10 +65,12 @@ fn group(repository: &str, platform: &str, series: &[&Series]) -> Shared {
                 let counted = layers.iter().filter(|(digest, _)| !alone || is_alone(digest));
                 counted.map(|(_, bytes)| u128::from(*bytes)).sum()
             };
-            SharedTag { tag: series.target.tag.clone(), compressed: sum(false), unique: sum(true) }
+            let mut tags: Vec<String> = alike.iter().map(|s| s.target.tag.clone()).collect();
+            tags.sort();
+            Some(SharedTag { tags, compressed: sum(false), unique: sum(true) })
         })
         .collect();
-    tags.sort_by(|a, b| b.unique.cmp(&a.unique).then_with(|| a.tag.cmp(&b.tag)));
+    tags.sort_by(|a, b| b.unique.cmp(&a.unique).then_with(|| a.tags.cmp(&b.tags)));
     Shared {
         repository: repository.to_owned(),
         platform: platform.to_owned(),

@@ -113,8 +113,8 @@ fn layers_are_shared_by_images_and_not_by_names() {
     assert_eq!(found.len(), 1);
     assert_eq!(found[0].once, 22);
     let rows: Vec<_> =
-        found[0].tags.iter().map(|row| (row.tag.as_str(), row.compressed, row.unique)).collect();
-    assert_eq!(rows, [("2", 17, 7), ("latest", 17, 7), ("1", 15, 5)]);
+        found[0].tags.iter().map(|row| (row.tags.join(" "), row.compressed, row.unique)).collect();
+    assert_eq!(rows, [("2 latest".to_owned(), 17, 7), ("1".to_owned(), 15, 5)]);
     assert_eq!(shared(&series[..1]), []);
 }
 

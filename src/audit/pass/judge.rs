@@ -39,7 +39,7 @@ fn budget(pass: &Pass<'_>, target: &Target, platform: &str) -> Budget {
 
 /// A standing in which nothing is exceeded.
 pub(super) fn kept(subject: history::Target) -> Standing {
-    Standing { subject, exceeded: BTreeMap::new(), unknown: BTreeSet::new() }
+    Standing { subject, exceeded: BTreeMap::new(), unknown: BTreeSet::new(), is_gone: false }
 }
 
 /// Holds an image against the limits of a target.
@@ -67,7 +67,7 @@ pub(super) async fn judge(
         sizes.push((pass.now, snapshot.sizes.compressed));
     }
     rows.extend(target.growth.iter().filter_map(|limit| limit.judge(&sizes, pass.now)));
-    verdicts(name, rows)
+    verdicts(name, &image.snapshot.image, rows)
 }
 
 /// The image with the severities that hold now.
@@ -134,10 +134,10 @@ pub(super) async fn read(journal: &mut Journal<'_>, image: &Digest) -> Option<Sn
     }
 }
 
-fn verdicts(name: &history::Target, rows: Vec<Row>) -> Judged {
+fn verdicts(name: &history::Target, image: &Digest, rows: Vec<Row>) -> Judged {
     let mut judged = Judged { breached: Vec::new(), standing: kept(name.clone()) };
     for row in rows.into_iter().filter(|row| row.verdict != Verdict::Pass) {
-        let rule = rule(&row);
+        let rule = rule(&row, image);
         let message = format!("{rule}: {}", row.reason);
         match row.verdict {
             Verdict::Unknown => {
@@ -159,14 +159,21 @@ fn verdicts(name: &history::Target, rows: Vec<Row>) -> Judged {
     judged
 }
 
-/// A name for a limit that no other of the image has.
-fn rule(row: &Row) -> String {
+/// A name for a limit that no other of the image has. What is measured against the image before is
+/// another limit for each image.
+fn rule(row: &Row, image: &Digest) -> String {
     match &row.limit {
+        _ if is_of_one_image(&row.id) => format!("{} of {}", row.id, image.short()),
         Figure::Text(pattern) if matches!(&*row.id, "forbid-path" | "forbid-package") => {
             format!("{} {pattern}", row.id)
         }
         _ => row.id.clone(),
     }
+}
+
+fn is_of_one_image(id: &str) -> bool {
+    let measure = id.rsplit('.').next().unwrap_or_default();
+    [Measure::Growth, Measure::ContentGrowth].iter().any(|growth| growth.as_str() == measure)
 }
 
 /// The name of the soft limit.

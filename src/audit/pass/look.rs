@@ -270,9 +270,8 @@ impl Look<'_> {
         if now.is_some() || !is_recorded {
             return Err(error);
         }
-        match registry.manifest(repository, &tag, None).await {
-            Err(asked) if asked.kind() == ErrorKind::NotFound => {}
-            _ => return Err(error),
+        if !registry.is_gone(repository, &tag).await? {
+            return Err(error);
         }
         // Some registries answer so about everything that they do not show.
         if !unlisted.contains(&tag) {

@@ -7,6 +7,7 @@ use super::known::Known;
 use super::look::Sighting;
 use super::summary::{Failure, Left, Move, Sizes, Summary};
 use super::{Journal, Pass};
+use crate::audit::notify::Standing;
 use crate::audit::{Target, explain};
 use crate::check::Subject;
 use crate::history::{self, New, Point};
@@ -144,7 +145,7 @@ impl<'a, 'j> Taker<'a, 'j> {
         self.journal.push(New::Gone { target: point.target.clone(), at: self.pass.now }).await;
         self.summary.gone.push(point.target.clone());
         // What is not there exceeds nothing.
-        self.summary.standings.push(kept(point.target.clone()));
+        self.summary.standings.push(Standing { is_gone: true, ..kept(point.target.clone()) });
     }
 
     async fn failed(

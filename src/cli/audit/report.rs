@@ -1,6 +1,7 @@
 //! `regsize audit report`: what moved over a time, from the history alone.
 
 use std::io::Write as _;
+use std::path::Path;
 
 use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp};
@@ -8,12 +9,14 @@ use jiff::{SignedDuration, Timestamp};
 use super::super::args::{Cli, OutputFormat, ReportArgs};
 use super::super::exit::Exit;
 use super::super::run::{format, terminal_options};
+use super::super::selection::text_of;
 use super::super::settings::{config, default_file};
 use super::super::{write_out, write_report};
 use super::file::{NewFile, unwritten};
+use super::setup::understand;
 use super::{error, open, target, unknown};
 use crate::audit::overview::{Asked, Limit, Measure, Overview, overview};
-use crate::check::{Bound, Budgets, Levels};
+use crate::check::{Bound, Budget, Budgets, Levels};
 use crate::component::Knowledge;
 use crate::history::{Access, Question, Store, Target};
 use crate::oci::Platform;
@@ -24,8 +27,7 @@ pub(super) async fn run(cli: &Cli, args: &ReportArgs) -> Result<Exit, Error> {
     let targets = args.targets.iter().map(|typed| target(typed)).collect::<Result<Vec<_>, _>>()?;
     let until = Timestamp::now();
     let file = args.config.clone().or_else(default_file);
-    // Exemptions say nothing about limits; that one is over does not matter here.
-    let budgets = config(file.as_deref(), &Knowledge::default(), Date::MIN)?.budgets;
+    let limited = Limited::read(file.as_deref())?;
     // A page that cannot be written is told before anything is read.
     let page = args.html.as_deref().map(NewFile::create).transpose()?;
     let (mut store, _) = open(&args.store, Access::Read).await?;
@@ -36,7 +38,7 @@ pub(super) async fn run(cli: &Cli, args: &ReportArgs) -> Result<Exit, Error> {
     }
     let days = SignedDuration::from_hours(24 * i64::from(args.days));
     let since = args.since.or_else(|| until.checked_sub(days).ok());
-    let limits = |target: &Target| limits(&budgets, target);
+    let limits = |target: &Target| limited.limits(target);
     let asked = Asked { targets: &targets, since, until, limits: &limits };
     let found = overview(&mut store, &asked).await.map_err(error)?;
     store.close().await.map_err(error)?;
@@ -66,10 +68,39 @@ fn show(cli: &Cli, overview: &Overview) -> Exit {
     write_report(|out| render_overview(overview, format(&cli.output), &options, out))
 }
 
-/// The limits of a target's sizes that a chart can show.
-fn limits(budgets: &Budgets, target: &Target) -> Vec<Limit> {
-    let Ok(platform) = target.platform.parse::<Platform>() else { return Vec::new() };
-    let budget = budgets.of(&platform);
+/// What a file of settings limits.
+struct Limited {
+    budgets: Budgets,
+    watched: Vec<crate::audit::Target>,
+}
+
+impl Limited {
+    fn read(file: Option<&Path>) -> Result<Self, Error> {
+        // A section on audits is not needed here. Exemptions say nothing about limits; that one is
+        // over does not matter.
+        let text = file.map(text_of).transpose()?;
+        let watched = text.and_then(|text| understand(&text, Timestamp::MIN).ok());
+        let watched = watched.map(|(_, found)| found.targets).unwrap_or_default();
+        let budgets = config(file, &Knowledge::default(), Date::MIN)?.budgets;
+        Ok(Self { budgets, watched })
+    }
+
+    /// The limits of a target's sizes that a chart can show.
+    fn limits(&self, target: &Target) -> Vec<Limit> {
+        let Ok(platform) = target.platform.parse::<Platform>() else { return Vec::new() };
+        let is_it = |watched: &&crate::audit::Target| {
+            watched.repository_name() == target.repository
+                && watched.filter.fits(&target.tag)
+                && watched.wants(&target.platform)
+        };
+        let mut parts = self.budgets.parts.clone();
+        let watched = self.watched.iter().filter(is_it);
+        parts.extend(watched.flat_map(|watched| watched.budgets.iter().cloned()));
+        sizes_of(&Budgets { parts, flags: Budget::default() }.of(&platform))
+    }
+}
+
+fn sizes_of(budget: &Budget) -> Vec<Limit> {
     let measures = [
         (crate::check::Measure::Compressed, Measure::Compressed),
         (crate::check::Measure::Content, Measure::Content),

@@ -52,7 +52,7 @@ pub(super) async fn tell(
         let arrived = channels.is_disjoint(&undelivered);
         let state = match planned.step {
             Step::Open | Step::Remind if arrived && !channels.is_empty() => BreachState::Notified,
-            Step::Clear if arrived => BreachState::Cleared,
+            Step::Clear | Step::End if arrived => BreachState::Cleared,
             Step::Forget => BreachState::Cleared,
             _ => continue,
         };

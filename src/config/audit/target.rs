@@ -101,12 +101,12 @@ fn repository(found: &Found<'_>) -> Read<Reference> {
 fn tags(section: &Section<'_>) -> Read<(Selector, Filter)> {
     let mut selector = Selector::default();
     let mut expressions: Vec<&str> = Vec::new();
-    for found in section
-        .get("tags")
-        .map(|found| found.list("a list of tags"))
-        .transpose()?
-        .unwrap_or_default()
-    {
+    let given = section.get("tags");
+    let list = given.as_ref().map(|found| found.list("a list of tags")).transpose()?;
+    if let Some((given, [])) = given.as_ref().zip(list.as_deref()) {
+        return Err(given.wrong("no tag is meant: leave the key out for all tags".to_owned()));
+    }
+    for found in list.unwrap_or_default() {
         let text = found.text("a tag or a pattern of tags")?;
         match text.strip_prefix('/').and_then(|text| text.strip_suffix('/')) {
             Some(expression) => expressions.push(expression),

@@ -31,7 +31,12 @@ pub(in crate::report) fn day(time: Timestamp) -> Text {
 
 /// A target.
 pub(in crate::report) fn name(target: &Target) -> Text {
-    let name = Text::name(format!("{}:{}", target.repository, target.tag));
+    // What failed as a whole has no tag.
+    let name = if target.tag.is_empty() {
+        Text::name(target.repository.clone())
+    } else {
+        Text::name(format!("{}:{}", target.repository, target.tag))
+    };
     // A tag that was never read has none.
     if target.platform.is_empty() {
         return name;
@@ -182,7 +187,7 @@ pub(in crate::report) fn shared(shared: &Shared) -> Vec<Block> {
     ];
     let rows = shared.tags.iter().take(MOST_TAGS).map(|tag| -> Row {
         vec![
-            Text::name(tag.tag.clone()),
+            Text::joined(tag.tags.iter().map(|tag| Text::name(tag.clone())), ", "),
             Text::bytes(tag.compressed),
             Text::bytes(tag.unique),
             Text::bytes(tag.compressed.saturating_sub(tag.unique)),

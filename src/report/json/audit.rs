@@ -126,7 +126,7 @@ struct SharedJson<'a> {
 
 #[derive(Serialize)]
 struct SharedTagJson<'a> {
-    tag: &'a str,
+    tags: &'a [String],
     compressed: u128,
     unique: u128,
 }
@@ -232,7 +232,7 @@ fn breach(breach: &Exceeded) -> BreachJson<'_> {
 
 fn shared(shared: &Shared) -> SharedJson<'_> {
     let tags = shared.tags.iter().map(|tag| SharedTagJson {
-        tag: &tag.tag,
+        tags: &tag.tags,
         compressed: tag.compressed,
         unique: tag.unique,
     });
