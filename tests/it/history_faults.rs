@@ -305,6 +305,11 @@ fn commands_say_what_they_cannot_do() {
     let output = Sandbox::new().run(&["audit", "export", "--store", path]);
     assert!(output.stdout.contains("\"damaged\":true"), "{output}");
     assert!(output.stderr.contains("1 rows are damaged"), "{output}");
+    let [rows, other] = ["rows.jsonl", "other.sqlite"].map(|name| directory.path().join(name));
+    let [rows, other] = [&rows, &other].map(|path| path.to_str().unwrap());
+    Sandbox::new().run(&["audit", "export", rows, "--store", path]);
+    let output = Sandbox::new().run(&["audit", "import", rows, "--store", other]);
+    assert_eq!(output.code, Some(2), "{output}");
     let output = Sandbox::new().run(&["rules", "--format", "parquet"]);
     assert_eq!(output.code, Some(2), "{output}");
 }

@@ -66,7 +66,7 @@ pub(in crate::cli) struct StoreArgs {
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct AuditRunArgs {
-    /// What is watched: section [audit] of this file
+    /// What is watched: section audit of this file
     #[arg(long, value_name = "FILE", default_value = "regsize.toml")]
     pub(in crate::cli) config: PathBuf,
     /// Look at just these targets, by their names
@@ -125,7 +125,7 @@ pub(in crate::cli) struct AuditInitArgs {
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct CheckConfigArgs {
-    /// What is watched: section [audit] of this file
+    /// What is watched: section audit of this file
     #[arg(long, value_name = "FILE", default_value = "regsize.toml")]
     pub(in crate::cli) config: PathBuf,
     /// Take this for the time that it is
@@ -176,7 +176,7 @@ pub(in crate::cli) struct ReportArgs {
     /// Also write the report with charts to this file, as a page that needs nothing else
     #[arg(long, value_name = "FILE")]
     pub(in crate::cli) html: Option<PathBuf>,
-    /// Draw the limits of section [budget] of this file; regsize.toml if there is one
+    /// Draw the limits of section budget of this file; regsize.toml if there is one
     #[arg(long, value_name = "FILE")]
     pub(in crate::cli) config: Option<PathBuf>,
     #[command(flatten)]

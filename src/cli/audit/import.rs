@@ -16,5 +16,8 @@ pub(super) async fn run(cli: &Cli, args: &ImportArgs) -> Result<Exit, Error> {
     let (mut store, place) = open(&args.store, Access::Write).await?;
     let imported = store.import(file).await.map_err(error)?;
     store.close().await.map_err(error)?;
-    Ok(show(cli, &HistoryReport::Imported { place: &place, imported }))
+    let is_whole = imported.damaged == 0;
+    let shown = show(cli, &HistoryReport::Imported { place: &place, imported });
+    // What was left out is missing from a history that is sound by itself.
+    Ok(if shown == Exit::Fine && !is_whole { Exit::Unknown } else { shown })
 }
