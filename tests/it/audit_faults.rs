@@ -1,0 +1,99 @@
+//! Passes over registries that fail, and whose tags move while they are looked at.
+
+use serde_json::{Value, json};
+
+use crate::audit_run::{audit, count, image, pass, put, registry, run, settings};
+use crate::support::{Registry, Reply, Sandbox};
+
+/// A pass on the second day in which something could not be found out.
+fn faulty(sandbox: &Sandbox) -> Value {
+    let output = pass(sandbox, 2, &["--retries", "0"]);
+    assert_eq!(output.code, Some(2), "{output}");
+    output.json()
+}
+
+#[test]
+fn a_page_of_something_in_between_takes_no_tag_away() {
+    let (registry, sandbox) = (registry(), Sandbox::new());
+    settings(&sandbox, &registry, "");
+    run(&sandbox, 1, 0);
+    let unauthorized = serde_json::json!({"errors": [{"code": "UNAUTHORIZED"}]});
+    for reply in [Reply::status(404).body("<html>nginx</html>"), Reply::json(404, &unauthorized)] {
+        for method in ["HEAD", "GET"] {
+            registry.script_forever(method, "/v2/team/app/manifests/1.1", vec![reply.clone()]);
+        }
+        let report = faulty(&sandbox);
+        assert_eq!((count(&report, "gone"), count(&report, "failures")), (0, 1), "{report}");
+    }
+}
+
+#[test]
+fn a_tag_that_moves_while_it_is_looked_at_is_read_as_it_is_then() {
+    let (registry, sandbox) = (registry(), Sandbox::new());
+    settings(&sandbox, &registry, "tags = [\"1.0\", \"1.1\"]");
+    run(&sandbox, 1, 0);
+    // HEAD still tells an image that was replaced and deleted.
+    let gone = image("linux/amd64", &[300, 40]).manifest().digest();
+    let told = Reply::status(200).header("Docker-Content-Digest", gone.to_string());
+    registry.script("HEAD", "/v2/team/app/manifests/1.0", vec![told]);
+    put(&registry, "1.0", &[300, 50]);
+    let report = run(&sandbox, 2, 0);
+    assert_eq!((count(&report, "moved"), count(&report, "failures")), (1, 0), "{report}");
+    let history = audit(&sandbox, &["history", &registry.reference("team/app:1.0")]);
+    let now = image("linux/amd64", &[300, 50]).manifest().digest().to_string();
+    assert_eq!(history["points"][1]["digest"], now, "{history}");
+}
+
+#[test]
+fn a_list_that_breaks_off_takes_no_tag_away() {
+    let (registry, sandbox) = (registry(), Sandbox::new());
+    settings(&sandbox, &registry, "");
+    run(&sandbox, 1, 0);
+    registry.update(|content| content.remove("team/app", "1.1"));
+    let list = "/v2/team/app/tags/list";
+    let first = Reply::json(200, &json!({"tags": ["1.0"]}));
+    let first = first.header("Link", format!("<{list}?last=1.0>; rel=\"next\""));
+    registry.script_forever("GET", list, vec![first]);
+    registry.script_forever("GET", &format!("{list}?last=1.0"), vec![Reply::status(500)]);
+    let report = faulty(&sandbox);
+    assert!(count(&report, "failures") > 0, "{report}");
+    assert_eq!(report["same"], 2, "{report}");
+}
+
+#[test]
+fn many_tags_of_which_some_moved_and_some_fail_are_all_told() {
+    const ALL: usize = 100;
+    let name = |number: usize| format!("3.0.{number}");
+    let mut content = Registry::new();
+    for number in 0..ALL {
+        let bundle = image("linux/amd64", &[300, 1 + number % 7]).bundle();
+        content = content.put_image("team/app", &name(number), &bundle);
+    }
+    let (registry, sandbox) = (content.start(), Sandbox::new());
+    settings(&sandbox, &registry, "depth = \"manifest\"");
+    run(&sandbox, 1, 0);
+    let each = |from: usize| (from..ALL).step_by(20).map(name);
+    each(0).for_each(|tag| put(&registry, &tag, &[300, 99]));
+    for tag in each(1) {
+        let path = format!("/v2/team/app/manifests/{tag}");
+        for method in ["HEAD", "GET"] {
+            registry.script_forever(method, &path, vec![Reply::status(500)]);
+        }
+    }
+    let report = faulty(&sandbox);
+    let tags = |field: &str| {
+        let rows = report[field].as_array().expect("rows");
+        let mut tags: Vec<String> =
+            rows.iter().filter_map(|row| row["tag"].as_str().map(str::to_owned)).collect();
+        tags.sort();
+        tags
+    };
+    let sorted = |mut tags: Vec<String>| {
+        tags.sort();
+        tags
+    };
+    assert_eq!(tags("moved"), sorted(each(0).collect()), "{report}");
+    assert_eq!(tags("failures"), sorted(each(1).collect()), "{report}");
+    assert_eq!(report["same"], ALL - 10, "{report}");
+    assert_eq!(report["left"], Value::Array(Vec::new()), "{report}");
+}
