@@ -37,7 +37,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use crate::audit::watch::Stop;
 use crate::reference::Source;
 use crate::registry::{Error, ErrorKind};
-use crate::report::usage_json;
+use crate::report::{unknown_verdict, usage_json};
 use args::{AuditCommand, Cli, Command, OutputFormat};
 use exit::Exit;
 use progress::line;
@@ -50,13 +50,16 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let arguments: Vec<OsString> = arguments.into_iter().collect();
     let cli = match Cli::try_parse_from(&arguments) {
         Ok(cli) => cli,
-        Err(error) => return usage(&error, asks_for_json(&arguments)).into(),
+        Err(error) => return usage(&error, &arguments).into(),
     };
     run(&cli).into()
 }
 
 fn run(cli: &Cli) -> Exit {
     if let Err(error) = format_fits(cli) {
+        if matches!(cli.command, Command::Check(_)) {
+            write_out(no_verdict().as_bytes());
+        }
         return failed(&error);
     }
     match &cli.command {
@@ -161,7 +164,7 @@ async fn second_interruption(stop: &Stop) -> Exit {
 }
 
 /// Prints what clap has to say: help on stdout, a complaint on stderr.
-fn usage(error: &clap::Error, json: bool) -> Exit {
+fn usage(error: &clap::Error, arguments: &[OsString]) -> Exit {
     let asked = matches!(error.kind(), ClapKind::DisplayHelp | ClapKind::DisplayVersion);
     if asked {
         let text = if environment::color(false) {
@@ -178,8 +181,17 @@ fn usage(error: &clap::Error, json: bool) -> Exit {
     if let Some(hint) = &hint {
         line(&format!("hint: {hint}"));
     }
-    if json {
-        write_out(&usage_json(&complaint, hint.as_deref()));
+    let format = format_of(arguments);
+    let is_check = arguments.get(1).is_some_and(|command| command == "check");
+    match format {
+        Some("json") => {
+            write_out(&usage_json(&complaint, hint.as_deref()));
+        }
+        _ if !is_check => {}
+        Some("csv" | "junit" | "sarif") => line(no_verdict().trim_end()),
+        _ => {
+            write_out(no_verdict().as_bytes());
+        }
     }
     Exit::Unknown
 }
@@ -199,11 +211,16 @@ fn forgotten_command(error: &clap::Error) -> Option<String> {
     })
 }
 
-/// Whether the arguments, which could not be parsed, want a report for programs.
-fn asks_for_json(arguments: &[OsString]) -> bool {
-    let follows = |pair: &[OsString]| pair[0] == "--format" && pair[1] == "json";
-    arguments.windows(2).any(follows)
-        || arguments.iter().any(|argument| argument == "--format=json")
+/// The last line of a check that was asked for in a way that cannot be understood.
+fn no_verdict() -> String {
+    unknown_verdict(ErrorKind::Usage.as_str()) + "\n"
+}
+
+/// The format that arguments ask for which could not be parsed.
+fn format_of(arguments: &[OsString]) -> Option<&str> {
+    let apart = arguments.windows(2).find(|pair| pair[0] == "--format");
+    let joined = || arguments.iter().find_map(|word| word.to_str()?.strip_prefix("--format="));
+    apart.and_then(|pair| pair[1].to_str()).or_else(joined)
 }
 
 /// Ends a run for an error.

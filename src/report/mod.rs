@@ -41,7 +41,9 @@ pub use self::analyze::{
 };
 pub use self::audit::{compose_overview, render_overview};
 pub use self::cache::{render_cache, write_cache_failure};
-pub use self::check::{CheckFormat, check_summary, compose_check, render_check, verdict_line};
+pub use self::check::{
+    CheckFormat, check_summary, compose_check, render_check, unknown_verdict, verdict_line,
+};
 pub use self::compare::{
     CompareOptions, CompareTable, Comparisons, MOST_IMAGES, render_comparison,
 };

@@ -86,6 +86,13 @@ fn exit_codes_tell_the_verdict() {
     check(&["--forbid-path", "**/http/"], 1, "fail");
     check(&["--forbid-package", "gcc"], 0, "pass");
     check(&[], 2, "unknown");
+    check(&["--max-compressed", "5Q"], 2, "unknown");
+    check(&["--max-layers", "-1", "--format", "github"], 2, "unknown");
+    check(&["--max-layers", "1", "--format", "parquet"], 2, "unknown");
+    let image = registry.reference("team/app:latest");
+    let output = sandbox.run(&["check", &image, "--max-compressed=5Q", "--format=junit"]);
+    assert!(output.stdout.is_empty() && output.code == Some(2), "{output}");
+    assert!(output.stderr.ends_with("regsize-verdict: unknown error=usage\n"), "{output}");
 }
 
 #[test]

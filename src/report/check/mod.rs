@@ -85,10 +85,15 @@ pub fn check_summary(outcome: &Outcome<Checked>, options: &TerminalOptions) -> S
     markdown(&document, options.units)
 }
 
+/// The line of a check that ended before there was an image, by the class of its error.
+pub fn unknown_verdict(kind: &str) -> String {
+    format!("regsize-verdict: unknown error={kind}")
+}
+
 /// The verdict for programs that read a log.
 pub fn verdict_line(outcome: &Outcome<Checked>) -> String {
     match &outcome.result {
-        Err(failure) => format!("regsize-verdict: unknown error={}", failure.kind),
+        Err(failure) => unknown_verdict(failure.kind),
         Ok(checked) => {
             let count = |verdict| checked.count(verdict);
             format!(
