@@ -17,6 +17,8 @@ use crate::oci::Digest;
 /// How the names of files begin that are going to be entries.
 pub(super) const TEMPORARY: &str = ".new-";
 const CHECKSUM: usize = 32;
+/// How often a directory that somebody removes is made again.
+const ATTEMPTS: u32 = 8;
 /// A hit is noted once in this time.
 const NOTED: Duration = Duration::from_hours(24);
 
@@ -88,32 +90,38 @@ fn checksum(bucket: Bucket, key: &Digest, content: &[u8]) -> [u8; CHECKSUM] {
     hash.finalize().into()
 }
 
-/// Writes an entry beside its place and moves it there.
+/// Writes an entry beside its place and moves it there. A cache that is being cleared meanwhile may
+/// take the directory away, which is then made again.
 pub(super) fn write(path: &Path, bucket: Bucket, key: &Digest, content: &[u8]) -> io::Result<()> {
     let directory = path.parent().ok_or(ErrorKind::InvalidInput)?;
     let sum = checksum(bucket, key, content);
-    let fresh = || fill(directory, content, &sum, bucket.is_durable());
-    let made = || DirBuilder::new().recursive(true).mode(0o700).create(directory);
-    let file = match fresh() {
-        Err(error) if error.kind() == ErrorKind::NotFound => made().and_then(|()| fresh())?,
-        file => file?,
+    let attempt = || {
+        persist(fill(directory, content, &sum, bucket.is_durable())?, path)?;
+        if bucket.is_durable() { File::open(directory)?.sync_all() } else { Ok(()) }
     };
-    if let Err(error) = file.persist(path) {
-        match error.error.kind() {
-            // The cache is being cleared, and the new file went with it.
-            ErrorKind::NotFound => {
-                made()?;
-                fresh()?.persist(path)?;
-            }
-            // No entry is a directory. One with something in it is not ours to remove.
-            ErrorKind::IsADirectory => {
-                fs::remove_dir(path)?;
-                error.file.persist(path)?;
-            }
-            _ => return Err(error.error),
+    for _ in 1..ATTEMPTS {
+        match attempt() {
+            Err(error) if error.kind() == ErrorKind::NotFound => {}
+            done => return done,
+        }
+        match DirBuilder::new().recursive(true).mode(0o700).create(directory) {
+            Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
+            _ => {}
         }
     }
-    if bucket.is_durable() { File::open(directory)?.sync_all() } else { Ok(()) }
+    attempt()
+}
+
+/// Moves a new file into its place.
+fn persist(file: NamedTempFile, path: &Path) -> io::Result<()> {
+    let Err(error) = file.persist(path) else { return Ok(()) };
+    // No entry is a directory. One with something in it is not ours to remove.
+    if error.error.kind() != ErrorKind::IsADirectory {
+        return Err(error.error);
+    }
+    fs::remove_dir(path)?;
+    error.file.persist(path)?;
+    Ok(())
 }
 
 fn fill(directory: &Path, content: &[u8], sum: &[u8], sync: bool) -> io::Result<NamedTempFile> {
