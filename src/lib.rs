@@ -12,6 +12,7 @@
 //! | module | what it does |
 //! |---|---|
 //! | [`size`] | amounts of bytes: printing and parsing |
+//! | [`process`] | programs of others, run in process groups of their own |
 //! | [`pattern`] | patterns of paths and names |
 //! | [`oci`] | the documents of the image spec: digests, descriptors, manifests, configs |
 //! | [`secrecy`] | secrets in texts: told by their names and looks, and hidden |
@@ -57,6 +58,7 @@
 //! - The same digests make the same report.
 
 pub mod size;
+pub mod process;
 pub mod pattern;
 pub mod oci;
 pub mod secrecy;

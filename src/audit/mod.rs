@@ -1,7 +1,6 @@
 //! Published tags watched on a schedule: what is watched, when it is due, who runs it, a pass over
 //! it, what a history says of it, and whom to tell.
 
-mod explain;
 mod growth;
 pub mod notify;
 pub mod overview;
@@ -12,7 +11,6 @@ pub mod serve;
 mod target;
 pub mod watch;
 
-pub use explain::explain;
 pub use growth::{GrowthFrom, GrowthLimit, Window};
 pub use schedule::{LONGEST_SPREAD, Schedule, ScheduleError};
 pub use target::{Address, Channel, Depth, StorePlace, Target, Watchlist};

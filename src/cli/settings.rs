@@ -8,7 +8,7 @@ use super::args::{LimitArgs, SelectionArgs};
 use super::selection::text_of;
 use crate::check::{Budget, DiveRules, Forbidden, Levels, Measure, is_pattern, unknown_ecosystem};
 use crate::component::Knowledge;
-use crate::config::{Config, Names, no_ecosystem, read, read_dive_ci};
+use crate::config::{Config, ConfigError, Names, no_ecosystem, read, read_dive_ci};
 use crate::registry::{Error, ErrorKind};
 
 use super::progress::line;
@@ -25,9 +25,17 @@ pub(super) fn config(
     today: Date,
 ) -> Result<Config, Error> {
     let Some(path) = given else { return Ok(Config::default()) };
-    let text = text_of(path)?;
+    understood(&text_of(path)?, knowledge, today).map_err(|error| wrong(path, &error))
+}
+
+/// What the text of a file of settings says.
+pub(super) fn understood(
+    text: &str,
+    knowledge: &Knowledge,
+    today: Date,
+) -> Result<Config, ConfigError> {
     let components: Vec<&str> = knowledge.ids().collect();
-    read(&text, &Names { components: &components }, today).map_err(|error| wrong(path, &error))
+    read(text, &Names { components: &components }, today)
 }
 
 /// The file of settings of `check`: the one that is given, or the one that is there.

@@ -15,22 +15,24 @@ mod tests;
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-pub use audit::read_watchlist;
 pub use budget::no_ecosystem;
 pub use dive_ci::read_dive_ci;
 pub use table::nearest;
 
 use self::table::{Found, Section};
+use crate::audit::Watchlist;
 use crate::check::{Budget, Budgets, Kind, Measure};
 use crate::rule::{Selection, Severity, rules};
 
 /// What a file says.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default)]
 pub struct Config {
     /// Section `budget`, and `ignore`.
     pub budgets: Budgets,
     /// Section `severity`: by the id of the rule.
     pub severities: BTreeMap<String, Severity>,
+    /// Section `audit`, if there is one.
+    pub watched: Option<Watchlist>,
 }
 
 /// What a file may name.
@@ -62,7 +64,7 @@ type Read<T> = Result<T, Wrong>;
 
 const SECTIONS: [&str; 4] = ["budget", "ignore", "severity", "audit"];
 
-/// Reads the file of settings but for the section `audit`. Entries of the list of what to ignore that end before `today` have
+/// Reads the file of settings. Entries of the list of what to ignore that end before `today` have
 /// expired.
 pub fn read(
     text: &str,
@@ -73,7 +75,10 @@ pub fn read(
 }
 
 fn sections(text: &str, names: &Names<'_>, today: jiff::civil::Date) -> Read<Config> {
-    let document = document(text)?;
+    let document = toml::de::DeTable::parse(text).map_err(|error| Wrong {
+        at: error.span().unwrap_or(0..0),
+        message: error.message().to_owned(),
+    })?;
     let document = Section::new(document.get_ref(), "a file of settings", document.span());
     document.only(&SECTIONS)?;
     let mut budgets = Budgets::default();
@@ -85,14 +90,12 @@ fn sections(text: &str, names: &Names<'_>, today: jiff::civil::Date) -> Read<Con
         budgets.parts.push((None, Budget { ignores, ..Budget::default() }));
     }
     let severities = document.get("severity").map(|found| severities(&found)).transpose()?;
-    Ok(Config { budgets, severities: severities.unwrap_or_default() })
-}
-
-fn document(text: &str) -> Read<toml::Spanned<toml::de::DeTable<'_>>> {
-    toml::de::DeTable::parse(text).map_err(|error| Wrong {
-        at: error.span().unwrap_or(0..0),
-        message: error.message().to_owned(),
-    })
+    let severities = severities.unwrap_or_default();
+    let mut config = Config { budgets, severities, watched: None };
+    if let Some(found) = document.get("audit") {
+        config.watched = Some(audit::watchlist(&found.section("audit")?, names, &config)?);
+    }
+    Ok(config)
 }
 
 fn severities(found: &Found<'_>) -> Read<BTreeMap<String, Severity>> {

@@ -1,18 +1,17 @@
 //! Runs a credential helper within limits of time and output.
 //!
-//! The program is started without a shell, in a process group of its own. The group is killed
-//! when the time is up, when the program prints too much, or when the question is abandoned, so
-//! that children of the program go with it.
+//! It is killed with its children when the time is up, when it prints too much, or when the question
+//! is abandoned.
 
 use std::path::Path;
 use std::process::{ExitStatus, Stdio};
 
-use rustix::process::{Pid, Signal, kill_process_group};
-use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::io::{AsyncRead, AsyncReadExt as _};
 use tokio::process::{Child, Command};
 use zeroize::Zeroizing;
 
 use super::helper::{Helper, HelperProblem};
+use crate::process::{Running, read_start, send};
 
 /// What a program printed and how it ended.
 pub(super) struct Output {
@@ -24,9 +23,6 @@ pub(super) struct Output {
     pub(super) stderr: Zeroizing<Vec<u8>>,
 }
 
-/// The processes of a helper; killed when dropped, unless released.
-struct Group(Option<Pid>);
-
 /// No answer is nearly as long.
 const MAX_OUTPUT: u64 = 1 << 20;
 
@@ -35,38 +31,30 @@ const MAX_MESSAGE: usize = 4096;
 
 /// Runs `program` to its end, or kills it and its children.
 pub(super) async fn run(program: &Path, helper: &Helper<'_>) -> Result<Output, HelperProblem> {
-    let mut child = Command::new(program)
+    let mut command = Command::new(program);
+    command
         .arg("get")
         .env("PATH", helper.path.unwrap_or_default())
         // It may hold passwords of other registries.
         .env_remove("DOCKER_AUTH_CONFIG")
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .process_group(0)
-        .kill_on_drop(true)
-        .spawn()
-        .map_err(HelperProblem::Run)?;
-    // After the child, so that it is dropped before: the group's number is the child's.
-    let mut group = Group::of(&child);
-    let output = tokio::time::timeout(helper.timeout, converse(&mut child, helper.server))
+        .stdout(Stdio::piped());
+    let mut running = Running::start(&mut command).map_err(HelperProblem::Run)?;
+    let output = tokio::time::timeout(helper.timeout, converse(&mut running.child, helper.server))
         .await
         .map_err(|_| HelperProblem::TimedOut(helper.timeout))??;
-    group.release();
+    running.release();
     Ok(output)
 }
 
 async fn converse(child: &mut Child, server: &str) -> Result<Output, HelperProblem> {
     let stdin = child.stdin.take();
     let send = async {
-        if let Some(mut stdin) = stdin {
-            // A helper may answer without reading the question.
-            let _ = stdin.write_all(server.as_bytes()).await;
-        }
+        send(stdin, server.as_bytes()).await;
         Ok(())
     };
     let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
-    let ((), stdout, stderr) = tokio::try_join!(send, read_all(stdout), read_start(stderr))?;
+    let stderr = async { read_start(stderr, MAX_MESSAGE).await.map_err(HelperProblem::Run) };
+    let ((), stdout, stderr) = tokio::try_join!(send, read_all(stdout), stderr)?;
     let status = child.wait().await.map_err(HelperProblem::Run)?;
     Ok(Output { status, stdout, stderr })
 }
@@ -83,44 +71,6 @@ async fn read_all(
         }
     }
     Ok(bytes)
-}
-
-/// Reads to the end, so that the helper can go on, and keeps the start.
-async fn read_start(
-    stderr: Option<impl AsyncRead + Unpin>,
-) -> Result<Zeroizing<Vec<u8>>, HelperProblem> {
-    let mut kept = Zeroizing::new(Vec::with_capacity(MAX_MESSAGE));
-    let mut piece = Zeroizing::new([0; 1024]);
-    if let Some(mut stderr) = stderr {
-        loop {
-            let read = stderr.read(&mut piece[..]).await.map_err(HelperProblem::Run)?;
-            if read == 0 {
-                break;
-            }
-            let room = MAX_MESSAGE - kept.len();
-            kept.extend_from_slice(&piece[..read.min(room)]);
-        }
-    }
-    Ok(kept)
-}
-
-impl Group {
-    fn of(child: &Child) -> Self {
-        Self(child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw))
-    }
-
-    fn release(&mut self) {
-        self.0 = None;
-    }
-}
-
-impl Drop for Group {
-    fn drop(&mut self) {
-        if let Some(leader) = self.0 {
-            // It fails only if nobody is left.
-            let _ = kill_process_group(leader, Signal::KILL);
-        }
-    }
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use jiff::Timestamp;
 
-use super::audit::name;
+use super::audit::{name, named, reason, signed};
 use super::document::{
     Block, Column, Document, Fact, Mark, Overflow, Row, Section, Style, Table, Text,
 };
@@ -158,10 +158,11 @@ fn moves_row(moved: &Move) -> Row {
         (None, Some(_)) => unknown(),
         (None, None) => Text::default(),
     };
-    let cause = match (&moved.causes[..], moved.before) {
-        ([first, ..], _) => Text::sentence(first),
-        ([], None) => "new".into(),
-        ([], Some(_)) => unknown(),
+    let first = moved.why.as_ref().and_then(|why| why.reasons.first());
+    let cause = match (first, moved.before) {
+        (Some(first), _) => reason(first),
+        (None, None) => "new".into(),
+        (None, Some(_)) => unknown(),
     };
     vec![
         name(&moved.subject),
@@ -173,20 +174,9 @@ fn moves_row(moved: &Move) -> Row {
     ]
 }
 
-/// Bytes with a sign.
-fn signed(bytes: i128) -> Text {
-    let (sign, style) = match bytes {
-        0 => return Text::bytes(0_u32),
-        1.. => ("+", Style::Warn),
-        _ => ("-", Style::Good),
-    };
-    Text::from(sign).with(Text::bytes(bytes.unsigned_abs())).styled(style)
-}
-
 fn failure(failure: &crate::audit::pass::Failure) -> Text {
-    let tag = failure.tag.as_ref().map(|tag| format!(":{tag}")).unwrap_or_default();
-    let name = Text::name(format!("{}{tag}", failure.repository));
-    name.with(": ").with(Text::sentence(&failure.error.to_string()))
+    let named = named(&failure.repository, failure.tag.as_deref().unwrap_or_default());
+    named.with(": ").with(Text::sentence(&failure.error.to_string()))
 }
 
 fn list(items: impl Iterator<Item = Text>) -> Vec<Block> {

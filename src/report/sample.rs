@@ -1,6 +1,7 @@
 //! Inspections for the tests of reports.
 
 mod analysis;
+mod findings;
 mod study;
 mod tags;
 

@@ -1,5 +1,6 @@
 //! Passes over registries that fail, and whose tags move while they are looked at.
 
+use regsize::oci::Digest;
 use serde_json::{Value, json};
 
 use crate::audit_run::{audit, count, image, pass, put, registry, run, settings};
@@ -96,4 +97,20 @@ fn many_tags_of_which_some_moved_and_some_fail_are_all_told() {
     assert_eq!(tags("failures"), sorted(each(1).collect()), "{report}");
     assert_eq!(report["same"], ALL - 10, "{report}");
     assert_eq!(report["left"], Value::Array(Vec::new()), "{report}");
+}
+
+#[test]
+fn an_image_that_is_deleted_while_it_is_read_fails_alone() {
+    let (registry, sandbox) = (registry(), Sandbox::new());
+    settings(&sandbox, &registry, "tags = [\"1.0\", \"1.1\"]");
+    run(&sandbox, 1, 0);
+    put(&registry, "1.0", &[300, 60]);
+    put(&registry, "1.1", &[300, 70]);
+    let config = Digest::of(&image("linux/amd64", &[300, 60]).config());
+    let path = format!("/v2/team/app/blobs/{config}");
+    registry.script_forever("GET", &path, vec![Reply::status(404)]);
+    let report = faulty(&sandbox);
+    assert_eq!((count(&report, "moved"), count(&report, "gone")), (1, 0), "{report}");
+    assert_eq!(report["moved"][0]["tag"], "1.1", "{report}");
+    assert_eq!(report["failures"][0]["tag"], "1.0", "{report}");
 }

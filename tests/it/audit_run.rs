@@ -6,7 +6,9 @@ use serde_json::Value;
 
 use crate::support::registry::RunningRegistry;
 use crate::support::sandbox::Output;
-use crate::support::{Image, Index, Layer, Origin, Postgres, Registry, Reply, Sandbox, Server};
+use crate::support::{
+    Image, Index, Layer, Origin, Postgres, Registry, Reply, Sandbox, Server, until,
+};
 
 /// An image whose layers have so many thousand bytes.
 pub(crate) fn image(platform: &str, thousands: &[usize]) -> Image {
@@ -113,8 +115,9 @@ fn a_tag_that_moved_is_read_and_explained() {
     assert_eq!((count(&report, "moved"), &moved["tag"]), (1, &Value::from("1.0")));
     let content = |of: &str| moved[of]["content"].as_u64().unwrap();
     assert_eq!((content("before"), content("now")), (310_000, 350_000));
-    let cause = moved["causes"][0].as_str().unwrap();
-    assert!(cause.contains("/opt/part1") && cause.contains("+40.0 kB content"), "{cause}");
+    let cause = &moved["why"]["causes"][0];
+    assert!(cause["text"].as_str().unwrap().contains("/opt/part1"), "{cause}");
+    assert_eq!(cause["change"]["content"], 40_000, "{cause}");
     // The layer that both images have is not read again.
     let asked = registry.lines().split_off(before);
     assert_eq!(asked.iter().filter(|line| line.contains("/blobs/")).count(), 2, "{asked:?}");
@@ -275,19 +278,51 @@ fn growth_is_judged_by_what_the_history_knows() {
 }
 
 #[test]
-fn a_run_that_was_killed_is_abandoned_and_one_at_work_is_left_alone() {
+fn growth_is_told_of_each_image_and_its_end_as_what_it_was() {
     let (registry, sandbox) = (registry(), Sandbox::new());
-    settings(&sandbox, &registry, "");
+    let told = sandbox.path("told").display().to_string();
+    let limits = format!(
+        "tags = [\"1.0\"]\n[audit.target.budget]\nmax-growth = \"100KB\"\n\
+         [audit.notify.file]\nexec = [\"sh\", \"-c\", \"cat >> {told}; echo >> {told}\"]"
+    );
+    settings(&sandbox, &registry, &limits);
+    run(&sandbox, 1, 0);
+    put(&registry, "1.0", &[300, 200]);
+    run(&sandbox, 2, 1);
+    put(&registry, "1.0", &[300, 500]);
+    run(&sandbox, 3, 1);
+    run(&sandbox, 4, 1);
+    registry.update(|content| content.remove("team/app", "1.0"));
+    run(&sandbox, 5, 0);
+    let messages = std::fs::read_to_string(&told).unwrap();
+    let states = messages.lines().map(|line| {
+        let message: Value = serde_json::from_str(line).expect("a message");
+        let state = |row: &Value| row["state"].as_str().unwrap().to_owned();
+        let mut states: Vec<String> =
+            message["breaches"].as_array().unwrap().iter().map(state).collect();
+        states.sort();
+        states.join(" ")
+    });
+    assert_eq!(states.collect::<Vec<_>>(), ["exceeded", "cleared exceeded", "gone"], "{messages}");
+}
+
+/// A run that begins while another one, which is ended then, is at work.
+fn refused_beside_another(sandbox: &Sandbox, registry: &RunningRegistry) {
     registry.script("GET", "/v2/team/app/tags/list", vec![Reply::stall()]);
     let config = sandbox.path("regsize.toml").display().to_string();
     let running = sandbox.spawn(&["audit", "run", "--config", &config]);
-    while registry.count("GET", "/tags/list") == 0 {
-        std::thread::sleep(std::time::Duration::from_millis(10));
-    }
-    let output = pass(&sandbox, 2, &[]);
+    until("it lists the tags", || registry.count("GET", "/tags/list") > 0);
+    let output = pass(sandbox, 2, &[]);
     assert!(output.code == Some(2) && output.stderr.contains("another run is at work"), "{output}");
     running.terminate();
     running.finish();
+}
+
+#[test]
+fn a_run_that_was_killed_is_abandoned_and_one_at_work_is_left_alone() {
+    let (registry, sandbox) = (registry(), Sandbox::new());
+    settings(&sandbox, &registry, "");
+    refused_beside_another(&sandbox, &registry);
     run(&sandbox, 3, 0);
     let counts = ["started", "abandoned", "ended"].map(|kind| rows(&sandbox, kind));
     assert_eq!(counts, [2, 1, 1]);
@@ -307,9 +342,8 @@ fn a_run_that_was_killed_loses_a_batch_at_most() {
     registry.script("GET", &last, vec![Reply::stall()]);
     let config = sandbox.path("regsize.toml").display().to_string();
     let running = sandbox.spawn(&["audit", "run", "--config", &config]);
-    while registry.count("GET", "/manifests/") < 40 || rows(&sandbox, "point") < 32 {
-        std::thread::sleep(std::time::Duration::from_millis(50));
-    }
+    let is_far = || registry.count("GET", "/manifests/") >= 40 && rows(&sandbox, "point") >= 32;
+    until("it has recorded two batches", is_far);
     running.terminate();
     running.finish();
     let report = run(&sandbox, 3, 0);
@@ -326,16 +360,7 @@ fn runs_on_a_server_do_not_overlap_either() {
     let server = Postgres::start("secret");
     sandbox.set("REGSIZE_STORE", &server.database("runs"));
     settings(&sandbox, &registry, "");
-    registry.script("GET", "/v2/team/app/tags/list", vec![Reply::stall()]);
-    let config = sandbox.path("regsize.toml").display().to_string();
-    let running = sandbox.spawn(&["audit", "run", "--config", &config]);
-    while registry.count("GET", "/tags/list") == 0 {
-        std::thread::sleep(std::time::Duration::from_millis(10));
-    }
-    let output = pass(&sandbox, 2, &[]);
-    assert!(output.code == Some(2) && output.stderr.contains("another run is at work"), "{output}");
-    running.terminate();
-    running.finish();
+    refused_beside_another(&sandbox, &registry);
     assert_eq!(count(&run(&sandbox, 3, 0), "moved"), 4);
     assert_eq!(run(&sandbox, 4, 0)["same"], 3);
     assert!(!sandbox.path("history.sqlite").exists());
@@ -404,7 +429,7 @@ fn a_month_of_passes_says_when_what_grew_and_why() {
             put(&registry, "1.0", &[300, 14, 120]);
         }
         let report = run(&sandbox, day, 0);
-        let cause = report["moved"][0]["causes"][0].as_str().map(str::to_owned);
+        let cause = report["moved"][0]["why"]["causes"][0]["text"].as_str().map(str::to_owned);
         match day {
             1 => assert_eq!((count(&report, "moved"), cause), (1, None)),
             9 => assert!(cause.is_some_and(|cause| cause.contains("part2")), "{report}"),

@@ -11,7 +11,7 @@ use regsize::history::{Access, New, RunState, Store};
 use crate::history::run;
 use crate::support::registry::RunningRegistry;
 use crate::support::sandbox::Running;
-use crate::support::{Image, Layer, Postgres, Registry, Reply, Sandbox};
+use crate::support::{Image, Layer, Postgres, Registry, Reply, Sandbox, until};
 
 /// A free port, for a moment at least.
 fn port() -> u16 {
@@ -93,14 +93,6 @@ fn sample(metrics: &str, sample: &str) -> Option<f64> {
 fn runs(port: u16, name: &str, verdict: &str) -> f64 {
     let label = format!("{{target=\"{name}\",outcome=\"{verdict}\"}}");
     sample(&page(port, "/metrics").1, &format!("regsize_target_runs_total{label}")).unwrap_or(0.0)
-}
-
-fn until(what: &str, holds: impl Fn() -> bool) {
-    let began = Instant::now();
-    while !holds() {
-        assert!(began.elapsed() < Duration::from_mins(1), "{what}");
-        std::thread::sleep(Duration::from_millis(50));
-    }
 }
 
 fn store(directory: &Path) -> String {

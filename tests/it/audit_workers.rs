@@ -146,17 +146,18 @@ fn each_due_target_is_run_by_one_worker_and_those_of_the_killed_are_taken_over()
     let mut workers: Vec<_> = (0..3).map(|number| worker(number, &url, &started, &lines)).collect();
     let mut told: Vec<Line> = Vec::new();
     // The first worker that holds anything is killed while it does.
-    let killed = loop {
+    let (killed, killed_at) = loop {
         let line = lines.receiver.recv_timeout(Duration::from_mins(1)).unwrap();
         let (number, word) = (line.0, line.1.clone());
         told.push(line);
         if word == "works" {
+            // Its place is free from this moment on.
+            let now = millis();
             workers[number].kill().unwrap();
             workers[number].wait().unwrap();
-            break number;
+            break (number, now);
         }
     };
-    let killed_at = millis();
     // The end is between two times at which targets are due.
     let clock = Fast::new(&started);
     let end = Timestamp::from_second(clock.now().as_second() / 600 * 600 + 600 * 4 - 240).unwrap();

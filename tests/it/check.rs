@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::support::analysis::asked_for;
 use crate::support::registry::RunningRegistry;
@@ -143,6 +143,19 @@ fn what_programs_unpack_differently_is_no_pass() {
         let said = output.stdout.split_whitespace().collect::<Vec<_>>().join(" ");
         assert!(said.contains("in 1 place programs unpack a layer differently"), "{output}");
     }
+}
+
+#[test]
+fn an_attestation_that_may_be_run_is_told() {
+    let mut entry = image("linux/arm64").manifest().descriptor();
+    entry["platform"] = json!({"os": "linux", "architecture": "arm64"});
+    entry["annotations"] = json!({"vnd.docker.reference.type": "attestation-manifest"});
+    let index = Index::new().image(&image("linux/amd64")).entry(entry);
+    let registry = Registry::new().put_image("team/app", "latest", &index.bundle()).start();
+    let options = ["--max-layers", "9", "--all-platforms"];
+    let output = checked(&Sandbox::new(), &registry, "latest", &options);
+    let said = output.stdout.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(said.contains("although it names the platform linux/arm64"), "{output}");
 }
 
 #[test]

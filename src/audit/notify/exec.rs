@@ -1,18 +1,19 @@
 //! A command that is told of breaches: the message as JSON on its standard input.
 //!
-//! It is started without a shell, in a process group of its own, and the group is killed when the
-//! time is up. What it prints on standard output is dropped; the first line of standard error goes
-//! into the error if it fails.
+//! It is started without a shell, and killed with its children when the time is up. What it prints
+//! on standard output is dropped; the first line of standard error goes into the error if it fails.
 
+use std::io;
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
-use rustix::process::{Pid, Signal, kill_process_group};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::process::{Child, Command};
+use zeroize::Zeroizing;
+
+use crate::process::{Running, read_start, send};
 
 /// Bytes of standard error that are looked at.
-const MAX_SAID: u64 = 4096;
+const MAX_SAID: usize = 4096;
 
 /// Why a command did not take a message.
 #[derive(Debug, thiserror::Error)]
@@ -22,7 +23,7 @@ pub enum ExecError {
     Empty,
     /// It cannot be run.
     #[error("the command {0} cannot be run: {1}")]
-    Run(String, std::io::Error),
+    Run(String, io::Error),
     /// It took too long.
     #[error("the command {0} was not done after {1:?}")]
     TimedOut(String, Duration),
@@ -31,26 +32,17 @@ pub enum ExecError {
     Failed(String, ExitStatus, String),
 }
 
-/// The processes of a command; killed when dropped.
-struct Group(Option<Pid>);
-
 /// Runs a program with its arguments and gives it `body`.
 pub async fn exec(command: &[String], body: &str, limit: Duration) -> Result<(), ExecError> {
     let (program, arguments) = command.split_first().ok_or(ExecError::Empty)?;
     let unable = |error| ExecError::Run(program.clone(), error);
-    let mut child = Command::new(program)
-        .args(arguments)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::null())
-        .stderr(Stdio::piped())
-        .process_group(0)
-        .kill_on_drop(true)
-        .spawn()
-        .map_err(unable)?;
-    let _group = Group(child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw));
-    let ended = tokio::time::timeout(limit, converse(&mut child, body)).await;
+    let mut command = Command::new(program);
+    command.args(arguments).stdout(Stdio::null());
+    let mut running = Running::start(&mut command).map_err(unable)?;
+    let ended = tokio::time::timeout(limit, converse(&mut running.child, body)).await;
     let (status, said) =
         ended.map_err(|_| ExecError::TimedOut(program.clone(), limit))?.map_err(unable)?;
+    running.release();
     if status.success() {
         return Ok(());
     }
@@ -59,34 +51,11 @@ pub async fn exec(command: &[String], body: &str, limit: Duration) -> Result<(),
     Err(ExecError::Failed(program.clone(), status, said))
 }
 
-async fn converse(child: &mut Child, body: &str) -> std::io::Result<(ExitStatus, Vec<u8>)> {
+async fn converse(child: &mut Child, body: &str) -> io::Result<(ExitStatus, Zeroizing<Vec<u8>>)> {
     let (stdin, stderr) = (child.stdin.take(), child.stderr.take());
-    let send = async {
-        if let Some(mut stdin) = stdin {
-            // A command may do without the message.
-            let _ = stdin.write_all(body.as_bytes()).await;
-        }
-    };
-    let listen = async {
-        let mut said = Vec::new();
-        if let Some(mut stderr) = stderr {
-            let _ = (&mut stderr).take(MAX_SAID).read_to_end(&mut said).await;
-            // The rest is read so that the command can go on.
-            let _ = tokio::io::copy(&mut stderr, &mut tokio::io::sink()).await;
-        }
-        said
-    };
-    let ((), said, status) = tokio::join!(send, listen, child.wait());
-    Ok((status?, said))
-}
-
-impl Drop for Group {
-    fn drop(&mut self) {
-        if let Some(leader) = self.0 {
-            // It fails only if nobody is left.
-            let _ = kill_process_group(leader, Signal::KILL);
-        }
-    }
+    let listen = read_start(stderr, MAX_SAID);
+    let ((), said, status) = tokio::join!(send(stdin, body.as_bytes()), listen, child.wait());
+    Ok((status?, said?))
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! What a pass found out.
 
+use crate::audit::overview::Why;
 use jiff::Timestamp;
 
 use crate::audit::notify::Standing;
@@ -51,8 +52,8 @@ pub struct Move {
     pub before: Option<Sizes>,
     /// What it is.
     pub now: Sizes,
-    /// Why, in sentences, the largest cause first; none if the image before is not known.
-    pub causes: Vec<String>,
+    /// Why; `None` if the image before is not known.
+    pub why: Option<Why>,
 }
 
 /// Sizes of an image in bytes.

@@ -7,14 +7,12 @@ use super::known::Known;
 use super::look::Sighting;
 use super::summary::{Failure, Left, Move, Sizes, Summary};
 use super::{Journal, Pass};
+use crate::audit::Target;
 use crate::audit::notify::Standing;
-use crate::audit::{Target, explain};
+use crate::audit::overview::Why;
 use crate::check::Subject;
 use crate::history::{self, New, Point};
 use crate::snapshot::Snapshot;
-
-/// Causes of one change that are told.
-const CAUSES: usize = 3;
 
 /// Takes down what was found out.
 pub(super) struct Taker<'a, 'j> {
@@ -127,7 +125,7 @@ impl<'a, 'j> Taker<'a, 'j> {
                 content: last.figures.content,
             }),
             now: Sizes { compressed: now.sizes.compressed, content: now.sizes.content },
-            causes: old.map(|old| explain(&old, now, CAUSES)).unwrap_or_default(),
+            why: old.map(|old| Why::of(&old, now)),
         });
     }
 

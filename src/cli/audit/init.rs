@@ -5,11 +5,13 @@ use std::fs::OpenOptions;
 use std::io::{self, Write as _};
 
 use jiff::Timestamp;
+use jiff::tz::TimeZone;
 
 use super::super::args::AuditInitArgs;
 use super::super::exit::Exit;
 use super::super::progress::line;
-use super::setup::understand;
+use super::super::settings::understood;
+use crate::component::Knowledge;
 use crate::registry::{Error, ErrorKind};
 
 const BEGIN: &str = "\
@@ -33,7 +35,8 @@ const EXAMPLE: &str = "docker.io/library/debian";
 
 pub(super) fn run(args: &AuditInitArgs) -> Result<Exit, Error> {
     let text = text(args);
-    understand(&text, Timestamp::now()).map_err(|error| {
+    let today = Timestamp::now().to_zoned(TimeZone::UTC).date();
+    understood(&text, &Knowledge::default(), today).map_err(|error| {
         Error::new(ErrorKind::Usage, error.message)
             .hint("name repositories as in --target ghcr.io/owner/name, without a tag")
     })?;
@@ -88,6 +91,8 @@ fn quoted(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use jiff::civil::Date;
+
     use super::*;
     use crate::audit::StorePlace;
 
@@ -99,7 +104,8 @@ mod tests {
                 target: targets.iter().map(|&target| target.to_owned()).collect(),
                 store: store.map(str::to_owned),
             };
-            let (_, watched) = understand(&text(&args), Timestamp::UNIX_EPOCH).expect("settings");
+            let config = understood(&text(&args), &Knowledge::default(), Date::MIN);
+            let watched = config.expect("settings").watched.expect("a section");
             let found: Vec<&str> = watched.targets.iter().map(|target| &*target.name).collect();
             assert_eq!(found, names);
             assert_eq!(watched.store, Some(StorePlace::Named(place.to_owned())));

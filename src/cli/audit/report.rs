@@ -9,11 +9,9 @@ use jiff::{SignedDuration, Timestamp};
 use super::super::args::{Cli, OutputFormat, ReportArgs};
 use super::super::exit::Exit;
 use super::super::run::{format, terminal_options};
-use super::super::selection::text_of;
 use super::super::settings::{config, default_file};
 use super::super::{write_out, write_report};
 use super::file::{NewFile, unwritten};
-use super::setup::understand;
 use super::{error, open, target, unknown};
 use crate::audit::overview::{Asked, Limit, Measure, Overview, overview};
 use crate::check::{Bound, Budget, Budgets, Levels};
@@ -76,13 +74,10 @@ struct Limited {
 
 impl Limited {
     fn read(file: Option<&Path>) -> Result<Self, Error> {
-        // A section on audits is not needed here. Exemptions say nothing about limits; that one is
-        // over does not matter.
-        let text = file.map(text_of).transpose()?;
-        let watched = text.and_then(|text| understand(&text, Timestamp::MIN).ok());
-        let watched = watched.map(|(_, found)| found.targets).unwrap_or_default();
-        let budgets = config(file, &Knowledge::default(), Date::MIN)?.budgets;
-        Ok(Self { budgets, watched })
+        // Exemptions say nothing about limits; that one is over does not matter here.
+        let config = config(file, &Knowledge::default(), Date::MIN)?;
+        let watched = config.watched.map(|found| found.targets).unwrap_or_default();
+        Ok(Self { budgets: config.budgets, watched })
     }
 
     /// The limits of a target's sizes that a chart can show.

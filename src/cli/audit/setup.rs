@@ -7,11 +7,10 @@ use jiff::tz::TimeZone;
 
 use super::super::args::StoreArgs;
 use super::super::environment;
-use super::super::selection::text_of;
-use super::super::settings::wrong;
+use super::super::settings::{config, wrong};
 use crate::audit::{StorePlace, Target, Watchlist};
 use crate::component::Knowledge;
-use crate::config::{Config, Names, nearest, read_watchlist};
+use crate::config::{Config, nearest};
 use crate::history::Place;
 use crate::registry::{Error, ErrorKind};
 
@@ -25,23 +24,17 @@ pub(super) struct Setup {
 
 /// Reads a file of settings.
 pub(super) fn read(path: &Path, now: Timestamp) -> Result<Setup, Error> {
-    let text = text_of(path).map_err(|error| {
-        error.hint("write one: regsize audit init regsize.toml --target REPOSITORY")
+    let begin = "write one: regsize audit init regsize.toml --target REPOSITORY";
+    let today = now.to_zoned(TimeZone::UTC).date();
+    let mut config = config(Some(path), &Knowledge::default(), today).map_err(|error| {
+        if error.kind() == ErrorKind::Local { error.hint(begin) } else { error }
     })?;
-    let (config, watchlist) = understand(&text, now).map_err(|error| wrong(path, &error))?;
+    let watchlist = config.watched.take().ok_or_else(|| {
+        let text = "there is no section [audit], so nothing is watched";
+        wrong(path, &text).hint(begin)
+    })?;
     let directory = path.parent().unwrap_or(Path::new("")).to_owned();
     Ok(Setup { config, watchlist, directory })
-}
-
-/// Reads the text of a file of settings.
-pub(super) fn understand(
-    text: &str,
-    now: Timestamp,
-) -> Result<(Config, Watchlist), crate::config::ConfigError> {
-    let knowledge = Knowledge::default();
-    let components: Vec<&str> = knowledge.ids().collect();
-    let today = now.to_zoned(TimeZone::UTC).date();
-    read_watchlist(text, &Names { components: &components }, today)
 }
 
 impl Setup {

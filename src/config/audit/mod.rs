@@ -6,33 +6,18 @@ mod target;
 mod tests;
 
 use super::table::Section;
-use super::{Config, ConfigError, Names, Read, document, sections};
+use super::{Config, Names, Read};
 use crate::audit::{StorePlace, Watchlist};
 use crate::history::Place;
 
 const KEYS: [&str; 7] =
     ["target", "notify", "store", "store-file", "schedule", "time-zone", "spread"];
 
-/// Reads the file of settings with what is watched.
-pub fn read_watchlist(
-    text: &str,
+pub(super) fn watchlist(
+    section: &Section<'_>,
     names: &Names<'_>,
-    today: jiff::civil::Date,
-) -> Result<(Config, Watchlist), ConfigError> {
-    let read = || {
-        let config = sections(text, names, today)?;
-        let parsed = document(text)?;
-        let all = Section::new(parsed.get_ref(), "a file of settings", 0..0);
-        let found = all.get("audit").ok_or_else(|| {
-            all.wrong("there is no section [audit], so nothing is watched".to_owned())
-        })?;
-        let watched = watchlist(&found.section("audit")?, names, &config)?;
-        Ok((config, watched))
-    };
-    read().map_err(|wrong: super::Wrong| wrong.place_in(text))
-}
-
-fn watchlist(section: &Section<'_>, names: &Names<'_>, config: &Config) -> Read<Watchlist> {
+    config: &Config,
+) -> Read<Watchlist> {
     section.only(&KEYS)?;
     let channels = notify::channels(section)?;
     let found = section.get("target").ok_or_else(|| {

@@ -4,6 +4,7 @@ use jiff::civil::{Date, date};
 
 use super::*;
 use crate::audit::{Address, Channel, Depth};
+use crate::config::read;
 
 const NAMES: Names<'_> = Names { components: &["fsl"] };
 const TODAY: Date = date(2026, 11, 21);
@@ -49,7 +50,8 @@ github-summary = true
 "#;
 
 fn watched(text: &str) -> Watchlist {
-    read_watchlist(text, &NAMES, TODAY).unwrap_or_else(|error| panic!("{text}: {error}")).1
+    let read = read(text, &NAMES, TODAY).unwrap_or_else(|error| panic!("{text}: {error}"));
+    read.watched.expect(text)
 }
 
 #[test]
@@ -118,14 +120,13 @@ fn refused(text: &str, expected: &str) {
     } else {
         format!("[audit]\n[[audit.target]]\nrepository = \"a/b\"\n{text}")
     };
-    let error = read_watchlist(&text, &NAMES, TODAY).expect_err(&text).to_string();
+    let error = read(&text, &NAMES, TODAY).expect_err(&text).to_string();
     assert!(error.contains(expected), "{text}: {error}");
 }
 
 #[test]
 fn what_is_wrong_with_a_target_is_told_with_its_place() {
     let check = refused;
-    check("[budget]\nmax-layers = 3", "there is no section [audit]");
     check("[audit]", "line 1, column 1: nothing is watched");
     check("[audit]\ntarget = []", "line 2, column 10: nothing is watched");
     check(

@@ -13,7 +13,9 @@ use super::json::write_overview_json;
 use super::{Format, TerminalOptions, markdown, terminal, write_csv};
 use crate::audit::overview::{Overview, Series};
 
-pub(super) use self::tables::{changes, day, day_of, exceeded, findings, movers, name, shared};
+pub(super) use self::tables::{
+    changes, day, day_of, exceeded, findings, movers, name, named, reason, shared, signed,
+};
 
 /// Changes of one target that are told one by one; of more, the largest are.
 pub(super) const MOST_CHANGES: usize = 12;

@@ -29,14 +29,15 @@ pub(in crate::report) fn day(time: Timestamp) -> Text {
     Piece::Sentence(Untrusted::new(day_of(time))).into()
 }
 
+/// A tag of a repository; what failed as a whole has none.
+pub(in crate::report) fn named(repository: &str, tag: &str) -> Text {
+    let name = repository.to_owned();
+    Text::name(if tag.is_empty() { name } else { format!("{name}:{tag}") })
+}
+
 /// A target.
 pub(in crate::report) fn name(target: &Target) -> Text {
-    // What failed as a whole has no tag.
-    let name = if target.tag.is_empty() {
-        Text::name(target.repository.clone())
-    } else {
-        Text::name(format!("{}:{}", target.repository, target.tag))
-    };
+    let name = named(&target.repository, &target.tag);
     // A tag that was never read has none.
     if target.platform.is_empty() {
         return name;
@@ -45,7 +46,7 @@ pub(in crate::report) fn name(target: &Target) -> Text {
 }
 
 /// Bytes with a sign.
-fn signed(bytes: i128) -> Text {
+pub(in crate::report) fn signed(bytes: i128) -> Text {
     let (sign, style) = match bytes {
         0 => return Text::bytes(0_u32),
         1.. => ("+", Style::Warn),
@@ -150,7 +151,7 @@ const SMALL: u128 = 100;
 const LONGEST: usize = 60;
 
 /// A cause with the step's instruction, which its number alone does not tell.
-fn reason(reason: &Reason) -> Text {
+pub(in crate::report) fn reason(reason: &Reason) -> Text {
     let Reason { cause, instruction } = reason;
     let text = signed(cause.change.compressed).with(" ").with(phrase(&cause.text));
     let Some(instruction) = instruction else { return text };

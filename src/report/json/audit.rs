@@ -28,7 +28,7 @@ struct OverviewJson<'a> {
 }
 
 #[derive(Serialize)]
-struct TargetJson<'a> {
+pub(super) struct TargetJson<'a> {
     repository: &'a str,
     tag: &'a str,
     platform: &'a str,
@@ -58,7 +58,7 @@ struct PointJson<'a> {
 
 /// The parts add up to the change.
 #[derive(Serialize)]
-struct WhyJson<'a> {
+pub(super) struct WhyJson<'a> {
     causes: Vec<CauseJson<'a>>,
     others: Option<OthersJson>,
     rest: ChangeJson,
@@ -148,7 +148,7 @@ pub(in crate::report) fn write_overview_json(
     write_json(&json, out)
 }
 
-fn target(target: &Target) -> TargetJson<'_> {
+pub(super) fn target(target: &Target) -> TargetJson<'_> {
     TargetJson { repository: &target.repository, tag: &target.tag, platform: &target.platform }
 }
 
@@ -188,7 +188,7 @@ fn point(moment: &Moment, since: Option<Change>) -> PointJson<'_> {
     }
 }
 
-fn why(why: &Why) -> WhyJson<'_> {
+pub(super) fn why(why: &Why) -> WhyJson<'_> {
     let bytes = |change: compare::Change| ChangeJson {
         compressed: change.compressed,
         content: change.content,

@@ -8,9 +8,9 @@ use std::io::{self, Write};
 use jiff::Timestamp;
 use serde::Serialize;
 
+use super::audit::{TargetJson, WhyJson, target, why};
 use crate::audit::Watchlist;
 use crate::audit::pass::{Move, Sizes};
-use crate::history::Target as Named;
 use crate::report::encode::write_json;
 use crate::report::pass::{RunReport, due, tags};
 
@@ -25,28 +25,21 @@ struct RunJson<'a> {
     read: usize,
     same: usize,
     moved: Vec<MoveJson<'a>>,
-    gone: Vec<SubjectJson<'a>>,
+    gone: Vec<TargetJson<'a>>,
     budgets: Vec<BreachedJson<'a>>,
     failures: Vec<FailureJson<'a>>,
     left: Vec<LeftJson<'a>>,
 }
 
 #[derive(Serialize)]
-struct SubjectJson<'a> {
-    repository: &'a str,
-    tag: &'a str,
-    platform: &'a str,
-}
-
-#[derive(Serialize)]
 struct MoveJson<'a> {
     #[serde(flatten)]
-    subject: SubjectJson<'a>,
+    target: TargetJson<'a>,
     image: String,
     before: Option<SizesJson>,
     now: SizesJson,
     change: Option<i128>,
-    causes: &'a [String],
+    why: Option<WhyJson<'a>>,
 }
 
 #[derive(Serialize)]
@@ -58,7 +51,7 @@ struct SizesJson {
 #[derive(Serialize)]
 struct BreachedJson<'a> {
     #[serde(flatten)]
-    subject: SubjectJson<'a>,
+    target: TargetJson<'a>,
     rule: &'a str,
     verdict: &'static str,
     message: &'a str,
@@ -82,11 +75,11 @@ struct LeftJson<'a> {
 #[derive(Serialize)]
 struct WatchlistJson<'a> {
     schema: &'static str,
-    targets: Vec<TargetJson<'a>>,
+    targets: Vec<WatchedJson<'a>>,
 }
 
 #[derive(Serialize)]
-struct TargetJson<'a> {
+struct WatchedJson<'a> {
     name: &'a str,
     repository: String,
     tags: Vec<String>,
@@ -103,7 +96,7 @@ pub(in crate::report) fn write_pass_json(
 ) -> io::Result<()> {
     let summary = report.summary;
     let budgets = summary.breached.iter().map(|breached| BreachedJson {
-        subject: subject(&breached.subject),
+        target: target(&breached.subject),
         rule: &breached.rule,
         verdict: breached.verdict.as_str(),
         message: &breached.message,
@@ -129,7 +122,7 @@ pub(in crate::report) fn write_pass_json(
         read: summary.counts.read,
         same: summary.counts.same,
         moved: summary.moved.iter().map(moved).collect(),
-        gone: summary.gone.iter().map(subject).collect(),
+        gone: summary.gone.iter().map(target).collect(),
         budgets: budgets.collect(),
         failures: failures.collect(),
         left: left.collect(),
@@ -143,7 +136,7 @@ pub(in crate::report) fn write_watchlist_json(
     now: Timestamp,
     out: &mut dyn Write,
 ) -> io::Result<()> {
-    let targets = watched.targets.iter().map(|target| TargetJson {
+    let targets = watched.targets.iter().map(|target| WatchedJson {
         name: &target.name,
         repository: target.repository_name(),
         tags: tags(target),
@@ -156,18 +149,14 @@ pub(in crate::report) fn write_watchlist_json(
     write_json(&json, out)
 }
 
-fn subject(subject: &Named) -> SubjectJson<'_> {
-    SubjectJson { repository: &subject.repository, tag: &subject.tag, platform: &subject.platform }
-}
-
 fn moved(moved: &Move) -> MoveJson<'_> {
     MoveJson {
-        subject: subject(&moved.subject),
+        target: target(&moved.subject),
         image: moved.image.to_string(),
         before: moved.before.map(sizes),
         now: sizes(moved.now),
         change: moved.growth(),
-        causes: &moved.causes,
+        why: moved.why.as_ref().map(why),
     }
 }
 

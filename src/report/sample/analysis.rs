@@ -1,6 +1,6 @@
 //! Analyses and listings for the tests of reports.
 
-use super::{empty, hostile, ml, plain, study};
+use super::{empty, findings, hostile, ml, plain, study};
 use crate::analysis::{
     Analysis, Dive, ImageAnalysis, LayerUsage, PathUsage, Remark, UsageRow, Waste,
 };
@@ -49,7 +49,7 @@ pub(in crate::report) fn ml_analysis() -> Analysis {
 pub(in crate::report) fn ml_platforms() -> Analysis {
     let inspection = ml();
     let images = vec![image_analysis(&inspection, 0), image_analysis(&inspection, 1)];
-    Analysis { inspection, images, findings: vec![study::order()] }
+    Analysis { inspection, images, findings: vec![findings::order()] }
 }
 
 /// An image of which two layers were not read.

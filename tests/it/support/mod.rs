@@ -58,7 +58,7 @@ pub use registry::{DigestHeader, Registry};
 pub use reply::{End, Reply};
 pub use report::Report;
 pub use s3::S3;
-pub use sandbox::{Sandbox, auths};
+pub use sandbox::{Sandbox, auths, until};
 pub use tls::{Flaw, TestCa};
 pub use token::TokenServer;
 pub use verdict::{accepted, check_text, refused};
