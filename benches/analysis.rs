@@ -258,6 +258,7 @@ fn image() -> Image {
         runtime: Runtime::default(),
         labels: BTreeMap::default(),
         label_secrets: Vec::new(),
+        annotation_secrets: Vec::new(),
         annotations: BTreeMap::default(),
         in_files: false,
     }

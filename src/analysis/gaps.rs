@@ -15,6 +15,8 @@ pub struct Gaps {
     /// Whether copies of a file are only seen within layers of one kind: hashes of contents differ
     /// between kinds, or there are none.
     pub hides_copies: bool,
+    /// Files in them that may tell of packages and were not read.
+    pub unread: usize,
 }
 
 impl Gaps {
@@ -25,12 +27,19 @@ impl Gaps {
             let source = (*usage)?.source;
             (source != Source::Stream).then_some((at, source))
         });
+        let unread = found.layers.iter().flatten().filter(|usage| usage.source != Source::Stream);
+        let unread = unread.fold(0, |sum: u64, usage| sum.saturating_add(usage.unread));
         let (layers_of, sources): (Vec<usize>, BTreeSet<Source>) = listed.unzip();
         let with_files = || found.layers.iter().flatten().filter(|usage| usage.files > 0);
         let hashes: BTreeSet<Option<bool>> =
             with_files().map(|usage| hashes_are_cryptographic(usage.source)).collect();
         let hides_copies = hashes.len() > 1 || hashes.contains(&None);
-        (!layers_of.is_empty()).then_some(Self { layers: layers_of, sources, hides_copies })
+        (!layers_of.is_empty()).then_some(Self {
+            layers: layers_of,
+            sources,
+            hides_copies,
+            unread: usize::try_from(unread).unwrap_or(usize::MAX),
+        })
     }
 }
 

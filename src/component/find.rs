@@ -34,6 +34,8 @@ const SHARED: [&str; 14] = [
 
 /// Places of one component that are told.
 const PLACES: usize = 50;
+/// Shorter ids are names of directories by chance.
+const SHORTEST: usize = 3;
 /// Words of all steps that are looked at.
 const WORDS: usize = 200_000;
 
@@ -64,6 +66,7 @@ pub fn find(
 ) -> Vec<Component> {
     let mut roots = roots(ledger, &knowledge.rows);
     give_way(&knowledge.rows, &mut roots);
+    go_by_name(ledger, &knowledge.rows, &mut roots);
     let all: Vec<NodeId> = roots.iter().flatten().copied().collect();
     let mut packages = packages(inventory, &knowledge.rows);
     let steps = steps(image, &knowledge.rows);
@@ -73,9 +76,12 @@ pub fn find(
         let roots = roots.get(at).into_iter().flatten().copied().collect();
         let packages = packages.remove(&at).unwrap_or_default();
         let patterns = PartPatterns::new(row);
-        for place in places(ledger, inventory, roots, packages) {
+        let places = places(ledger, inventory, roots, packages);
+        let several = places.len() > 1;
+        for place in places {
             let mut component = row.component();
-            component.version = sources.version(&row.versions, place.root, &place.packages);
+            component.version =
+                sources.version(&row.versions, place.root, &place.packages, several);
             component.parts =
                 place.root.map(|root| patterns.find(ledger, root, &all)).unwrap_or_default();
             component.absent = patterns.absent(place.root, &component.parts);
@@ -205,6 +211,36 @@ fn give_way(rows: &[Row], roots: &mut [Vec<NodeId>]) {
     for (_, roots) in rows.iter().zip(roots).filter(|(row, _)| row.yields) {
         roots.retain(|root| !firm.contains(root));
     }
+}
+
+/// Gives roots that are named after another row to that one: a tool may ship what gives others away.
+fn go_by_name(ledger: &Ledger, rows: &[Row], roots: &mut [Vec<NodeId>]) {
+    let filesystem = ledger.filesystem();
+    let mut moved: BTreeMap<usize, BTreeSet<NodeId>> = BTreeMap::new();
+    for (row, roots) in roots.iter_mut().enumerate() {
+        roots.retain(|root| {
+            let bears = |other: &Row| is_name_of(filesystem.name(*root), &other.id);
+            let named = rows.iter().position(bears).filter(|named| *named != row);
+            let named = named.filter(|_| filesystem.node(*root).kind == Kind::Directory);
+            named.is_none_or(|named| {
+                moved.entry(named).or_default().insert(*root);
+                false
+            })
+        });
+    }
+    for (row, mut all) in moved {
+        if let Some(roots) = roots.get_mut(row) {
+            all.extend(std::mem::take(roots));
+            *roots = outermost(ledger, all);
+        }
+    }
+}
+
+/// Whether a directory has an id as its name, alone or with a version.
+fn is_name_of(name: &[u8], id: &str) -> bool {
+    let rest = (id.len() >= SHORTEST).then(|| name.get(..id.len())).flatten();
+    let is_same = rest.is_some_and(|start| start.eq_ignore_ascii_case(id.as_bytes()));
+    is_same && matches!(name.get(id.len()..), Some([] | [b'-' | b'_', b'0'..=b'9', ..]))
 }
 
 /// The installed packages of each row.

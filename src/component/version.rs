@@ -1,5 +1,7 @@
 //! Versions of components, and where they were read.
 
+use std::collections::BTreeSet;
+
 use super::knowledge::VersionSource;
 use crate::filesystem::NodeId;
 use crate::image::Image;
@@ -22,12 +24,14 @@ pub(super) struct Sources<'a> {
 }
 
 impl Sources<'_> {
-    /// The version of a component and where the first source that has one has it.
+    /// The version of a component and where the first source that has one has it. What the history
+    /// says of one of several places (`others`) holds where that step stored it.
     pub(super) fn version(
         &self,
         sources: &[VersionSource],
         root: Option<NodeId>,
         packages: &[PackageId],
+        others: bool,
     ) -> Option<(String, String)> {
         sources.iter().find_map(|source| match source {
             VersionSource::File { file, text, json } => {
@@ -36,7 +40,7 @@ impl Sources<'_> {
             VersionSource::Directory { directory } => self.in_name(root?, directory),
             VersionSource::Below { below } => self.below(root?, below),
             VersionSource::Package { package } => self.of_package(package, packages),
-            VersionSource::History { history } => self.in_history(history),
+            VersionSource::History { history } => self.in_history(history, root.filter(|_| others)),
         })
     }
 
@@ -100,9 +104,12 @@ impl Sources<'_> {
         })
     }
 
-    fn in_history(&self, pattern: &str) -> Option<(String, String)> {
+    fn in_history(&self, pattern: &str, stored: Option<NodeId>) -> Option<(String, String)> {
         let fitting = pattern.replace(MARK, "*");
-        self.image.steps.iter().find_map(|step| {
+        let makers = stored.map(|root| self.makers(root));
+        let is_maker = |at: &usize| makers.as_ref().is_none_or(|makers| makers.contains(at));
+        let mut steps = self.image.steps.iter().enumerate().filter(|(at, _)| is_maker(at));
+        steps.find_map(|(_, step)| {
             let mut words = words(&step.instruction);
             let version = words.find_map(|word| {
                 let fits = component_fits(fitting.as_bytes(), word.as_bytes());
@@ -114,6 +121,13 @@ impl Sources<'_> {
             );
             Some((version, place))
         })
+    }
+
+    /// The steps that stored something of a directory, by their positions in the image.
+    fn makers(&self, root: NodeId) -> BTreeSet<usize> {
+        let files = self.ledger.inside(root).iter().copied().chain(self.ledger.atom_at(root));
+        let layers: BTreeSet<usize> = files.map(|file| self.ledger.atom(file).layer).collect();
+        layers.into_iter().filter_map(|layer| self.image.layers.get(layer)?.step).collect()
     }
 
     fn descend(&self, from: NodeId, path: &str) -> Option<NodeId> {

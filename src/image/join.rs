@@ -53,6 +53,7 @@ impl Image {
         };
         let runtime = runtime(&config.config);
         let (labels, label_secrets) = without_secrets(config.config.labels);
+        let (annotations, annotation_secrets) = without_secrets(manifest.annotations.clone());
         let image = Self {
             digest,
             manifest_size: size,
@@ -66,7 +67,8 @@ impl Image {
             runtime,
             labels,
             label_secrets,
-            annotations: without_secrets(manifest.annotations.clone()).0,
+            annotations,
+            annotation_secrets,
             in_files: false,
             platform,
         };

@@ -121,6 +121,8 @@ pub struct Image {
     pub label_secrets: Vec<(String, Secret)>,
     /// Annotations of the manifest; secrets are hidden.
     pub annotations: Annotations,
+    /// The secrets that were in them, each with its annotation.
+    pub annotation_secrets: Vec<(String, Secret)>,
     /// Whether it lies in files, where layers may be stored as they are: a push compresses those.
     pub in_files: bool,
 }

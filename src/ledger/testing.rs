@@ -75,6 +75,7 @@ fn empty() -> Image {
         runtime: Runtime::default(),
         labels: std::collections::BTreeMap::default(),
         label_secrets: Vec::new(),
+        annotation_secrets: Vec::new(),
         annotations: std::collections::BTreeMap::default(),
         in_files: false,
     }
@@ -93,11 +94,15 @@ fn instruction(image: &mut Image, line: &str, layers: usize) -> bool {
             let (name, value) = rest.split_once('=').expect("a variable");
             image.runtime.env.insert(name.to_owned(), value.to_owned());
         }
-        "LABEL" => {
+        "LABEL" | "ANNOTATION" => {
             let (name, value) = rest.split_once('=').expect("a label");
             let (value, secrets) = crate::image::label(name, value);
-            image.labels.insert(name.to_owned(), value);
-            image.label_secrets.extend(secrets.into_iter().map(|secret| (name.to_owned(), secret)));
+            let (texts, told) = match verb {
+                "LABEL" => (&mut image.labels, &mut image.label_secrets),
+                _ => (&mut image.annotations, &mut image.annotation_secrets),
+            };
+            texts.insert(name.to_owned(), value);
+            told.extend(secrets.into_iter().map(|secret| (name.to_owned(), secret)));
             return false;
         }
         "ENTRYPOINT" => image.runtime.entrypoint = words(),

@@ -298,6 +298,7 @@ fn image(platform: &str, seed: u8, lines: &[Line], base_layers: usize) -> Image 
         base: None,
         runtime: crate::image::Runtime::default(),
         label_secrets: Vec::new(),
+        annotation_secrets: Vec::new(),
         labels: BTreeMap::from([(
             "org.opencontainers.image.licenses".into(),
             "GPL-2.0-or-later".into(),

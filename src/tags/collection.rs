@@ -267,6 +267,7 @@ mod tests {
             runtime: crate::image::Runtime::default(),
             labels: std::collections::BTreeMap::new(),
             label_secrets: Vec::new(),
+            annotation_secrets: Vec::new(),
             annotations: std::collections::BTreeMap::new(),
             in_files: false,
         }

@@ -130,6 +130,34 @@ fn a_table_is_read_instead_of_its_layer_and_lists_the_same() {
 }
 
 #[test]
+fn what_is_found_is_the_same_from_a_table_and_from_its_layer() {
+    // `stargz-legacy` has no digests of contents, and what is not checked is not read.
+    for (name, source) in TABLES.into_iter().filter(|(name, _)| *name != "stargz-legacy") {
+        let registry = registry_of(&[fixture(name)]);
+        let found = |options: &[&str]| {
+            let report = analyzed(&Sandbox::new(), &registry, options);
+            let image = &report["images"][0];
+            let of = |field: &str, keys: &[&str]| -> Vec<Value> {
+                let rows = image[field].as_array().unwrap().iter();
+                rows.map(|row| keys.iter().map(|key| row[key].clone()).collect()).collect()
+            };
+            let owners = ["kind", "name", "version", "visible", "shadowed", "files"];
+            // The table itself is in the root of the tree, and tables do not list it.
+            let mut owners = of("owners", &owners);
+            owners.retain(|owner| owner[1] != "/");
+            let packages = of("packages", &["ecosystem", "name", "version", "bytes", "location"]);
+            let findings = of("findings", &["rule", "id", "severity", "message", "files"]);
+            let read = image["layers"][0]["toc_source"].clone();
+            (read, (owners, packages, findings, image["duplicates"]["bytes"].clone()))
+        };
+        let (read, by_table) = found(&[]);
+        let (streamed, by_stream) = found(&["--no-toc"]);
+        assert_eq!((read, streamed), (source.into(), "stream".into()));
+        assert_eq!(by_table, by_stream, "{name}");
+    }
+}
+
+#[test]
 fn honest_tables_agree_with_their_layers() {
     for (name, _) in TABLES {
         let registry = registry_of(&[fixture(name)]);

@@ -95,6 +95,28 @@ fn a_directory_of_many_tools_is_no_root() {
 }
 
 #[test]
+fn a_directory_named_after_a_component_is_that_one() {
+    let mrtrix = |directory: &str| {
+        format!("  opt/{directory}/bin/mrconvert 5\n  opt/{directory}/lib/libmrtrix.so 5\n")
+    };
+    let names = ["ANTs-2.4.4", "mrtrix3", "ants", "antsy", "tools"].map(mrtrix);
+    check(
+        &format!(
+            "RUN x\n{}RUN curl /ANTs/releases/download/v2.4.4/x\n{}",
+            names[1..].concat(),
+            names[0]
+        ),
+        &[
+            ("ants", "opt/ANTs-2.4.4", Some("2.4.4")),
+            ("ants", "opt/ants", None),
+            ("mrtrix3", "opt/antsy", None),
+            ("mrtrix3", "opt/mrtrix3", None),
+            ("mrtrix3", "opt/tools", None),
+        ],
+    );
+}
+
+#[test]
 fn parts_are_found_below_the_root() {
     let found = found(FREESURFER, &Inventory::default());
     let parts: Vec<_> = found[0]

@@ -1,7 +1,7 @@
 //! Contents of files on the capture list, fetched by ranges from a layer with a table of contents.
 //!
-//! As many as cost few bytes: table and contents together stay below 1.8 % of the blob, or below
-//! 64 KiB where that is more. Each is checked against the digest that the table has for it.
+//! As many as cost few bytes: table and contents together stay below 5 % of the blob, or below
+//! 64 KiB where that is more, which all of them seldom take. Each is checked against the digest that the table has for it.
 
 use std::collections::HashMap;
 use std::io::Read;
@@ -19,9 +19,9 @@ use crate::layer::{Capture, Error, Hold, Memory};
 /// Bytes that are read for nothing rather than asking twice.
 const GAP: u64 = 32 << 10;
 /// Requests for one layer.
-const MOST_RANGES: usize = 32;
+const MOST_RANGES: usize = 128;
 /// Per mille of the blob.
-const SHARE: u64 = 18;
+const SHARE: u64 = 50;
 const FLOOR: u64 = 64 << 10;
 /// Bytes that are decompressed to get to a content that shares its member with others.
 const FARTHEST: u64 = 8 << 20;
@@ -195,7 +195,7 @@ fn unpack(
         let read = match format {
             Format::Gzip => take(GzDecoder::new(&bytes[..]), piece, &mut content),
             Format::Zstd => {
-                let permit = memory.windows().acquire_for(window(bytes));
+                let permit = memory.windows().acquire_for(widest(bytes));
                 let longest = if permit.is_some() { MAX_WINDOW_LOG } else { FREE_WINDOW_LOG };
                 zstd::stream::read::Decoder::with_buffer(&bytes[..]).and_then(|mut decoder| {
                     decoder.window_log_max(longest)?;
@@ -207,6 +207,17 @@ fn unpack(
     }
     let digest: [u8; 32] = Sha256::digest(&content).into();
     if digest == file.digest { Ok(content) } else { Err(damaged()) }
+}
+
+/// The largest window of the frames that some bytes are.
+fn widest(mut bytes: &[u8]) -> u64 {
+    let mut widest = 0;
+    while !bytes.is_empty() {
+        widest = widest.max(window(bytes));
+        let length = zstd::zstd_safe::find_frame_compressed_size(bytes).unwrap_or(bytes.len());
+        bytes = bytes.get(length..).unwrap_or_default();
+    }
+    widest
 }
 
 fn take(mut reader: impl Read, piece: &Piece, content: &mut Vec<u8>) -> std::io::Result<()> {

@@ -16,7 +16,7 @@ use crate::layer::{Error, Limits, Memory, Ranges, Toc};
 use crate::oci::{Annotations, Digest, MediaType};
 
 /// Requests that a table and the contents of files may take.
-const MOST_READS: usize = 40;
+const MOST_READS: usize = 136;
 
 /// A blob, and the ranges of it that were read.
 pub(super) struct Blob {

@@ -419,6 +419,49 @@ fn entries_of_one_member_share_its_bytes() {
     assert_eq!((costs, toc.overhead), (vec![133, 267, 600], 1000));
 }
 
+/// A frame of zstd that says nothing of its content's length and has a window of 32 MiB.
+fn wide_frame(content: &[u8]) -> Vec<u8> {
+    let mut encoder = zstd::stream::Encoder::new(Vec::new(), 3).unwrap();
+    encoder.window_log(25).unwrap();
+    std::io::Write::write_all(&mut encoder, content).unwrap();
+    encoder.finish().unwrap()
+}
+
+#[test]
+fn chunks_of_a_file_are_frames_of_their_own() {
+    let [first, second] = ["root:x:0:0\n", "me:x:1000:1000\n"].map(str::as_bytes);
+    let frames = [zstd::bulk::compress(first, 3).unwrap(), wide_frame(second)];
+    let start = b"before it";
+    let content = [first, second].concat();
+    let text = format!(
+        r#"{{"version":1,"entries":[{{"name":"etc/passwd","type":"reg","size":{},"digest":"sha256:{}","offset":{},"endOffset":{},"chunkSize":{}}},
+        {{"name":"etc/passwd","type":"chunk","offset":{},"chunkOffset":{},"chunkSize":{}}}]}}"#,
+        content.len(),
+        hex::encode(Sha256::digest(&content)),
+        start.len(),
+        start.len() + frames.concat().len(),
+        first.len(),
+        start.len() + frames[0].len(),
+        first.len(),
+        second.len(),
+    );
+    let blob = [start, &frames.concat()[..]].concat();
+    let end = blob.len() as u64;
+    let request = request(blob.len() + 1000);
+    let rows = rows::read(text.as_bytes(), Source::ZstdChunked, &request, end).unwrap();
+    let (blob, hold) = (Blob::new(blob), Hold::default());
+    let mut parts = Parts::new(&blob, request.blob_size, hold);
+    let toc = finish(rows, end, contents::Format::Zstd, &request, &mut parts).unwrap();
+    assert_eq!(toc.captures[0].head, content);
+}
+
+#[test]
+fn a_layer_of_nothing_may_have_no_array() {
+    let read = |text: &str| rows::read(text.as_bytes(), Source::ZstdChunked, &request(10), 10);
+    let rows = read(r#"{"version":1,"entries":null,"tarSplitDigest":""}"#);
+    assert!(rows.is_ok_and(|rows| rows.pieces.is_empty() && rows.wanted.is_empty()));
+}
+
 #[test]
 fn a_document_of_another_version_or_shape_is_refused() {
     for text in [

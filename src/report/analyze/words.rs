@@ -37,10 +37,16 @@ pub(in crate::report) fn gaps(gaps: &Gaps) -> Phrase {
         told = if at > 0 { told.and(", ") } else { told };
         told = told.and(source.as_str());
     }
-    told = told.and(
-        "): sections of programs, heads of large files and contents beyond a small budget were not \
-         read there, so findings about them are missing",
-    );
+    told = told.and("): sections of programs");
+    told = match gaps.unread {
+        0 => told.and(" and heads of large files"),
+        1 => told.and(", heads of large files and one file that may tell of a package"),
+        files => told
+            .and(", heads of large files and ")
+            .count(files)
+            .and(" files that may tell of packages"),
+    };
+    told = told.and(" were not read there, so findings about them are missing");
     if gaps.hides_copies {
         told = told.and(
             ", and copies of a file in these layers and in others are not seen, as the hashes differ",

@@ -236,16 +236,19 @@ fn recoverable(facts: &Facts<'_>) -> Vec<Candidate> {
     candidates
 }
 
-/// Secrets in the environment, labels, commands that start a container, and the texts of steps.
+/// Secrets in the environment, labels, annotations, commands that start a container, and the texts of steps.
 fn in_config(image: &Image) -> Vec<Candidate> {
     let mut candidates = in_environment(image);
     let mut told = BTreeSet::new();
-    for (label, secret) in &image.label_secrets {
+    let labels = image.label_secrets.iter().map(|label| ("The label ", label));
+    let annotations = image.annotation_secrets.iter().map(|label| ("The annotation ", label));
+    for (words, (label, secret)) in labels.chain(annotations) {
+        let message = Phrase::words(words).name(label);
         let message = if *label == secret.name {
-            Phrase::words("The label ").name(label).and(" has a value")
+            message.and(" has a value")
         } else {
             told.insert(secret.name.clone());
-            called(Phrase::words("The label ").name(label).and(" has "), secret)
+            called(message.and(" has "), secret)
         };
         candidates.push(named(secret, message));
     }

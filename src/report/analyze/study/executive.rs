@@ -182,8 +182,9 @@ fn is_key(finding: &Finding) -> bool {
 /// What the largest component takes, with the next one if that stands beside it.
 fn largest(studied: Studied<'_>) -> Option<Text> {
     let content = studied.content();
-    let mut components = studied.components().into_iter().filter(|tool| tool.inside.is_none());
-    let first = components.next()?;
+    let mut components = studied.components();
+    components.retain(|tool| tool.inside.is_none());
+    let (first, others) = components.split_first()?;
     if first.visible.bytes < content / 100 * MATTERS {
         return None;
     }
@@ -196,12 +197,17 @@ fn largest(studied: Studied<'_>) -> Option<Text> {
             .with(share(bytes, content))
             .with(" of the content")
     };
-    Some(match components.next().filter(is_large) {
-        Some(second) if second.title == first.title => tell(
-            Text::name(&*first.title).with(", in 2 places"),
-            ", accounts for ",
-            first.visible.bytes.saturating_add(second.visible.bytes),
-        ),
+    let second = others.first().filter(|other| is_large(other));
+    Some(match second {
+        Some(second) if second.title == first.title => {
+            let alike = || components.iter().filter(|tool| tool.title == first.title);
+            let places = Text::count(alike().count(), "place", "places");
+            tell(
+                Text::name(&*first.title).with(", in ").with(places),
+                ", accounts for ",
+                alike().fold(0, |sum: u64, tool| sum.saturating_add(tool.visible.bytes)),
+            )
+        }
         Some(second) => tell(
             name(studied, first).with(" and ").with(name(studied, second)),
             " together account for ",

@@ -1,5 +1,7 @@
 //! Caches of package managers for Python.
 
+use std::collections::HashSet;
+
 use super::CACHE;
 use crate::filesystem::NodeId;
 use crate::ledger::{AtomId, Ledger};
@@ -151,6 +153,14 @@ fn conda_parts(facts: &Facts<'_>, mut candidate: Candidate) -> Candidate {
     let rows =
         rows.map(|(title, bytes)| vec![Value::Text((*title).to_owned()), Value::Bytes(bytes)]);
     candidate.table = Some(Table { columns: vec!["Part", "Content"], rows: rows.collect() });
+    let replaced = directory.as_deref().map_or(0, |directory| replaced(facts.ledger, directory));
+    if replaced > 0 {
+        candidate = candidate.note(Phrase::default().bytes(replaced).and(
+            " more in the cache are files that its steps also stored in an environment, from where \
+             later steps remove them. They go with the cache only if the step installs at once what \
+             stays in the end.",
+        ));
+    }
     if let Some(directory) = directory {
         candidate = candidate.fill("dir", directory);
     }
@@ -161,6 +171,16 @@ fn conda_parts(facts: &Facts<'_>, mut candidate: Candidate) -> Candidate {
         ));
     }
     candidate
+}
+
+/// Bytes of the files that show in a cache alone, as later steps hide the other names that the step
+/// of the cache gave them.
+fn replaced(ledger: &Ledger, directory: &str) -> u64 {
+    let Some(root) = ledger.find(directory.trim_start_matches('/').as_bytes()) else { return 0 };
+    let freed: HashSet<AtomId> = ledger.select(&[root]).into_iter().collect();
+    let shows_here = |file: &AtomId| ledger.names(*file).all(|name| ledger.is_inside(name, root));
+    let kept = ledger.inside(root).iter().filter(|file| !freed.contains(file) && shows_here(file));
+    ledger.sum(kept.copied()).bytes
 }
 
 /// The directory of packages that a file is in, or its own.
@@ -247,6 +267,9 @@ RUN b
   -opt/conda/pkgs/x-1/lib/v.so
 ";
         check("cache-conda-pkgs", gone, &[9_000_000]);
+        let [finding] = &found(gone, &["cache-conda-pkgs"])[..] else { panic!("one") };
+        let note = finding.notes.iter().map(ToString::to_string).collect::<String>();
+        assert!(note.contains("6.00 MB more in the cache"), "{note}");
         let first = "
 RUN a
   opt/conda/conda-meta/history 10

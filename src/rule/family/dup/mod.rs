@@ -94,7 +94,7 @@ pub(in crate::rule) const RULES: &[Rule] = &[
         why: "Each environment has its own copy of the package. One environment, or one that sees the packages of the other, needs one.",
         fix: "RUN python -m venv --system-site-packages {{venv}}",
         caution: "Environments for different programs may need different versions; the packages of the distribution are for its own tools.",
-        check: "python -c 'import {{package}}'",
+        check: "python -c 'import importlib.metadata as m; print(m.version(\"{{package}}\"))'",
         links: &["https://docs.python.org/3/library/venv.html"],
         ..DUP
     },

@@ -92,6 +92,7 @@ RUN pip install --index-url https://me:hunter2@pypi.example/simple x
 LABEL org.example.api-token=hunter2
 LABEL org.example.source=https://me:hunter2@git.example/x
 LABEL org.example.token-url=https://git.example/
+ANNOTATION org.example.password=hunter2
 ENTRYPOINT serve --auth-token hunter2
 CMD --key=x --token RANDOM
 RUN echo root:hunter2 | chpasswd && conda install -c https://c.example/t/ab-RANDOM/main x
@@ -103,6 +104,7 @@ RUN echo ghp_RANDOM
             (Severity::Critical, "The command that starts a container has token"),
             (Severity::Critical, "The history has a token for c.example in step 1"),
             (Severity::Critical, "The history has a token that begins with ghp_ in step 2"),
+            (Severity::High, "The annotation org.example.password has a value"),
             (Severity::High, "The command that starts a container has auth-token"),
             (Severity::High, "The history has a password of root in step 1"),
             (Severity::High, "The label org.example.api-token has a value"),
