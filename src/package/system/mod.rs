@@ -63,3 +63,30 @@ fn root_of<'a>(path: &'a [u8], place: &[u8]) -> Option<&'a [u8]> {
     let root = path.strip_suffix(place)?;
     if root.is_empty() { Some(root) } else { root.strip_suffix(b"/") }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ledger::testing::image;
+    use crate::package::Package;
+
+    #[test]
+    fn after_very_many_packages_no_further_database_is_read_and_that_is_told() {
+        let record = r#"
+ADD rootfs /
+  lib/apk/db/installed = "P:a\nV:1\n\n"
+  rootfs/lib/apk/db/installed = "P:b\nV:1\n\n"
+"#;
+        let (_, ledger) = image(record);
+        let check = |packages: usize, expected: (usize, usize)| {
+            let packages = vec![Package::default(); packages];
+            let mut inventory = Inventory { packages, notes: Vec::new() };
+            read(&ledger, &Documents::new(&ledger), &mut inventory);
+            let gaps = inventory.notes.iter().filter(|note| note.is_gap && note.text == TOO_MANY);
+            assert_eq!((inventory.packages.len(), gaps.count()), expected);
+        };
+        check(0, (2, 0));
+        check(MOST_PACKAGES - 1, (MOST_PACKAGES, 1));
+        check(MOST_PACKAGES, (MOST_PACKAGES, 1));
+    }
+}
