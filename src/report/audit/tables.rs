@@ -5,7 +5,9 @@ use std::cmp::Reverse;
 use jiff::Timestamp;
 
 use super::MOST_CHANGES;
-use crate::audit::overview::{Change, FindingLife, Moment, Overview, Reason, Series, Shared, Why};
+use crate::audit::overview::{
+    Change, Exceeded, FindingLife, Moment, Overview, Reason, Series, Shared, Why,
+};
 use crate::history::Target;
 use crate::report::document::{
     Block, Column, Mark, Overflow, Piece, Row, Share, Style, Table, Text,
@@ -75,11 +77,30 @@ pub(in crate::report) fn exceeded(overview: &Overview) -> Option<Block> {
         Column::left("since"),
         Column::rest("budget", Overflow::Wrap),
     ];
-    let row = |breach: &crate::audit::overview::Exceeded| -> Row {
+    let row = |breach: &Exceeded| -> Row {
         let message = Text::sentence(&breach.message).styled(Style::Warn);
         vec![name(&breach.target), day(breach.since), message]
     };
-    let rows: Vec<Row> = overview.breaches.iter().map(row).collect();
+    table(columns, overview.breaches.iter().map(row).collect())
+}
+
+/// Limits that were exceeded and no longer are.
+pub(in crate::report) fn ended(overview: &Overview) -> Option<Block> {
+    let columns = vec![
+        Column::rest("target", Overflow::Wrap),
+        Column::left("from"),
+        Column::left("until"),
+        Column::rest("budget", Overflow::Wrap),
+    ];
+    let row = |breach: &Exceeded| -> Row {
+        let until = breach.until.map_or_else(unknown, day);
+        vec![name(&breach.target), day(breach.since), until, Text::sentence(&breach.message)]
+    };
+    table(columns, overview.ended.iter().map(row).collect())
+}
+
+/// A table, if it has rows.
+pub(super) fn table(columns: Vec<Column>, rows: Vec<Row>) -> Option<Block> {
     (!rows.is_empty()).then(|| Block::Table(Table { columns, rows, totals: Vec::new() }))
 }
 
@@ -108,8 +129,7 @@ pub(in crate::report) fn movers(overview: &Overview, most: usize) -> Option<(Blo
             Text::number(series.moments.len().saturating_sub(1)),
         ]
     };
-    let rows: Vec<Row> = movers.iter().take(most).map(row).collect();
-    (!rows.is_empty()).then(|| (Block::Table(Table { columns, rows, totals: Vec::new() }), left))
+    table(columns, movers.iter().take(most).map(row).collect()).map(|table| (table, left))
 }
 
 /// The largest changes of a target in the order of time, each with what made it.
@@ -255,35 +275,4 @@ fn lives(heading: &'static str, lives: &[&FindingLife]) -> Vec<Block> {
 
 fn life_rule(life: &FindingLife) -> Text {
     Text::name(life.rule.clone()).styled(Style::Strong)
-}
-
-/// Every moment of every target.
-pub(super) fn moments(overview: &Overview) -> Table {
-    let columns = vec![
-        Column::left("repository"),
-        Column::left("tag"),
-        Column::left("platform"),
-        Column::left("seen"),
-        Column::left("image"),
-        Column::right("compressed"),
-        Column::right("content"),
-        Column::left("causes"),
-    ];
-    let rows = overview.series.iter().flat_map(|series| {
-        series.moments.iter().map(|moment| -> Row {
-            let causes = moment.why.iter().flat_map(|why| &why.reasons);
-            let causes = causes.map(|reason| phrase(&reason.cause.text));
-            vec![
-                Text::name(series.target.repository.clone()),
-                Text::name(series.target.tag.clone()),
-                Text::name(series.target.platform.clone()),
-                Text::name(moment.seen.to_string()),
-                Piece::Digest(moment.image.clone()).into(),
-                Text::bytes(moment.compressed),
-                moment.content.map_or_else(Text::default, Text::bytes),
-                Text::joined(causes, "; "),
-            ]
-        })
-    });
-    Table { columns, rows: rows.collect(), totals: Vec::new() }
 }

@@ -11,7 +11,7 @@ fn elements(html: &str) -> Vec<&str> {
 #[test]
 fn a_month_is_a_page() {
     let html = html_overview(&month(), Units::Decimal);
-    assert_eq!(html.matches("<svg class=\"chart\"").count(), 5);
+    assert_eq!(html.matches("<svg class=\"chart\"").count(), 6);
     assert!(html.contains("<line class=\"limit\""));
     assert!(html.contains(">+42.7 MB</text>"));
     assert!(html.contains("aria-labelledby=\"t1a-name t1a-text\""));
