@@ -109,9 +109,11 @@ pub(in crate::report) fn half(overview: &Overview) -> Vec<Block> {
             How::Open => text.with("goes on, or was killed"),
             How::Killed => text.with("was killed"),
             How::Incomplete { failed, left } => {
-                let number = |count: u64| Text::from(Piece::Number(count.into()));
-                let text = text.with(number(failed)).with(" failed, ");
-                text.with(number(left)).with(" left for the next pass")
+                let counts = [(failed, " failed"), (left, " left for the next pass")];
+                let counts = counts.into_iter().filter(|(count, _)| *count > 0);
+                let counts =
+                    counts.map(|(count, what)| Text::from(Piece::Number(count.into())).with(what));
+                text.with(Text::joined(counts, ", "))
             }
         }
     };

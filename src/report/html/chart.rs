@@ -18,11 +18,11 @@ use crate::report::encode::{Untrusted, html_own, html_text};
 use crate::size::Units;
 
 const WIDTH: i64 = 640;
-const HEIGHT: i64 = 250;
+const HEIGHT: i64 = 256;
 const LEFT: i64 = 84;
 const RIGHT: i64 = WIDTH - 50;
 const TOP: i64 = 32;
-const BOTTOM: i64 = HEIGHT - 30;
+const BOTTOM: i64 = HEIGHT - 36;
 
 /// Moments of which each has a dot.
 const MOST_DOTS: usize = 60;
@@ -205,7 +205,7 @@ impl Chart<'_> {
                 start = start.max(back.unwrap_or(until));
             }
         }
-        if start <= until {
+        if start < until || from == until {
             parts.push((start, until));
         }
         parts

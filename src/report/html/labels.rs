@@ -4,7 +4,7 @@ use super::place::Tenths;
 
 /// The width of a letter, in tenths of a unit: that of the narrowest windows, where letters are
 /// largest beside the drawing.
-const LETTER: i64 = 92;
+const LETTER: i64 = 105;
 
 /// How far a text reaches above its base line and below it, in tenths of a unit.
 const ABOVE: i64 = 130;
