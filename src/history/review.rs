@@ -1,11 +1,13 @@
 //! What happened over a time: when targets came and went, how breaches and runs ended.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 
 use jiff::Timestamp;
 use sqlx::Row as _;
 
 use super::news::{Run, Target};
+use super::ranges;
 use super::record::{Body, EventKind, time};
 use super::sql::{EVENT, Linked, event_of, statement, target_of};
 use super::{Error, Store};
@@ -15,8 +17,8 @@ use super::{Error, Store};
 pub struct Presence {
     /// Which.
     pub target: Target,
-    /// When it was seen first, as far as is known.
-    pub first: Timestamp,
+    /// When it was seen first; `None` if what was recorded of it then was pruned.
+    pub first: Option<Timestamp>,
     /// When it was not there, oldest first.
     pub gaps: Vec<Gap>,
 }
@@ -42,21 +44,43 @@ pub struct BreachLife {
 impl Store {
     /// When the targets of a repository were there; those that were never read are left out.
     pub async fn presences(&mut self, repository: &str) -> Result<Vec<Presence>, Error> {
-        let mut gaps = self.gaps(repository).await?;
-        let text = "SELECT t.id, t.repository, t.tag, t.platform, (SELECT seen FROM point \
-                    WHERE point.target = t.id ORDER BY point.seq LIMIT 1) \
-                    FROM target AS t WHERE t.repository = $1";
+        let gone = self.gaps(repository).await?;
+        let text = "SELECT t.id, t.repository, t.tag, t.platform, point.seen, point.seq \
+                    FROM target AS t JOIN point ON point.seq = (SELECT MIN(first.seq) \
+                    FROM point AS first WHERE first.target = t.id) WHERE t.repository = $1";
         let rows =
             sqlx::query(text).bind(repository.to_owned()).fetch_all(&mut self.connection).await;
-        let rows = self.decoded(rows, |row| Ok((target_of(row)?, row.try_get(4)?)))?;
+        let rows: Vec<((i64, Target), i64, i64)> =
+            self.decoded(rows, |row| Ok((target_of(row)?, row.try_get(4)?, row.try_get(5)?)))?;
+        let is_pruned = self.pruned_before().await?.is_some();
+        let looks = if is_pruned { self.looks().await? } else { Vec::new() };
         let mut presences = Vec::with_capacity(rows.len());
-        for ((id, target), first) in rows {
-            let first: Option<i64> = first;
-            let Some(first) = first else { continue };
-            let (first, gaps) = (self.at(first)?, gaps.remove(&id).unwrap_or_default());
-            presences.push(Presence { target, first, gaps });
+        for ((id, target), first, seq) in rows {
+            let gaps = gone.get(&id).map(Vec::as_slice).unwrap_or_default();
+            // What went, or was what it had been, before its first point had others before.
+            let is_cut = gaps.iter().any(|(gone, _)| gone.as_millisecond() < first)
+                || looks
+                    .iter()
+                    .take_while(|(at, _)| *at < seq)
+                    .any(|(_, ids)| ranges::holds(ids, id));
+            let first = if is_cut { None } else { Some(self.at(first)?) };
+            presences.push(Presence { target, first, gaps: gaps.to_vec() });
         }
         Ok(presences)
+    }
+
+    /// The targets that were seen again, with the rows that say so.
+    async fn looks(&mut self) -> Result<Vec<(i64, Vec<(i64, i64)>)>, Error> {
+        let text = format!("{EVENT} WHERE kind = 'seen' ORDER BY seq");
+        let rows = statement(text).fetch_all(&mut self.connection).await;
+        let mut looks = Vec::new();
+        for linked in self.decoded(rows, event_of)? {
+            let Body::Event { detail: Some(text), .. } = &linked.row.body else { continue };
+            let ids = ranges::parse(text)
+                .ok_or_else(|| self.corrupt("a list of targets is none".to_owned()))?;
+            looks.push((linked.seq, ids));
+        }
+        Ok(looks)
     }
 
     /// When targets of a repository were gone, by the numbers of the targets.
@@ -92,7 +116,8 @@ impl Store {
         before.map(Some).ok_or_else(|| self.corrupt("a pruning does not say of when".to_owned()))
     }
 
-    /// The breaches that were not cleared before a time, in the order in which they were opened.
+    /// The breaches that were not cleared before a time, in the order in which they were opened;
+    /// without those that ended and of which the beginning was pruned.
     pub async fn breach_lives(
         &mut self,
         since: Option<Timestamp>,
@@ -111,13 +136,13 @@ impl Store {
                 if since.is_none_or(|since| at >= since) {
                     lives.push((seq, BreachLife { cleared: Some(at), ..life }));
                 }
-            } else if !open.contains_key(&key) {
+            } else if let Entry::Vacant(place) = open.entry(key) {
                 let target = self.named(linked.row.target).await?;
                 let target =
                     target.ok_or_else(|| self.corrupt("a breach is of no target".to_owned()))?;
                 let message = detail.unwrap_or_default();
                 let life = BreachLife { target, rule, message, opened: at, cleared: None };
-                open.insert(key, (linked.seq, life));
+                place.insert((linked.seq, life));
             }
         }
         lives.extend(open.into_values());

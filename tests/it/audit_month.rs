@@ -1,8 +1,10 @@
 //! A month of passes over a repository, and what its report says at the end.
 
+use regsize::history::{Access, Place, Store};
 use serde_json::Value;
 
 use crate::audit_run::{pass, put, registry, settings};
+use crate::history::run as block_on;
 use crate::support::registry::RunningRegistry;
 use crate::support::sandbox::Output;
 use crate::support::{Reply, Sandbox};
@@ -112,7 +114,6 @@ fn a_month_of_passes_reads_well() {
         .replace(&ago, "");
     insta::assert_snapshot!(text);
     let narrow = report(&sandbox, &[]).stdout;
-    if std::env::var_os("SHOW").is_some() { eprintln!("{narrow}"); }
     let csv = report(&sandbox, &["--format", "csv"]).stdout;
     assert!(csv.contains("\"2026-11-12T06:00:00Z\",\"gone\",\"\",\"\","), "{csv}");
     assert!(csv.contains("\"2026-11-16T06:00:00Z\",\"back\","), "{csv}");
@@ -120,4 +121,38 @@ fn a_month_of_passes_reads_well() {
     {
         assert!(narrow.contains(heading) && found.contains(heading), "{heading}: {narrow}");
     }
+}
+
+#[test]
+fn what_was_over_before_is_not_told() {
+    let (_registry, sandbox) = month();
+    let store = sandbox.path("history.sqlite").display().to_string();
+    let later = |since: &str| {
+        let fixed = ["audit", "report", "--since", since, "--format", "json", "--store", &store];
+        sandbox.run(&fixed).json()
+    };
+    let found = later("2026-11-15");
+    assert_eq!(events(&found, "1.1"), [("2026-11-16".to_owned(), "back".to_owned())]);
+    assert_eq!(events(&found, "1.2"), []);
+    assert_eq!(found["ended_breaches"].as_array().map(Vec::len), Some(1));
+    let found = later("2026-11-22");
+    assert_eq!(events(&found, "1.1"), []);
+    assert_eq!(found["ended_breaches"], Value::Array(Vec::new()));
+    assert_eq!(found["half_passes"].as_array().map(Vec::len), Some(5));
+    // What is carried over a pruning is not new for that.
+    let time = |day: &str| format!("{day}T00:00:00Z").parse::<jiff::Timestamp>().unwrap();
+    block_on(async {
+        let place = Place::file(sandbox.path("history.sqlite"));
+        let mut store = Store::open(&place, Access::Write).await.unwrap();
+        let pruned = store.prune(time("2026-11-10"), time("2026-12-01")).await.unwrap();
+        assert!(pruned.carried > 0, "{pruned:?}");
+        store.close().await.unwrap();
+    });
+    let found = later("2026-11-01");
+    for tag in ["1.0", "1.2", "latest"] {
+        assert_eq!(events(&found, tag), [], "{tag}");
+    }
+    assert_eq!(events(&found, "1.1").len(), 2);
+    // When the breach was opened is no longer known.
+    assert_eq!(found["ended_breaches"], Value::Array(Vec::new()));
 }

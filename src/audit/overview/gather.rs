@@ -25,7 +25,7 @@ pub struct Asked<'a> {
 /// What a history says of targets over a time. Images are read target by target, and just those
 /// that a target was at the beginning of the time and became in it.
 pub async fn overview(store: &mut Store, asked: &Asked<'_>) -> Result<Overview, Error> {
-    let passes = Passes::of(store.runs_since(asked.since).await?);
+    let passes = Passes::of(&store.runs_since(asked.since).await?);
     let pruned = store.pruned_before().await?;
     let mut series = Vec::new();
     for question in questions(store, asked).await? {

@@ -17,6 +17,7 @@ use jiff::Timestamp;
 use crate::compare::{self, Cause, compare};
 use crate::history::{Gap, Target};
 use crate::oci::Digest;
+use crate::rule::Severity;
 use crate::snapshot::Snapshot;
 
 pub use follow::Follower;
@@ -185,6 +186,8 @@ pub struct FindingLife {
     pub id: String,
     /// The rule.
     pub rule: String,
+    /// How much it matters.
+    pub severity: Severity,
     /// What it is about.
     pub message: String,
     /// Content bytes, at last.
@@ -193,6 +196,13 @@ pub struct FindingLife {
     pub opened: Option<Timestamp>,
     /// When it was gone.
     pub closed: Option<Timestamp>,
+}
+
+impl FindingLife {
+    /// Whether there is something to do or to gain.
+    pub fn matters(&self) -> bool {
+        self.content > 0 || self.severity > Severity::Info
+    }
 }
 
 impl Moment {

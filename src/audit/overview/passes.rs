@@ -57,8 +57,8 @@ struct Pass {
 }
 
 impl Passes {
-    pub(super) fn of(runs: Vec<Run>) -> Self {
-        let mut all: Vec<Pass> = runs.into_iter().map(Pass::of).collect();
+    pub(super) fn of(runs: &[Run]) -> Self {
+        let mut all: Vec<Pass> = runs.iter().map(Pass::of).collect();
         all.sort_by_key(|pass| pass.at);
         Self { all }
     }
@@ -89,7 +89,7 @@ impl Passes {
 }
 
 impl Pass {
-    fn of(run: Run) -> Self {
+    fn of(run: &Run) -> Self {
         let name = run.detail.rsplit_once(": ").map_or(&*run.detail, |(name, _)| name).to_owned();
         let how = match run.ended {
             None => Some(How::Open),

@@ -82,7 +82,7 @@ impl Presences {
     /// `pruned` is before when the history does not tell all.
     pub(super) fn new(presences: Vec<Presence>, pruned: Option<Timestamp>) -> Self {
         // What was seen first of a repository was not new then: nobody had looked before.
-        let begun = presences.iter().map(|presence| presence.first).min();
+        let begun = presences.iter().filter_map(|presence| presence.first).min();
         let by_target = presences.into_iter().map(|found| (found.target.clone(), found)).collect();
         Self { by_target, known_from: begun.max(pruned) }
     }
@@ -91,8 +91,10 @@ impl Presences {
     pub(super) fn tell(&self, series: &mut Series, since: Option<Timestamp>) {
         let Some(found) = self.by_target.get(&series.target) else { return };
         let is_in_time = |time: Timestamp| since.is_none_or(|since| time >= since);
-        let is_new = is_in_time(found.first) && self.known_from.is_some_and(|t| found.first > t);
-        series.new = is_new.then_some(found.first);
+        let is_new = |first: &Timestamp| {
+            is_in_time(*first) && self.known_from.is_some_and(|known| *first > known)
+        };
+        series.new = found.first.filter(is_new);
         let gaps = found.gaps.iter().filter(|(_, back)| back.is_none_or(is_in_time));
         series.gaps = gaps.copied().collect();
     }

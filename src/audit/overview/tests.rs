@@ -152,7 +152,7 @@ fn passes(runs: &[(u8, &str, Option<bool>, &str)]) -> passes::Passes {
         ended: ended.map(|is_killed| (time(*at), is_killed)),
         outcome: Some((*outcome).to_owned()),
     };
-    passes::Passes::of(runs.iter().map(run).collect())
+    passes::Passes::of(&runs.iter().map(run).collect::<Vec<Run>>())
 }
 
 const WHOLE: &str = "3 read, 4 same, 0 failed, 0 left";
@@ -238,7 +238,7 @@ fn figures_are_old_if_a_later_pass_did_not_see_them() {
 fn targets_are_new_that_came_after_others() {
     let presence = |tag: &str, first: u8, gaps: &[(u8, Option<u8>)]| Presence {
         target: Target { tag: tag.into(), ..Target::default() },
-        first: time(first),
+        first: Some(time(first)),
         gaps: gaps.iter().map(|(gone, back)| (time(*gone), back.map(time))).collect(),
     };
     let known =

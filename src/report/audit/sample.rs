@@ -9,7 +9,7 @@ use crate::audit::overview::{
 use crate::compare::{Cause, CauseKind, Change};
 use crate::history::Target;
 use crate::oci::Digest;
-use crate::rule::{Phrase, Piece};
+use crate::rule::{Phrase, Piece, Severity};
 
 pub(crate) fn time(day: u8) -> Timestamp {
     format!("2026-11-{day:02}T06:00:00Z").parse().expect("a day")
@@ -40,6 +40,7 @@ fn life(id: &str, content: u64, opened: Option<u8>, closed: Option<u8>) -> Findi
     FindingLife {
         id: id.to_owned(),
         rule: "cache.apt".to_owned(),
+        severity: Severity::Medium,
         message: format!("Step 4 keeps lists of packages ({id})"),
         content,
         opened: opened.map(time),

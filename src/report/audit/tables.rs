@@ -228,21 +228,24 @@ pub(in crate::report) fn shared(shared: &Shared) -> Vec<Block> {
     blocks
 }
 
-/// What rules find, and what they found and do not find any more.
+/// What rules find, and what they found and do not find any more, without what is not worth to be
+/// told.
 pub(in crate::report) fn findings(overview: &Overview, most: usize) -> Vec<Block> {
-    let with = overview.series.iter().filter(|series| !series.findings.is_empty());
+    let of = |series: &Series| -> Vec<FindingLife> {
+        series.findings.iter().filter(|life| life.matters()).cloned().collect()
+    };
+    let all = overview.series.iter().map(|series| (series, of(series)));
+    let all: Vec<_> = all.filter(|(_, findings)| !findings.is_empty()).collect();
     let mut blocks = Vec::new();
-    let count = overview.series.iter().filter(|series| !series.findings.is_empty()).count();
-    for series in with.take(most) {
+    for (series, findings) in all.iter().take(most) {
         let (open, closed): (Vec<_>, Vec<_>) =
-            series.findings.iter().partition(|life| life.closed.is_none());
+            findings.iter().partition(|life| life.closed.is_none());
         blocks.push(Block::Heading(name(&series.target)));
         blocks.extend(lives("Open: ", &open));
         blocks.extend(lives("Closed: ", &closed));
     }
-    if count > most {
-        let text = left_out_targets(count - most);
-        blocks.push(Block::Notes(vec![text]));
+    if all.len() > most {
+        blocks.push(Block::Notes(vec![left_out_targets(all.len() - most)]));
     }
     blocks
 }

@@ -16,6 +16,7 @@ use crate::audit::overview::{
 use crate::compare;
 use crate::history::Target;
 use crate::report::encode::write_json;
+use crate::rule::Severity;
 
 const SCHEMA: &str = "regsize.audit/1";
 
@@ -136,6 +137,7 @@ struct FailedJson<'a> {
 struct FindingJson<'a> {
     id: &'a str,
     rule: &'a str,
+    severity: Severity,
     message: &'a str,
     content: u64,
     opened: Option<String>,
@@ -280,6 +282,7 @@ fn finding(life: &FindingLife) -> FindingJson<'_> {
     FindingJson {
         id: &life.id,
         rule: &life.rule,
+        severity: life.severity,
         message: &life.message,
         content: life.content,
         opened: life.opened.map(|time| time.to_string()),
