@@ -54,17 +54,16 @@ impl Progress {
     pub(super) fn observer(&self) -> Observer {
         let (bar, verbose) = (self.total.clone(), self.verbose);
         let reading = Arc::clone(&self.reading);
-        let requests = AtomicU64::new(0);
+        let asked = Asked::default();
         Arc::new(move |event| {
             if verbose {
                 line(&describe(event));
             }
             match event {
-                Event::Answered { .. } => {
-                    let count = requests.fetch_add(1, Ordering::Relaxed) + 1;
+                Event::Answered { .. } | Event::Listed { .. } => {
+                    asked.count(event);
                     let is_reading = reading.load(Ordering::Relaxed);
-                    let asking = || format!("asking the registry: {count} answers");
-                    bar.set_message(if is_reading { String::new() } else { asking() });
+                    bar.set_message(if is_reading { String::new() } else { asked.told() });
                 }
                 Event::Retrying { wait, .. } => {
                     bar.set_message(format!(
@@ -116,6 +115,41 @@ impl Progress {
     }
 }
 
+/// How much the registries have told so far.
+#[derive(Default)]
+struct Asked {
+    answers: AtomicU64,
+    pages: AtomicU64,
+    tags: AtomicU64,
+}
+
+impl Asked {
+    fn count(&self, event: &Event) {
+        if let Event::Listed { tags } = event {
+            let tags = u64::try_from(*tags).unwrap_or(u64::MAX);
+            self.pages.fetch_add(1, Ordering::Relaxed);
+            self.tags.fetch_add(tags, Ordering::Relaxed);
+        } else {
+            self.answers.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    fn told(&self) -> String {
+        let [answers, pages, tags] =
+            [&self.answers, &self.pages, &self.tags].map(|count| count.load(Ordering::Relaxed));
+        let answers = counted(answers, "answer", "answers");
+        if pages == 0 {
+            return format!("asking the registry: {answers}");
+        }
+        let (tags, pages) = (counted(tags, "tag", "tags"), counted(pages, "page", "pages"));
+        format!("asking the registry: {answers}, {tags} listed on {pages}")
+    }
+}
+
+fn counted(count: u64, one: &str, many: &str) -> String {
+    format!("{count} {}", if count == 1 { one } else { many })
+}
+
 impl Drop for Progress {
     fn drop(&mut self) {
         self.total.finish_and_clear();
@@ -139,6 +173,10 @@ fn describe(event: &Event) -> String {
         Event::Answered { request, status, elapsed } => {
             format!("{status} {request} ({} ms)", elapsed.as_millis())
         }
+        Event::Listed { tags } => {
+            let tags = u64::try_from(*tags).unwrap_or(u64::MAX);
+            format!("{} more on this page", counted(tags, "tag", "tags"))
+        }
         Event::Retrying { reason, wait } => {
             format!("again in {:.1} s: {reason}", wait.as_secs_f64())
         }
@@ -159,6 +197,25 @@ mod tests {
         for template in [ASKING, TOTAL, LAYER] {
             assert!(ProgressStyle::with_template(template).is_ok(), "{template}");
         }
+    }
+
+    #[test]
+    fn a_listing_tells_pages_and_tags() {
+        let progress = Progress::on(ProgressDrawTarget::hidden(), false);
+        let observe = progress.observer();
+        let answered =
+            Event::Answered { request: String::new(), status: 200, elapsed: Duration::ZERO };
+        let check = |event: &Event, expected: &str| {
+            observe(event);
+            assert_eq!(progress.total.message(), expected);
+        };
+        check(&answered, "asking the registry: 1 answer");
+        check(&Event::Listed { tags: 1 }, "asking the registry: 1 answer, 1 tag listed on 1 page");
+        check(&answered, "asking the registry: 2 answers, 1 tag listed on 1 page");
+        check(
+            &Event::Listed { tags: 100 },
+            "asking the registry: 2 answers, 101 tags listed on 2 pages",
+        );
     }
 
     #[test]

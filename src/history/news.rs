@@ -138,6 +138,8 @@ pub struct Run {
     pub detail: String,
     /// When it ended and whether it was abandoned; `None` for a run that goes on or was killed.
     pub ended: Option<(Timestamp, bool)>,
+    /// What was said at its end.
+    pub outcome: Option<String>,
 }
 
 /// What happened to a breach.

@@ -177,7 +177,7 @@ impl Store {
     }
 
     /// The target with this number.
-    async fn named(&mut self, id: Option<i64>) -> Result<Option<Target>, Error> {
+    pub(super) async fn named(&mut self, id: Option<i64>) -> Result<Option<Target>, Error> {
         let text = "SELECT id, repository, tag, platform FROM target WHERE id = $1";
         let rows = sqlx::query(text).bind(id).fetch_all(&mut self.connection).await;
         Ok(self.decoded(rows, target_of)?.pop().map(|(_, target)| target))
@@ -200,14 +200,14 @@ impl Store {
             let rows = query.fetch_all(&mut self.connection).await;
             let end = self.decoded(rows, event_of)?.pop();
             let at = |seen| time(seen).map_err(|reason| self.corrupt(reason));
-            let ended = match end.map(|linked| linked.row) {
-                Some(Row { seen, body: Body::Event { kind, .. }, .. }) => {
-                    Some((at(seen)?, kind == EventKind::Abandoned))
+            let (ended, outcome) = match end.map(|linked| linked.row) {
+                Some(Row { seen, body: Body::Event { kind, detail, .. }, .. }) => {
+                    (Some((at(seen)?, kind == EventKind::Abandoned)), detail)
                 }
-                _ => None,
+                _ => (None, None),
             };
             let (started, detail) = (at(linked.row.seen)?, detail.unwrap_or_default());
-            runs.push(Run { id, started, detail, ended });
+            runs.push(Run { id, started, detail, ended, outcome });
         }
         Ok(runs)
     }
@@ -366,7 +366,7 @@ impl Store {
         time(linked.row.seen).map_err(|reason| self.corrupt(reason))
     }
 
-    fn decoded<T>(
+    pub(super) fn decoded<T>(
         &self,
         rows: Result<Vec<AnyRow>, sqlx::Error>,
         read: fn(&AnyRow) -> Result<T, sqlx::Error>,

@@ -14,6 +14,7 @@ use url::Url;
 use super::api::{Registry, success};
 use super::error::{Error, ErrorKind};
 use super::headers::next_page;
+use super::message::Event;
 use super::policy::Origin;
 use super::secret::SafeUrl;
 use super::transport::{Answer, Call, Read};
@@ -73,6 +74,7 @@ impl Registry {
                     }
                     taken.new += 1;
                 }
+                (self.transport.observer)(&Event::Listed { tags: taken.new });
                 Ok(taken)
             })
             .await;

@@ -110,6 +110,11 @@ pub enum Event {
         /// Time until the head of the answer.
         elapsed: Duration,
     },
+    /// A page of a repository's tags was read.
+    Listed {
+        /// Tags on it that no page before it had.
+        tags: usize,
+    },
     /// A request failed and is tried again.
     Retrying {
         /// Why, without secrets.

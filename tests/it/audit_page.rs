@@ -11,7 +11,7 @@ use crate::support::Sandbox;
 
 /// The width and height of the window.
 const WIDTH: usize = 1000;
-const HEIGHT: usize = 1600;
+const HEIGHT: usize = 2400;
 
 /// The colour of a chart's line in the style.
 const LINE: [u8; 3] = [0x1f, 0x62, 0xc4];

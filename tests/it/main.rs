@@ -10,6 +10,7 @@ mod architecture;
 mod attribution;
 mod audit;
 mod audit_faults;
+mod audit_month;
 #[cfg(feature = "postgres")]
 mod audit_queue;
 mod audit_run;

@@ -56,6 +56,18 @@ fn tags(document: &Value) -> Vec<Vec<&str>> {
 }
 
 #[test]
+fn a_listing_tells_of_each_page_to_those_who_watch() {
+    let (registry, sandbox) = (five().page_size(2).start(), Sandbox::new());
+    let repository = registry.reference("team/app");
+    let quiet = sandbox.run(&arguments(&repository, &[]));
+    assert_eq!((quiet.code, quiet.stderr.contains("tags")), (Some(0), false), "{quiet}");
+    let output = sandbox.run(&arguments(&repository, &["--verbose"]));
+    let pages = output.stderr.matches("2 tags more on this page").count();
+    let last = output.stderr.matches("1 tag more on this page").count();
+    assert_eq!((output.code, pages, last), (Some(0), 2, 1), "{output}");
+}
+
+#[test]
 fn images_are_told_newest_first_with_what_they_share() {
     let (old, new) = (image("2024-01-01", &["a", "b"]), image("2024-02-01", &["a", "c", "d"]));
     let registry = Registry::new()

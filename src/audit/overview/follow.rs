@@ -58,6 +58,7 @@ impl Follower {
             let life = FindingLife {
                 id: finding.id.clone(),
                 rule: finding.rule.clone(),
+                severity: finding.severity,
                 message: finding.message.clone(),
                 content: finding.content,
                 opened: known.map_or(opened, |known| known.opened),

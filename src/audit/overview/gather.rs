@@ -4,8 +4,10 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 
+use super::passes::{Looks, Passes, failure};
+use super::presence::Presences;
 use super::{Exceeded, Follower, Limit, Moment, Overview, Series, shared};
-use crate::history::{Breach, Error, Question, Store, Target, Timeline};
+use crate::history::{BreachLife, Error, Question, Store, Target, Timeline};
 
 /// What an overview is wanted of.
 #[derive(Clone, Copy)]
@@ -23,22 +25,40 @@ pub struct Asked<'a> {
 /// What a history says of targets over a time. Images are read target by target, and just those
 /// that a target was at the beginning of the time and became in it.
 pub async fn overview(store: &mut Store, asked: &Asked<'_>) -> Result<Overview, Error> {
+    let passes = Passes::of(&store.runs_since(asked.since).await?);
+    let pruned = store.pruned_before().await?;
     let mut series = Vec::new();
     for question in questions(store, asked).await? {
         let timelines = store.timelines_from(&question, asked.since).await?;
+        let presences = Presences::new(store.presences(&question.repository).await?, pruned);
+        let looks = Looks::of(&question.repository, &timelines, &passes);
         let over: Vec<(String, Timestamp)> = timelines.iter().filter_map(last_look).collect();
         for timeline in timelines {
             if let Some(timeline) = in_time(timeline, asked.since, &over) {
-                series.push(follow(store, timeline, asked.limits).await?);
+                let mut found = follow(store, timeline, asked.limits).await?;
+                presences.tell(&mut found, asked.since);
+                looks.tell(&mut found);
+                series.push(found);
             }
         }
     }
     series.sort_by(|a, b| a.target.cmp(&b.target));
     series.dedup_by(|a, b| a.target == b.target);
-    let breaches = breaches(store.breaches().await?, &series);
-    let shared = shared(&series);
-    let head = Some(store.end().await?);
-    Ok(Overview { since: asked.since, until: asked.until, series, breaches, shared, head })
+    let lives = store.breach_lives(asked.since).await?;
+    let (ended, breaches) = exceeded(lives, &series).partition(|breach| breach.until.is_some());
+    // What is said of single targets says nothing of passes over all.
+    let half = if asked.targets.is_empty() { passes.half() } else { Vec::new() };
+    Ok(Overview {
+        since: asked.since,
+        until: asked.until,
+        breaches,
+        ended,
+        last_pass: passes.last(),
+        half,
+        shared: shared(&series),
+        series,
+        head: Some(store.end().await?),
+    })
 }
 
 async fn questions(store: &mut Store, asked: &Asked<'_>) -> Result<Vec<Question>, Error> {
@@ -84,6 +104,7 @@ async fn follow(
     limits: &dyn Fn(&Target) -> Vec<Limit>,
 ) -> Result<Series, Error> {
     let limits = limits(&timeline.target);
+    let failed = failure(&timeline);
     let mut follower = Follower::new(timeline.target, limits);
     for point in timeline.points {
         if follower.sees_again(&point.image, point.figures.content) {
@@ -99,20 +120,19 @@ async fn follow(
         };
         follower.observe(moment, snapshot);
     }
-    let failed = timeline.failure.map(|(at, kind, message)| (at, format!("{kind}: {message}")));
-    Ok(Series { gone: timeline.gone, failed, ..follower.finish() })
+    Ok(Series { gone: timeline.gone, last_seen: timeline.last_seen, failed, ..follower.finish() })
 }
 
 /// The breaches of these targets.
-fn breaches(breaches: Vec<Breach>, series: &[Series]) -> Vec<Exceeded> {
+fn exceeded(lives: Vec<BreachLife>, series: &[Series]) -> impl Iterator<Item = Exceeded> {
     let name = |target: &Target| (target.repository.clone(), target.tag.clone());
     let known: BTreeSet<(String, String)> = series.iter().map(|s| name(&s.target)).collect();
-    let of_these = breaches.into_iter().filter(|breach| known.contains(&name(&breach.target)));
-    let exceeded = |breach: Breach| Exceeded {
-        target: breach.target,
-        rule: breach.rule,
-        message: breach.message,
-        since: breach.since,
-    };
-    of_these.map(exceeded).collect()
+    let of_these = lives.into_iter().filter(move |life| known.contains(&name(&life.target)));
+    of_these.map(|life| Exceeded {
+        target: life.target,
+        rule: life.rule,
+        message: life.message,
+        since: life.opened,
+        until: life.cleared,
+    })
 }

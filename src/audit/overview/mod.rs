@@ -6,6 +6,8 @@
 
 mod follow;
 mod gather;
+mod passes;
+mod presence;
 mod shared;
 #[cfg(test)]
 mod tests;
@@ -13,12 +15,15 @@ mod tests;
 use jiff::Timestamp;
 
 use crate::compare::{self, Cause, compare};
-use crate::history::Target;
+use crate::history::{Gap, Target};
 use crate::oci::Digest;
+use crate::rule::Severity;
 use crate::snapshot::Snapshot;
 
 pub use follow::Follower;
 pub use gather::{Asked, overview};
+pub use passes::{Half, How, Missed};
+pub use presence::{Came, Coming};
 pub use shared::{Shared, SharedTag, shared};
 
 /// Targets over a time.
@@ -32,6 +37,12 @@ pub struct Overview {
     pub series: Vec<Series>,
     /// Limits that are exceeded.
     pub breaches: Vec<Exceeded>,
+    /// Limits that were exceeded and no longer are.
+    pub ended: Vec<Exceeded>,
+    /// When the last pass over targets began, if one did in this time.
+    pub last_pass: Option<Timestamp>,
+    /// The passes that did not do all they were to do.
+    pub half: Vec<Half>,
     /// What the tags of a repository share now.
     pub shared: Vec<Shared>,
     /// The last hash of the history's chain; kept elsewhere, it proves that nothing was cut off.
@@ -47,8 +58,16 @@ pub struct Series {
     pub moments: Vec<Moment>,
     /// The limits on its sizes.
     pub limits: Vec<Limit>,
+    /// When it was seen first, if that was in this time and others of its repository were before.
+    pub new: Option<Timestamp>,
+    /// When it was not there.
+    pub gaps: Vec<Gap>,
     /// When the registry said that it is gone, if it is.
     pub gone: Option<Timestamp>,
+    /// When it was looked at last and was there.
+    pub last_seen: Option<Timestamp>,
+    /// Why its figures are older than the last pass, if they are.
+    pub missed: Option<Missed>,
     /// When it could not be read and why, if that was after the last moment.
     pub failed: Option<(Timestamp, String)>,
     /// What rules find in it and have found.
@@ -145,7 +164,7 @@ pub enum Measure {
     Content,
 }
 
-/// A limit that is exceeded.
+/// A limit that is or was exceeded.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Exceeded {
     /// The target.
@@ -156,6 +175,8 @@ pub struct Exceeded {
     pub message: String,
     /// Since when.
     pub since: Timestamp,
+    /// When it was over; `None` if it is not.
+    pub until: Option<Timestamp>,
 }
 
 /// A finding from its first to its last day.
@@ -165,6 +186,8 @@ pub struct FindingLife {
     pub id: String,
     /// The rule.
     pub rule: String,
+    /// How much it matters.
+    pub severity: Severity,
     /// What it is about.
     pub message: String,
     /// Content bytes, at last.
@@ -173,6 +196,13 @@ pub struct FindingLife {
     pub opened: Option<Timestamp>,
     /// When it was gone.
     pub closed: Option<Timestamp>,
+}
+
+impl FindingLife {
+    /// Whether there is something to do or to gain.
+    pub fn matters(&self) -> bool {
+        self.content > 0 || self.severity > Severity::Info
+    }
 }
 
 impl Moment {

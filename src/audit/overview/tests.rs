@@ -1,5 +1,6 @@
 use super::*;
 use crate::compare::testing::whole;
+use crate::history::{Presence, Run, Timeline};
 
 fn time(day: u8) -> Timestamp {
     format!("2026-11-{day:02}T06:00:00Z").parse().expect("a day")
@@ -141,4 +142,121 @@ fn movers_are_sorted_by_the_whole_difference() {
         .collect();
     let expected = [("down", -45), ("up", 10), ("back", 0)];
     assert_eq!(movers, expected.map(|(tag, change)| (tag.to_owned(), change)));
+}
+
+fn passes(runs: &[(u8, &str, Option<bool>, &str)]) -> passes::Passes {
+    let run = |(at, detail, ended, outcome): &(u8, &str, Option<bool>, &str)| Run {
+        id: at.to_string(),
+        started: time(*at),
+        detail: (*detail).to_owned(),
+        ended: ended.map(|is_killed| (time(*at), is_killed)),
+        outcome: Some((*outcome).to_owned()),
+    };
+    passes::Passes::of(&runs.iter().map(run).collect::<Vec<Run>>())
+}
+
+const WHOLE: &str = "3 read, 4 same, 0 failed, 0 left";
+const LEFT: &str = "3 read, 4 same, 0 failed, 2 left";
+
+#[test]
+fn passes_that_failed_left_or_were_killed_are_not_whole() {
+    let found = passes(&[
+        (1, "audit run: process 1 on a", Some(false), WHOLE),
+        (2, "audit run: process 1 on a", Some(false), LEFT),
+        (3, "audit run: process 1 on a", Some(true), "found by process 9"),
+        (4, "audit watch r/a: process 1 on a", Some(false), "0 read, 0 same, 1 failed, 0 left"),
+        (5, "audit watch r/b: process 1 on a", None, ""),
+    ]);
+    let half: Vec<_> = found.half().into_iter().map(|half| (half.name, half.how)).collect();
+    let expected = [
+        ("audit run", How::Incomplete { failed: 0, left: 2 }),
+        ("audit run", How::Killed),
+        ("audit watch r/a", How::Incomplete { failed: 1, left: 0 }),
+        ("audit watch r/b", How::Open),
+    ];
+    assert_eq!(half, expected.map(|(name, how)| (name.to_owned(), how)));
+    assert_eq!(found.last(), Some(time(5)));
+}
+
+fn timeline(tag: &str, seen: Option<u8>, failed: Option<u8>) -> Timeline {
+    Timeline {
+        target: Target { repository: "r/a".into(), tag: tag.into(), ..Target::default() },
+        points: Vec::new(),
+        more: false,
+        last_seen: seen.map(time),
+        gone: None,
+        failure: failed.map(|at| (time(at), "network".to_owned(), "refused".to_owned())),
+    }
+}
+
+/// What is said of the first of some timelines: the pass and the failure that are told.
+fn missed(
+    runs: &[(u8, &str, Option<bool>, &str)],
+    of: &[Timeline],
+) -> Option<(Option<u8>, Option<u8>)> {
+    let looks = passes::Looks::of("r/a", of, &passes(runs));
+    let mut series = Series {
+        target: of[0].target.clone(),
+        last_seen: of[0].last_seen,
+        failed: passes::failure(&of[0]),
+        ..Series::default()
+    };
+    looks.tell(&mut series);
+    let day = |at: Timestamp| (1..30).find(|day| time(*day) == at);
+    series
+        .missed
+        .map(|missed| (missed.pass.and_then(day), missed.failure.and_then(|(at, _)| day(at))))
+}
+
+#[test]
+fn figures_are_old_if_a_later_pass_did_not_see_them() {
+    let run = |at, outcome| (at, "audit run: process 1 on a", Some(false), outcome);
+    let (whole, half) = (run(5, WHOLE), run(7, LEFT));
+    let seen = |day| timeline("1", Some(day), None);
+    let check = |runs: &[_], of: &[Timeline], expected| {
+        assert_eq!(missed(runs, of), expected, "{of:?}");
+    };
+    check(&[whole], &[seen(5)], None);
+    // A whole pass that looked at nothing of the repository was about others.
+    check(&[whole], &[seen(4)], None);
+    check(&[whole], &[seen(4), timeline("2", Some(5), None)], Some((Some(5), None)));
+    // What is recorded by hand later is no pass.
+    check(&[whole], &[seen(5), timeline("2", Some(6), None)], None);
+    check(&[whole, half], &[seen(5)], Some((Some(7), None)));
+    check(&[whole, half], &[seen(7)], None);
+    check(&[half], &[timeline("1", Some(5), Some(7))], Some((Some(7), Some(7))));
+    check(&[], &[timeline("1", Some(5), Some(6))], Some((None, Some(6))));
+    check(&[], &[seen(5), timeline("", None, Some(6))], Some((None, Some(6))));
+    let other = (9, "audit watch r/b: process 1 on a", Some(true), "");
+    check(&[whole, other], &[seen(5)], None);
+    let same = (9, "audit watch r/a: process 1 on a", Some(true), "");
+    check(&[whole, same], &[seen(5)], Some((Some(9), None)));
+    check(&[whole, (9, "audit run: a", None, "")], &[seen(5)], None);
+}
+
+#[test]
+fn targets_are_new_that_came_after_others() {
+    let presence = |tag: &str, first: u8, gaps: &[(u8, Option<u8>)]| Presence {
+        target: Target { tag: tag.into(), ..Target::default() },
+        first: Some(time(first)),
+        gaps: gaps.iter().map(|(gone, back)| (time(*gone), back.map(time))).collect(),
+    };
+    let known =
+        [presence("a", 1, &[(2, Some(3)), (8, Some(12)), (20, None)]), presence("b", 15, &[])];
+    let events = |tag: &str, since: u8, pruned: Option<u8>| -> Vec<(Timestamp, &str)> {
+        let presences = presence::Presences::new(known.to_vec(), pruned.map(time));
+        let mut series = tag_alone(tag);
+        presences.tell(&mut series, Some(time(since)));
+        let comings = series.comings(Some(time(since)));
+        comings.into_iter().map(|coming| (coming.at, coming.came.as_str())).collect()
+    };
+    assert_eq!(events("a", 10, None), [(time(12), "back"), (time(20), "gone")]);
+    assert_eq!(events("a", 1, None)[..2], [(time(2), "gone"), (time(3), "back")]);
+    assert_eq!(events("b", 10, None), [(time(15), "new")]);
+    assert_eq!(events("b", 16, None), []);
+    assert_eq!(events("b", 10, Some(18)), []);
+}
+
+fn tag_alone(name: &str) -> Series {
+    Series { target: Target { tag: name.into(), ..Target::default() }, ..Series::default() }
 }

@@ -1,20 +1,25 @@
 //! The report of an audit: what moved and why, limits that are exceeded, what tags share.
 
-mod tables;
+mod looks;
+mod rows;
 #[cfg(test)]
 pub(super) mod sample;
+mod tables;
 #[cfg(test)]
 mod tests;
 
 use std::io::{self, Write};
 
+use jiff::Timestamp;
+
 use super::document::{Block, Document, Fact, Section, Style, Text};
 use super::json::write_overview_json;
 use super::{Format, TerminalOptions, markdown, terminal, write_csv};
-use crate::audit::overview::{Overview, Series};
+use crate::audit::overview::{Came, Overview, Series};
 
+pub(super) use self::looks::{comings, half, missed, old};
 pub(super) use self::tables::{
-    changes, day, day_of, exceeded, findings, movers, name, named, reason, shared, signed,
+    changes, day, day_of, ended, exceeded, findings, movers, name, named, reason, shared, signed,
 };
 
 /// Changes of one target that are told one by one; of more, the largest are.
@@ -39,7 +44,7 @@ pub fn render_overview(
             out.write_all(markdown(&document, options.units).as_bytes())
         }
         Format::Json => write_overview_json(overview, out),
-        Format::Csv => write_csv(&tables::moments(overview), out),
+        Format::Csv => write_csv(&rows::moments(overview), out),
     }
 }
 
@@ -53,12 +58,15 @@ pub fn compose_overview(overview: &Overview, most: usize) -> Document {
         }
     };
     add("Over budget", exceeded(overview).into_iter().collect());
+    add("Within budget again", ended(overview).into_iter().collect());
+    add("Not read", missed(overview));
+    add("New and gone", comings(overview));
     add("What moved", movers_blocks(overview, most));
     let told = movers.iter().take(most).map(|(series, _)| *series);
     add("When and why", told.flat_map(target).collect());
     add("Unique and shared bytes", overview.shared.iter().flat_map(shared).collect());
     add("Findings", findings(overview, most));
-    add("Gone or not read", problems(overview));
+    add("Passes that were not whole", half(overview));
     Document { title: title(overview), sections }
 }
 
@@ -73,7 +81,7 @@ pub(super) fn title(overview: &Overview) -> Text {
         .with(day(overview.until))
 }
 
-fn first(overview: &Overview) -> Option<jiff::Timestamp> {
+fn first(overview: &Overview) -> Option<Timestamp> {
     let moments = overview.series.iter().filter_map(|series| series.moments.first());
     moments.map(|moment| moment.seen).min()
 }
@@ -85,21 +93,52 @@ pub(super) fn summary(overview: &Overview) -> Vec<Block> {
     let mut facts = vec![
         Fact::new("targets", Text::number(overview.known().count())),
         Fact::new("moved", Text::number(moved)),
+        Fact::new("budgets", budgets(overview)),
     ];
-    let breaches = overview.breaches.len();
-    let style = if breaches > 0 { Style::Warn } else { Style::Good };
-    facts.push(Fact::new("budgets", Text::number(breaches).with(" exceeded").styled(style)));
-    let mut also = |name: &'static str, count: usize| {
+    let comings = overview.comings();
+    let came = |came: Came| comings.iter().filter(|(_, coming)| coming.came == came).count();
+    for (name, count, style) in [
+        ("new", came(Came::New), Style::Plain),
+        ("gone", count(|series| series.gone.is_some()), Style::Warn),
+        ("back", came(Came::Back), Style::Plain),
+        ("not read", count(|series| series.missed.is_some()), Style::Warn),
+    ] {
         if count > 0 {
-            facts.push(Fact::new(name, Text::number(count).styled(Style::Warn)));
+            facts.push(Fact::new(name, Text::number(count).styled(style)));
         }
-    };
-    also("gone", count(|series| series.gone.is_some()));
-    also("failed", count(|series| series.failed.is_some()));
+    }
+    facts.extend(overview.last_pass.map(|at| Fact::new("last pass", last_pass(overview, at))));
     if let Some(head) = &overview.head {
         facts.push(Fact::cut("history", Text::name(head.clone())));
     }
     vec![Block::Facts(facts)]
+}
+
+fn budgets(overview: &Overview) -> Text {
+    let breaches = overview.breaches.len();
+    let style = if breaches > 0 { Style::Warn } else { Style::Good };
+    let text = Text::number(breaches).with(" exceeded").styled(style);
+    match overview.ended.len() {
+        0 => text,
+        ended => text.with(", ").with(Text::number(ended)).with(" no longer"),
+    }
+}
+
+/// Whole days after which the last pass is called old.
+const OLD: i64 = 2;
+
+fn last_pass(overview: &Overview, at: Timestamp) -> Text {
+    let text = looks::minute(at);
+    let days = overview.until.duration_since(at).as_hours() / 24;
+    let text = match usize::try_from(days) {
+        Ok(count) if days >= OLD => {
+            let ago = Text::from(" (").with(Text::number(count)).with(" days ago)");
+            text.with(ago.styled(Style::Warn))
+        }
+        _ => text,
+    };
+    let is_half = overview.half.last().is_some_and(|half| half.at == at);
+    if is_half { text.with(Text::from(", not whole").styled(Style::Warn)) } else { text }
 }
 
 fn movers_blocks(overview: &Overview, most: usize) -> Vec<Block> {
@@ -120,24 +159,7 @@ pub(super) fn left_out(count: usize, what: &'static str) -> Text {
 /// A target's heading and its changes.
 fn target(series: &Series) -> Vec<Block> {
     let mut blocks = vec![Block::Heading(name(&series.target))];
+    blocks.extend(old(series));
     blocks.extend(changes(series));
     blocks
-}
-
-/// Targets that are gone or could not be read.
-pub(super) fn problems(overview: &Overview) -> Vec<Block> {
-    let gone = overview.series.iter().filter_map(|series| {
-        let when = series.gone?;
-        Some(name(&series.target).with(": gone since ").with(day(when)))
-    });
-    let failed = overview.series.iter().filter_map(|series| {
-        let (when, why) = series.failed.as_ref()?;
-        let text = name(&series.target).with(": not read on ").with(day(*when)).with(": ");
-        Some(text.with(Text::sentence(why)))
-    });
-    let items: Vec<Text> = gone.chain(failed).collect();
-    if items.is_empty() {
-        return Vec::new();
-    }
-    vec![Block::List(super::document::Mark::Bullet, items)]
 }

@@ -3,12 +3,13 @@
 use jiff::Timestamp;
 
 use crate::audit::overview::{
-    Exceeded, FindingLife, Limit, Measure, Moment, Overview, Reason, Series, Why, shared,
+    Exceeded, FindingLife, Half, How, Limit, Measure, Missed, Moment, Overview, Reason, Series,
+    Why, shared,
 };
 use crate::compare::{Cause, CauseKind, Change};
 use crate::history::Target;
 use crate::oci::Digest;
-use crate::rule::{Phrase, Piece};
+use crate::rule::{Phrase, Piece, Severity};
 
 pub(crate) fn time(day: u8) -> Timestamp {
     format!("2026-11-{day:02}T06:00:00Z").parse().expect("a day")
@@ -39,6 +40,7 @@ fn life(id: &str, content: u64, opened: Option<u8>, closed: Option<u8>) -> Findi
     FindingLife {
         id: id.to_owned(),
         rule: "cache.apt".to_owned(),
+        severity: Severity::Medium,
         message: format!("Step 4 keeps lists of packages ({id})"),
         content,
         opened: opened.map(time),
@@ -104,7 +106,21 @@ fn grows() -> Series {
     }
 }
 
-/// A month: one tag grows and jumps over its budget, one shrinks, one never moves, one is gone.
+/// It is new, goes, comes back and is left.
+fn comes() -> Series {
+    Series {
+        target: target("edge"),
+        moments: vec![moment(10, 100_000_000, 0)],
+        new: Some(time(10)),
+        gaps: vec![(time(12), Some(time(15)))],
+        last_seen: Some(time(27)),
+        missed: Some(Missed { pass: Some(time(29)), failure: None, whole: false }),
+        ..Series::default()
+    }
+}
+
+/// A month: one tag grows and jumps over its budget, one shrinks, one never moves, one is gone,
+/// and one comes and goes.
 pub(crate) fn month() -> Overview {
     let grows = grows();
     let shrinks = Series {
@@ -113,19 +129,23 @@ pub(crate) fn month() -> Overview {
         layers: vec![(Digest::of(b"base"), 30_000_000), (Digest::of(b"old"), 260_000_000)],
         ..Series::default()
     };
+    let refused = Some((time(29), "network: the connection was refused".to_owned()));
     let still = Series {
         target: target("1.3"),
         moments: vec![moment(1, 280_000_000, 0)],
-        failed: Some((time(29), "network: the connection was refused".to_owned())),
+        failed: refused.clone(),
+        last_seen: Some(time(22)),
+        missed: Some(Missed { pass: Some(time(29)), failure: refused, whole: false }),
         ..Series::default()
     };
     let gone = Series {
         target: target("old"),
         moments: vec![moment(1, 5_000, 0), moment(3, 9_000, 0)],
         gone: Some(time(5)),
+        gaps: vec![(time(5), None)],
         ..Series::default()
     };
-    let series = vec![shrinks, still, grows, gone];
+    let series = vec![shrinks, still, grows, gone, comes()];
     Overview {
         since: Some(time(1)),
         until: time(30),
@@ -134,7 +154,24 @@ pub(crate) fn month() -> Overview {
             rule: "max".to_owned(),
             message: "compressed 522.4 MB is more than 500 MB".to_owned(),
             since: time(17),
+            until: None,
         }],
+        ended: vec![Exceeded {
+            target: target("1.4"),
+            rule: "max".to_owned(),
+            message: "compressed 300 MB is more than 295 MB".to_owned(),
+            since: time(2),
+            until: Some(time(20)),
+        }],
+        last_pass: Some(time(29)),
+        half: vec![
+            Half { at: time(13), name: "audit run".to_owned(), how: How::Killed },
+            Half {
+                at: time(29),
+                name: "audit run".to_owned(),
+                how: How::Incomplete { failed: 1, left: 1 },
+            },
+        ],
         shared: shared(&series),
         series,
         head: Some("sha256:0011".to_owned()),

@@ -5,7 +5,9 @@ use std::cmp::Reverse;
 use jiff::Timestamp;
 
 use super::MOST_CHANGES;
-use crate::audit::overview::{Change, FindingLife, Moment, Overview, Reason, Series, Shared, Why};
+use crate::audit::overview::{
+    Change, Exceeded, FindingLife, Moment, Overview, Reason, Series, Shared, Why,
+};
 use crate::history::Target;
 use crate::report::document::{
     Block, Column, Mark, Overflow, Piece, Row, Share, Style, Table, Text,
@@ -75,11 +77,30 @@ pub(in crate::report) fn exceeded(overview: &Overview) -> Option<Block> {
         Column::left("since"),
         Column::rest("budget", Overflow::Wrap),
     ];
-    let row = |breach: &crate::audit::overview::Exceeded| -> Row {
+    let row = |breach: &Exceeded| -> Row {
         let message = Text::sentence(&breach.message).styled(Style::Warn);
         vec![name(&breach.target), day(breach.since), message]
     };
-    let rows: Vec<Row> = overview.breaches.iter().map(row).collect();
+    table(columns, overview.breaches.iter().map(row).collect())
+}
+
+/// Limits that were exceeded and no longer are.
+pub(in crate::report) fn ended(overview: &Overview) -> Option<Block> {
+    let columns = vec![
+        Column::rest("target", Overflow::Wrap),
+        Column::left("from"),
+        Column::left("until"),
+        Column::rest("budget", Overflow::Wrap),
+    ];
+    let row = |breach: &Exceeded| -> Row {
+        let until = breach.until.map_or_else(unknown, day);
+        vec![name(&breach.target), day(breach.since), until, Text::sentence(&breach.message)]
+    };
+    table(columns, overview.ended.iter().map(row).collect())
+}
+
+/// A table, if it has rows.
+pub(super) fn table(columns: Vec<Column>, rows: Vec<Row>) -> Option<Block> {
     (!rows.is_empty()).then(|| Block::Table(Table { columns, rows, totals: Vec::new() }))
 }
 
@@ -108,8 +129,7 @@ pub(in crate::report) fn movers(overview: &Overview, most: usize) -> Option<(Blo
             Text::number(series.moments.len().saturating_sub(1)),
         ]
     };
-    let rows: Vec<Row> = movers.iter().take(most).map(row).collect();
-    (!rows.is_empty()).then(|| (Block::Table(Table { columns, rows, totals: Vec::new() }), left))
+    table(columns, movers.iter().take(most).map(row).collect()).map(|table| (table, left))
 }
 
 /// The largest changes of a target in the order of time, each with what made it.
@@ -208,21 +228,24 @@ pub(in crate::report) fn shared(shared: &Shared) -> Vec<Block> {
     blocks
 }
 
-/// What rules find, and what they found and do not find any more.
+/// What rules find, and what they found and do not find any more, without what is not worth to be
+/// told.
 pub(in crate::report) fn findings(overview: &Overview, most: usize) -> Vec<Block> {
-    let with = overview.series.iter().filter(|series| !series.findings.is_empty());
+    let of = |series: &Series| -> Vec<FindingLife> {
+        series.findings.iter().filter(|life| life.matters()).cloned().collect()
+    };
+    let all = overview.series.iter().map(|series| (series, of(series)));
+    let all: Vec<_> = all.filter(|(_, findings)| !findings.is_empty()).collect();
     let mut blocks = Vec::new();
-    let count = overview.series.iter().filter(|series| !series.findings.is_empty()).count();
-    for series in with.take(most) {
+    for (series, findings) in all.iter().take(most) {
         let (open, closed): (Vec<_>, Vec<_>) =
-            series.findings.iter().partition(|life| life.closed.is_none());
+            findings.iter().partition(|life| life.closed.is_none());
         blocks.push(Block::Heading(name(&series.target)));
         blocks.extend(lives("Open: ", &open));
         blocks.extend(lives("Closed: ", &closed));
     }
-    if count > most {
-        let text = left_out_targets(count - most);
-        blocks.push(Block::Notes(vec![text]));
+    if all.len() > most {
+        blocks.push(Block::Notes(vec![left_out_targets(all.len() - most)]));
     }
     blocks
 }
@@ -255,35 +278,4 @@ fn lives(heading: &'static str, lives: &[&FindingLife]) -> Vec<Block> {
 
 fn life_rule(life: &FindingLife) -> Text {
     Text::name(life.rule.clone()).styled(Style::Strong)
-}
-
-/// Every moment of every target.
-pub(super) fn moments(overview: &Overview) -> Table {
-    let columns = vec![
-        Column::left("repository"),
-        Column::left("tag"),
-        Column::left("platform"),
-        Column::left("seen"),
-        Column::left("image"),
-        Column::right("compressed"),
-        Column::right("content"),
-        Column::left("causes"),
-    ];
-    let rows = overview.series.iter().flat_map(|series| {
-        series.moments.iter().map(|moment| -> Row {
-            let causes = moment.why.iter().flat_map(|why| &why.reasons);
-            let causes = causes.map(|reason| phrase(&reason.cause.text));
-            vec![
-                Text::name(series.target.repository.clone()),
-                Text::name(series.target.tag.clone()),
-                Text::name(series.target.platform.clone()),
-                Text::name(moment.seen.to_string()),
-                Piece::Digest(moment.image.clone()).into(),
-                Text::bytes(moment.compressed),
-                moment.content.map_or_else(Text::default, Text::bytes),
-                Text::joined(causes, "; "),
-            ]
-        })
-    });
-    Table { columns, rows: rows.collect(), totals: Vec::new() }
 }

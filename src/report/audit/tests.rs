@@ -31,12 +31,32 @@ fn a_month_reads_as_json() {
     assert_eq!(nightly["total"]["compressed"], 86_000_000);
     assert_eq!(json["breaches"][0]["since"], "2026-11-17T06:00:00Z");
     assert_eq!(json["shared"][0]["once"], 758_000_000);
+    assert_eq!(json["ended_breaches"][0]["until"], "2026-11-20T06:00:00Z");
+    let events: Vec<&str> = json["targets"][4]["events"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(|event| event["event"].as_str())
+        .collect();
+    assert_eq!(events, ["new", "gone", "back"]);
+    let missed = &json["targets"][1]["missed"];
+    assert_eq!(missed["failure"]["message"], "network: the connection was refused");
+    assert_eq!(json["targets"][4]["missed"]["failure"], serde_json::Value::Null);
+    assert_eq!(json["half_passes"][1]["left"], 1);
 }
 
 #[test]
 fn rows_of_csv_are_moments() {
     let text = rendered(&month(), Format::Csv);
-    assert_eq!(text.lines().count(), 1 + 2 + 1 + 7 + 2);
+    // What went is a row of its own, and what came back as it was.
+    assert_eq!(text.lines().count(), 1 + 2 + 1 + 7 + 3 + 3);
+    for row in [
+        "\"edge\",\"linux/amd64\",\"2026-11-10T06:00:00Z\",\"new\",\"sha256:",
+        "\"edge\",\"linux/amd64\",\"2026-11-12T06:00:00Z\",\"gone\",\"\",\"\"",
+        "\"edge\",\"linux/amd64\",\"2026-11-15T06:00:00Z\",\"back\",\"\",\"\"",
+    ] {
+        assert!(text.contains(row), "{row}: {text}");
+    }
     assert!(text.lines().next().is_some_and(|line| line.starts_with("\"repository\",\"tag\"")));
 }
 

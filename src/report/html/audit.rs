@@ -2,11 +2,14 @@
 
 use std::fmt::Write as _;
 
+use jiff::Timestamp;
+
 use super::chart::Chart;
 use super::{Sheet, page};
 use crate::audit::overview::{Measure, Overview, Series};
 use crate::report::audit::{
-    changes, exceeded, findings, left_out, movers, name, problems, shared, summary, title,
+    changes, comings, ended, exceeded, findings, half, left_out, missed, movers, name, old, shared,
+    summary, title,
 };
 use crate::report::document::{Block, Column, Row, Table, Text};
 use crate::size::Units;
@@ -28,14 +31,18 @@ pub fn html_overview(overview: &Overview, units: Units) -> String {
             let _ = writeln!(content, "<section>\n<h2>{heading}</h2>\n{body}</section>");
         }
     };
-    add("Over budget", exceeded(overview).map_or_else(String::new, |table| sheet.block(&table)));
+    let table = |table: Option<Block>| table.map_or_else(String::new, |table| sheet.block(&table));
+    add("Over budget", table(exceeded(overview)));
+    add("Within budget again", table(ended(overview)));
+    add("Not read", sheet.blocks(&missed(overview)));
+    add("New and gone", sheet.blocks(&comings(overview)));
     let moved = movers(overview, MOST_CHARTS);
-    add("What moved", moved.map_or_else(String::new, |(table, _)| sheet.block(&table)));
+    add("What moved", table(moved.map(|(table, _)| table)));
     add("Targets", targets(sheet, overview));
     let together: Vec<Block> = overview.shared.iter().flat_map(shared).collect();
     add("Unique and shared bytes", sheet.blocks(&together));
     add("Findings", sheet.blocks(&findings(overview, MOST_CHARTS)));
-    add("Gone or not read", sheet.blocks(&problems(overview)));
+    add("Passes that were not whole", sheet.blocks(&half(overview)));
     page(&plain(overview), &content)
 }
 
@@ -50,8 +57,9 @@ fn targets(sheet: Sheet, overview: &Overview) -> String {
     let moved = movers.iter().map(|(series, _)| *series);
     let still = overview.series.iter().filter(|series| series.moments.len() == 1);
     let shown = moved.chain(still).take(MOST_CHARTS);
+    let span = span(overview);
     let body: String =
-        (1..).zip(shown).map(|(at, series)| target(sheet, overview, series, at)).collect();
+        (1..).zip(shown).map(|(at, series)| target(sheet, span, series, at)).collect();
     let left = overview.known().count().saturating_sub(MOST_CHARTS);
     if left == 0 {
         return body;
@@ -59,22 +67,35 @@ fn targets(sheet: Sheet, overview: &Overview) -> String {
     body + &sheet.block(&Block::Notes(vec![left_out(left, "targets moved less")]))
 }
 
-fn target(sheet: Sheet, overview: &Overview, series: &Series, number: usize) -> String {
+/// When all charts begin and end, so that they can be compared.
+fn span(overview: &Overview) -> (Timestamp, Timestamp) {
+    let moments = || overview.series.iter().flat_map(|series| &series.moments).map(|m| m.seen);
+    let until = moments().max().map_or(overview.until, |last| last.max(overview.until));
+    let first = moments().min().unwrap_or(until);
+    (overview.since.map_or(first, |since| since.max(first)), until)
+}
+
+fn target(
+    sheet: Sheet,
+    (from, until): (Timestamp, Timestamp),
+    series: &Series,
+    number: usize,
+) -> String {
     let charts = [Measure::Compressed, Measure::Content].into_iter().filter_map(|measure| {
         let id = match measure {
             Measure::Compressed => format!("t{number}a"),
             Measure::Content => format!("t{number}b"),
         };
-        let (since, until) = (overview.since, overview.until);
-        let chart = Chart { series, measure, since, until, units: sheet.units, id: &id };
+        let chart = Chart { series, measure, from, until, units: sheet.units, id: &id };
         let (name, drawing) = (chart.name(), chart.draw()?);
-        Some(format!("<figure>\n{drawing}<figcaption>{name}</figcaption>\n</figure>\n"))
+        Some(format!("<figure>\n<figcaption>{name}</figcaption>\n{drawing}</figure>\n"))
     });
     let charts: String = charts.collect();
     format!(
-        "<article>\n<h3>{}</h3>\n<div class=\"charts\">\n{charts}</div>\n{}\
+        "<article>\n<h3>{}</h3>\n{}<div class=\"charts\">\n{charts}</div>\n{}\
          <details><summary>Figures</summary>\n{}</details>\n</article>\n",
         sheet.text(&name(&series.target)),
+        old(series).map_or_else(String::new, |block| sheet.block(&block)),
         sheet.blocks(&changes(series)),
         sheet.block(&figures(series))
     )

@@ -1,33 +1,34 @@
-//! A size over time as a drawing: steps, limits as dashed lines, jumps as numbered marks.
+//! A size over time as a drawing: steps from zero up, limits as dashed lines, jumps as marks.
 //!
-//! The drawing has a name and a description for who cannot see it; each dot tells its figures.
+//! Where a target was gone the line is broken, and dashed after it was looked at last. A limit far
+//! above the sizes is named at the upper edge. The drawing has a name and a description for who
+//! cannot see it; each dot tells its figures.
 
 use std::cmp::Reverse;
 use std::fmt::Write as _;
 
 use jiff::Timestamp;
 
-use super::place::{Scale, Tenths, seconds, ticks};
-use crate::audit::overview::{Limit, Measure, Series};
-use crate::report::audit::day_of;
+use super::axes;
+use super::labels::{Anchor, Area, Labels, Spot};
+use super::place::{Scale, Tenths, seconds};
+use crate::audit::overview::{Change, Limit, Measure, Moment, Series};
+use crate::report::audit::{MOST_CHANGES, day_of};
 use crate::report::encode::{Untrusted, html_own, html_text};
 use crate::size::Units;
 
 const WIDTH: i64 = 640;
-const HEIGHT: i64 = 240;
-const LEFT: i64 = 72;
-const RIGHT: i64 = WIDTH - 18;
-const TOP: i64 = 26;
-const BOTTOM: i64 = HEIGHT - 28;
-
-/// Dates under the drawing.
-const DATES: i128 = 4;
-
-/// Tenths of units between the texts of two jumps.
-const APART: i64 = 620;
+const HEIGHT: i64 = 256;
+const LEFT: i64 = 84;
+const RIGHT: i64 = WIDTH - 50;
+const TOP: i64 = 32;
+const BOTTOM: i64 = HEIGHT - 36;
 
 /// Moments of which each has a dot.
-const MOST_DOTS: usize = 400;
+const MOST_DOTS: usize = 60;
+
+/// Letters of a limit's name that are shown.
+const LONGEST: usize = 24;
 
 /// What a chart shows.
 pub(super) struct Chart<'a> {
@@ -35,8 +36,8 @@ pub(super) struct Chart<'a> {
     pub(super) series: &'a Series,
     /// The size.
     pub(super) measure: Measure,
-    /// From when on; `None` for from the first moment on.
-    pub(super) since: Option<Timestamp>,
+    /// From when on; moments before are shown as if they were then.
+    pub(super) from: Timestamp,
     /// Until when.
     pub(super) until: Timestamp,
     /// The units of sizes.
@@ -49,8 +50,21 @@ struct Frame {
     x: Scale,
     y: Scale,
     rows: Vec<u64>,
+}
+
+impl Frame {
+    fn place(&self, time: Timestamp, bytes: u64) -> (Tenths, Tenths) {
+        (self.x.place(seconds(time)), self.y.place(i128::from(bytes)))
+    }
+}
+
+/// A time over which a size was the same and the target was there.
+struct Stretch {
     from: Timestamp,
     until: Timestamp,
+    bytes: u64,
+    /// Whether nobody looked at it any more.
+    is_old: bool,
 }
 
 impl Chart<'_> {
@@ -64,11 +78,16 @@ impl Chart<'_> {
              aria-labelledby=\"{id}-name {id}-text\">\n<title id=\"{id}-name\">{name}</title>\n\
              <desc id=\"{id}-text\">{description}</desc>\n"
         );
+        let stretches = self.stretches(&points);
+        let jumps = self.jumps(&frame);
+        let marks = jumps.iter().map(|((x, y), ..)| around_mark(*x, *y)).collect();
+        let mut labels = Labels::new(whole(), obstacles(&frame, &stretches), marks);
         self.draw_axes(&frame, &mut svg);
-        self.draw_steps(&frame, &points, &mut svg);
-        self.draw_limits(&frame, &mut svg);
+        draw_steps(&frame, &stretches, &mut svg);
+        self.draw_limits(&frame, &mut labels, &mut svg);
         self.draw_dots(&frame, &points, &mut svg);
-        self.draw_jumps(&frame, &mut svg);
+        self.draw_last(&frame, &stretches, &mut labels, &mut svg);
+        self.draw_jumps(&jumps, &mut labels, &mut svg);
         svg.push_str("</svg>\n");
         Some(svg)
     }
@@ -83,121 +102,157 @@ impl Chart<'_> {
 
     fn points(&self) -> Vec<(Timestamp, u64)> {
         let moments = self.series.moments.iter();
-        let seen = |time: Timestamp| self.since.map_or(time, |since| time.max(since));
-        moments.filter_map(|m| Some((seen(m.seen), m.size(self.measure)?))).collect()
+        moments.filter_map(|m| Some((m.seen.max(self.from), m.size(self.measure)?))).collect()
     }
 
     fn limits(&self) -> impl Iterator<Item = &Limit> {
         self.series.limits.iter().filter(|limit| limit.measure == self.measure)
     }
 
+    fn size(&self, bytes: u64) -> String {
+        self.units.format(u128::from(bytes))
+    }
+
     fn description(&self, points: &[(Timestamp, u64)]) -> String {
-        let size = |bytes: u64| self.units.format(u128::from(bytes));
         let mut text = String::new();
         if let (Some((from, first)), Some((_, last))) = (points.first(), points.last()) {
             let changes = points.len() - 1;
             text = format!(
                 "From {} on {} to {} on {}, {changes} changes.",
-                size(*first),
+                self.size(*first),
                 day_of(*from),
-                size(*last),
+                self.size(*last),
                 day_of(self.until)
             );
         }
+        // Writing into a String cannot fail.
         for limit in self.limits() {
             let name = html_text(&Untrusted::new(limit.name.clone()));
-            let _ = write!(text, " Limit {name}: {}.", size(limit.bytes));
+            let _ = write!(text, " Limit {name}: {}.", self.size(limit.bytes));
         }
         text
     }
 
     fn frame(&self, points: &[(Timestamp, u64)]) -> Option<Frame> {
-        let (from, _) = *points.first()?;
-        let low = points.iter().map(|(_, bytes)| *bytes).min()?;
-        let high = points.iter().map(|(_, bytes)| *bytes).max()?;
-        // A limit far above would flatten everything; the description names it all the same.
-        let near = |bytes: &u64| *bytes <= high.saturating_add(high / 2);
-        let limits = || self.limits().map(|limit| limit.bytes).filter(near);
-        let high = limits().fold(high, u64::max);
-        let low = limits().fold(low, u64::min);
-        // Labels have three digits: what never moves gets a margin that they can tell.
-        let margin = ((high - low) / 10).max(high / 50);
-        let rows = ticks(low.saturating_sub(margin), high.saturating_add(margin));
-        let (bottom, top) = (*rows.first()?, *rows.last()?);
-        let until = self.until.max(points.last()?.0);
+        let highest = points.iter().map(|(_, bytes)| *bytes).max()?;
+        let near = |bytes: &u64| *bytes <= highest.saturating_add(highest / 2);
+        let high = self.limits().map(|limit| limit.bytes).filter(near).fold(highest, u64::max);
+        // Above the highest there is room for what it is called.
+        let rows = axes::sizes(high.saturating_add(high / 10), self.units);
+        let top = *rows.last()?;
         Some(Frame {
-            x: Scale::new((seconds(from), seconds(until)), (LEFT, RIGHT)),
-            y: Scale::new((i128::from(bottom), i128::from(top)), (BOTTOM, TOP)),
+            x: Scale::new((seconds(self.from), seconds(self.until)), (LEFT, RIGHT)),
+            y: Scale::new((0, i128::from(top)), (BOTTOM, TOP)),
             rows,
-            from,
-            until,
         })
     }
 
     fn draw_axes(&self, frame: &Frame, svg: &mut String) {
         for bytes in &frame.rows {
             let y = frame.y.place(i128::from(*bytes));
-            let label = html_own(&self.units.format(u128::from(*bytes)));
+            let label = html_own(&self.size(*bytes));
+            let class = if *bytes == 0 { "grid zero" } else { "grid" };
             let _ = writeln!(
                 svg,
-                "<line class=\"grid\" x1=\"{LEFT}\" x2=\"{RIGHT}\" y1=\"{y}\" y2=\"{y}\"/>\
+                "<line class=\"{class}\" x1=\"{LEFT}\" x2=\"{RIGHT}\" y1=\"{y}\" y2=\"{y}\"/>\
                  <text x=\"{}\" y=\"{y}\" dy=\"4\" text-anchor=\"end\">{label}</text>",
                 LEFT - 8
             );
         }
-        let (from, until) = (seconds(frame.from), seconds(frame.until));
-        let format = if until - from < 3 * 86_400 { "%m-%d %H:%M" } else { "%Y-%m-%d" };
-        let parts = if until > from { DATES } else { 0 };
-        for part in 0..=parts {
-            let time = from + (until - from) * part / DATES;
-            let Some(date) = i64::try_from(time).ok().and_then(|s| Timestamp::from_second(s).ok())
-            else {
-                continue;
-            };
-            let anchor = match part {
-                0 => "start",
-                DATES => "end",
-                _ => "middle",
-            };
-            let (x, label) = (frame.x.place(time), date.strftime(format));
-            let y = HEIGHT - 8;
-            let _ =
-                writeln!(svg, "<text x=\"{x}\" y=\"{y}\" text-anchor=\"{anchor}\">{label}</text>");
+        for (time, label) in axes::times(self.from, self.until) {
+            let (x, y) = (frame.x.place(time), HEIGHT - 8);
+            let _ = writeln!(
+                svg,
+                "<line class=\"grid zero\" x1=\"{x}\" x2=\"{x}\" y1=\"{BOTTOM}\" y2=\"{}\"/>\
+                 <text x=\"{x}\" y=\"{y}\" text-anchor=\"middle\">{label}</text>",
+                BOTTOM + 5
+            );
         }
     }
 
-    /// A size holds until the next one is seen.
-    fn draw_steps(&self, frame: &Frame, points: &[(Timestamp, u64)], svg: &mut String) {
-        let mut path = String::new();
-        for (seen, bytes) in points {
-            let (x, y) = (frame.x.place(seconds(*seen)), frame.y.place(i128::from(*bytes)));
-            let _ =
-                if path.is_empty() { write!(path, "M{x} {y}") } else { write!(path, "H{x}V{y}") };
+    /// A size holds until the next one is seen, or the target is gone.
+    fn stretches(&self, points: &[(Timestamp, u64)]) -> Vec<Stretch> {
+        let ends = points.iter().skip(1).map(|(seen, _)| *seen).chain([self.until]);
+        let seen = self.series.missed.as_ref().and(self.series.last_seen);
+        let mut stretches = Vec::new();
+        for ((from, bytes), until) in points.iter().zip(ends) {
+            for (from, until) in self.there(*from, until) {
+                let last = seen.unwrap_or(until).clamp(from, until);
+                let parts = [(from, last, false), (last, until, true)];
+                let parts = parts.into_iter().filter(|(from, until, is_old)| {
+                    from < until || (!is_old && *from == self.until)
+                });
+                stretches.extend(parts.map(|(from, until, is_old)| Stretch {
+                    from,
+                    until,
+                    bytes: *bytes,
+                    is_old,
+                }));
+            }
         }
-        let end = self.series.gone.map_or(frame.until, |gone| gone.min(frame.until));
-        let end = frame.x.place(seconds(end));
-        let _ = write!(path, "H{end}");
-        let start = points.first().map_or(Tenths(0), |(seen, _)| frame.x.place(seconds(*seen)));
+        stretches
+    }
+
+    /// The parts of a time in which the target was there.
+    fn there(&self, from: Timestamp, until: Timestamp) -> Vec<(Timestamp, Timestamp)> {
+        let mut parts = Vec::new();
+        let mut start = from;
+        for (gone, back) in &self.series.gaps {
+            if *gone >= start && *gone < until {
+                parts.push((start, *gone));
+            }
+            if *gone < until {
+                start = start.max(back.unwrap_or(until));
+            }
+        }
+        if start < until || from == until {
+            parts.push((start, until));
+        }
+        parts
+    }
+
+    /// Limits as lines with their names; those above the drawing as a remark at its edge.
+    fn draw_limits(&self, frame: &Frame, labels: &mut Labels, svg: &mut String) {
+        let top = frame.rows.last().copied().unwrap_or(0);
+        let (shown, above): (Vec<_>, Vec<_>) = self.limits().partition(|l| l.bytes <= top);
+        for limit in shown {
+            let y = frame.y.place(i128::from(limit.bytes));
+            let _ = writeln!(
+                svg,
+                "<line class=\"limit\" x1=\"{LEFT}\" x2=\"{RIGHT}\" y1=\"{y}\" y2=\"{y}\"/>"
+            );
+            let text = self.limit(limit);
+            let spot = |x: i64, aside: i64, anchor| Spot {
+                x: Tenths(x * 10),
+                y: Tenths(y.0 + aside),
+                anchor,
+            };
+            let spots = [
+                spot(LEFT + 4, -50, Anchor::Start),
+                spot(RIGHT - 4, -50, Anchor::End),
+                spot(LEFT + 4, 150, Anchor::Start),
+                spot(RIGHT - 4, 150, Anchor::End),
+            ];
+            write_label("limit-name", &text, &spots, labels, svg);
+        }
+        if above.is_empty() {
+            return;
+        }
+        let names: Vec<String> = above.into_iter().map(|limit| self.limit(limit)).collect();
+        let text = html_text(&Untrusted::new(format!("↑ {}", names.join(", "))));
         let _ = writeln!(
             svg,
-            "<path class=\"area\" d=\"{path}V{BOTTOM}H{start}Z\"/>\
-             <path class=\"path\" d=\"{path}\"/>"
+            "<text class=\"limit-name\" x=\"{RIGHT}\" y=\"{}\" text-anchor=\"end\">{text}</text>",
+            TOP - 12
         );
     }
 
-    fn draw_limits(&self, frame: &Frame, svg: &mut String) {
-        let shown = |limit: &&Limit| frame.rows.last().is_some_and(|top| limit.bytes <= *top);
-        for limit in self.limits().filter(shown) {
-            let y = frame.y.place(i128::from(limit.bytes));
-            let name = html_text(&Untrusted::new(limit.name.clone()));
-            let bytes = html_own(&self.units.format(u128::from(limit.bytes)));
-            let _ = writeln!(
-                svg,
-                "<line class=\"limit\" x1=\"{LEFT}\" x2=\"{RIGHT}\" y1=\"{y}\" y2=\"{y}\"/>\
-                 <text class=\"limit-name\" x=\"{}\" y=\"{y}\" dy=\"-4\">{name} {bytes}</text>",
-                LEFT + 4
-            );
+    fn limit(&self, limit: &Limit) -> String {
+        let mut name: String = limit.name.chars().take(LONGEST).collect();
+        if name.len() < limit.name.len() {
+            name.push('…');
         }
+        format!("{name} {}", self.size(limit.bytes))
     }
 
     fn draw_dots(&self, frame: &Frame, points: &[(Timestamp, u64)], svg: &mut String) {
@@ -205,53 +260,141 @@ impl Chart<'_> {
             return;
         }
         for (seen, bytes) in points {
-            let (x, y) = (frame.x.place(seconds(*seen)), frame.y.place(i128::from(*bytes)));
-            let size = html_own(&self.units.format(u128::from(*bytes)));
+            let (x, y) = frame.place(*seen, *bytes);
             let _ = writeln!(
                 svg,
-                "<circle class=\"dot\" cx=\"{x}\" cy=\"{y}\" r=\"3\"><title>{}: {size}</title>\
-                 </circle>",
-                day_of(*seen)
+                "<circle class=\"dot\" cx=\"{x}\" cy=\"{y}\" r=\"3\"><title>{}: {}</title></circle>",
+                day_of(*seen),
+                html_own(&self.size(*bytes))
             );
         }
     }
 
-    /// Jumps, the larger ones with the difference where there is room for it.
-    fn draw_jumps(&self, frame: &Frame, svg: &mut String) {
+    /// What it is now, at the end of the line.
+    fn draw_last(
+        &self,
+        frame: &Frame,
+        stretches: &[Stretch],
+        labels: &mut Labels,
+        svg: &mut String,
+    ) {
+        let Some(last) = stretches.last().filter(|_| self.series.gone.is_none()) else { return };
+        let (x, y) = frame.place(last.until, last.bytes);
+        let spot = |aside| Spot { x, y: Tenths(y.0 + aside), anchor: Anchor::End };
+        write_label("now", &self.size(last.bytes), &[spot(-100), spot(200)], labels, svg);
+    }
+
+    /// The largest jumps, the largest one first.
+    fn jumps(&self, frame: &Frame) -> Vec<((Tenths, Tenths), &Moment, Change)> {
         if self.measure != Measure::Compressed {
-            return;
+            return Vec::new();
         }
         let jumps = self.series.changes().filter(|(.., change)| change.is_jump());
-        let mut jumps: Vec<(Tenths, Tenths, i128)> = jumps
-            .map(|(_, moment, change)| {
-                let x = frame.x.place(seconds(moment.seen));
-                (x, frame.y.place(i128::from(moment.compressed)), change.compressed)
-            })
+        let mut jumps: Vec<_> = jumps
+            .map(|(_, at, change)| (frame.place(at.seen.max(self.from), at.compressed), at, change))
             .collect();
-        for (x, y, _) in &jumps {
-            let _ = writeln!(svg, "<circle class=\"jump\" cx=\"{x}\" cy=\"{y}\" r=\"5\"/>");
+        jumps.sort_by_key(|(_, at, change)| (Reverse(change.compressed.unsigned_abs()), at.seen));
+        jumps.truncate(MOST_CHANGES);
+        jumps
+    }
+
+    /// Jumps as marks, with the difference where there is room for it.
+    fn draw_jumps(
+        &self,
+        jumps: &[((Tenths, Tenths), &Moment, Change)],
+        labels: &mut Labels,
+        svg: &mut String,
+    ) {
+        for ((x, y), moment, change) in jumps {
+            let _ = writeln!(
+                svg,
+                "<circle class=\"jump\" cx=\"{x}\" cy=\"{y}\" r=\"5\"><title>{}: {}, {}</title>\
+                 </circle>",
+                day_of(moment.seen),
+                html_own(&self.size(moment.compressed)),
+                html_own(&self.difference(*change))
+            );
         }
-        jumps.sort_by_key(|(x, _, change)| (Reverse(change.unsigned_abs()), *x));
-        let mut named: Vec<i64> = Vec::new();
-        for (x, y, change) in jumps {
-            if named.iter().all(|other| (x.0 - other).abs() >= APART) {
-                named.push(x.0);
-                self.name_jump((x, y), change, svg);
-            }
+        for (place, _, change) in jumps {
+            let spots = around(*place, change.compressed < 0);
+            write_label("jump-name", &self.difference(*change), &spots, labels, svg);
         }
     }
 
-    fn name_jump(&self, (x, y): (Tenths, Tenths), change: i128, svg: &mut String) {
-        let sign = if change < 0 { "-" } else { "+" };
-        let bytes = html_own(&self.units.format(change.unsigned_abs()));
-        let anchor = if x.0 > (RIGHT - 50) * 10 { "end" } else { "middle" };
-        let is_low = y.0 > (BOTTOM - 24) * 10;
-        let below = y.0 < (TOP + 14) * 10 || (change < 0 && !is_low);
-        let aside = if below { 20 } else { -11 };
+    fn difference(&self, change: Change) -> String {
+        let sign = if change.compressed < 0 { "-" } else { "+" };
+        format!("{sign}{}", self.units.format(change.compressed.unsigned_abs()))
+    }
+}
+
+/// Where texts may be.
+fn whole() -> Area {
+    Area { left: LEFT * 10, right: (WIDTH - 4) * 10, top: (TOP - 12) * 10, bottom: BOTTOM * 10 }
+}
+
+/// The mark of a jump.
+fn around_mark(x: Tenths, y: Tenths) -> Area {
+    Area { left: x.0 - 60, right: x.0 + 60, top: y.0 - 60, bottom: y.0 + 60 }
+}
+
+/// The line of the sizes, as what texts would cover.
+fn obstacles(frame: &Frame, stretches: &[Stretch]) -> Vec<Area> {
+    let mut areas = Vec::new();
+    let mut before: Option<Tenths> = None;
+    for stretch in stretches {
+        let (left, y) = frame.place(stretch.from, stretch.bytes);
+        let right = frame.x.place(seconds(stretch.until));
+        areas.push(Area { left: left.0, right: right.0, top: y.0 - 10, bottom: y.0 + 10 });
+        if let Some(last) = before {
+            let (top, bottom) = (last.min(y).0, last.max(y).0);
+            areas.push(Area { left: left.0 - 10, right: left.0 + 10, top, bottom });
+        }
+        before = Some(y);
+    }
+    areas
+}
+
+/// Draws the stretches, connected where one follows the other, and the area under them.
+fn draw_steps(frame: &Frame, stretches: &[Stretch], svg: &mut String) {
+    for is_old in [false, true] {
+        let (mut line, mut area) = (String::new(), String::new());
+        let mut last: Option<Timestamp> = None;
+        for stretch in stretches.iter().filter(|stretch| stretch.is_old == is_old) {
+            let (x, y) = frame.place(stretch.from, stretch.bytes);
+            let end = frame.x.place(seconds(stretch.until));
+            let follows = last == Some(stretch.from);
+            let _ =
+                if follows { write!(line, "V{y}H{end}") } else { write!(line, "M{x} {y}H{end}") };
+            let _ = write!(area, "M{x} {BOTTOM}V{y}H{end}V{BOTTOM}Z");
+            last = Some(stretch.until);
+        }
+        if line.is_empty() {
+            continue;
+        }
+        let (fill, stroke) = if is_old { ("area old", "path old") } else { ("area", "path") };
         let _ = writeln!(
             svg,
-            "<text class=\"jump-name\" x=\"{x}\" y=\"{y}\" dy=\"{aside}\" \
-             text-anchor=\"{anchor}\">{sign}{bytes}</text>"
+            "<path class=\"{fill}\" d=\"{area}\"/><path class=\"{stroke}\" d=\"{line}\"/>"
         );
     }
+}
+
+/// Places for a text beside a mark: first on the side where the line did not come from.
+fn around((x, y): (Tenths, Tenths), falls: bool) -> Vec<Spot> {
+    let vertical = if falls { [200, -100] } else { [-100, 200] };
+    let beside = [(0, Anchor::Middle), (80, Anchor::Start), (-80, Anchor::End)];
+    let places = vertical.into_iter().flat_map(|down| beside.map(|(aside, at)| (aside, down, at)));
+    let spot =
+        |(aside, down, anchor)| Spot { x: Tenths(x.0 + aside), y: Tenths(y.0 + down), anchor };
+    places.map(spot).collect()
+}
+
+/// Writes a text at the best of some places, if there is room.
+fn write_label(class: &str, text: &str, spots: &[Spot], labels: &mut Labels, svg: &mut String) {
+    let Some(Spot { x, y, anchor }) = labels.place(text.chars().count(), spots) else { return };
+    let (text, anchor) = (html_text(&Untrusted::new(text.to_owned())), anchor.as_str());
+    let _ = writeln!(
+        svg,
+        "<text class=\"{class}\" x=\"{x}\" y=\"{y}\" text-anchor=\"{anchor}\">{text}</text>"
+    );
 }

@@ -4,7 +4,9 @@
 //! that by its hash. Text of others goes through the encoder of HTML.
 
 mod audit;
+mod axes;
 mod chart;
+mod labels;
 mod place;
 #[cfg(test)]
 mod tests;

@@ -52,47 +52,9 @@ pub(super) fn seconds(time: Timestamp) -> i128 {
     i128::from(time.as_second())
 }
 
-/// Round numbers from at or below `low` to at or above `high`, three to six of them.
-pub(super) fn ticks(low: u64, high: u64) -> Vec<u64> {
-    let high = high.max(low.saturating_add(1));
-    let (low, high) = (u128::from(low.min(high - 1)), u128::from(high));
-    let rough = ((high - low) / 4).max(1);
-    let mut power: u128 = 1;
-    while power * 10 <= rough {
-        power *= 10;
-    }
-    let step = [1, 2, 5, 10].map(|factor| factor * power);
-    let step = step.into_iter().find(|step| *step >= rough).unwrap_or(rough);
-    let (first, last) = (low / step, high.div_ceil(step));
-    (first..=last).map(|count| u64::try_from(count * step).unwrap_or(u64::MAX)).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn ticks_are_round_and_hold_the_values() {
-        let check = |low, high, expected: &[u64]| {
-            assert_eq!(ticks(low, high), expected, "{low} {high}");
-        };
-        check(0, 100, &[0, 50, 100]);
-        check(0, 80, &[0, 20, 40, 60, 80]);
-        check(
-            41_000_000,
-            58_000_000,
-            &[40_000_000, 45_000_000, 50_000_000, 55_000_000, 60_000_000],
-        );
-        check(7, 7, &[7, 8]);
-        check(0, 0, &[0, 1]);
-        for (low, high) in [(0, u64::MAX), (u64::MAX, u64::MAX), (1, 3), (999, 1001), (5, 1 << 40)]
-        {
-            let ticks = ticks(low, high);
-            assert!((2..=8).contains(&ticks.len()), "{low} {high}: {ticks:?}");
-            assert!(ticks.first().is_some_and(|first| *first <= low));
-            assert!(ticks.last().is_some_and(|last| *last >= high));
-        }
-    }
 
     #[test]
     fn places_stay_inside() {

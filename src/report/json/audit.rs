@@ -1,18 +1,22 @@
 //! `regsize.audit/1`: targets over a time.
 //!
 //! `change` of a point is against the point before it; `opened` of a finding is `null` if the
-//! first image had it, `closed` if the last one has.
+//! first image had it, `closed` if the last one has. `events` are the times at which a target came
+//! and went; `missed` says why its figures are older than the last pass, `null` if they are not.
 
 use std::io::{self, Write};
 
+use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::audit::overview::{
-    Change, Exceeded, FindingLife, Measure, Moment, Overview, Reason, Series, Shared, Why,
+    Change, Coming, Exceeded, FindingLife, Half, How, Measure, Missed, Moment, Overview, Reason,
+    Series, Shared, Why,
 };
 use crate::compare;
 use crate::history::Target;
 use crate::report::encode::write_json;
+use crate::rule::Severity;
 
 const SCHEMA: &str = "regsize.audit/1";
 
@@ -22,8 +26,11 @@ struct OverviewJson<'a> {
     since: Option<String>,
     until: String,
     head: Option<&'a str>,
+    last_pass: Option<String>,
+    half_passes: Vec<HalfJson<'a>>,
     targets: Vec<SeriesJson<'a>>,
     breaches: Vec<BreachJson<'a>>,
+    ended_breaches: Vec<BreachJson<'a>>,
     shared: Vec<SharedJson<'a>>,
 }
 
@@ -41,7 +48,10 @@ struct SeriesJson<'a> {
     points: Vec<PointJson<'a>>,
     total: Option<ChangeJson>,
     limits: Vec<LimitJson<'a>>,
+    events: Vec<EventJson>,
     gone: Option<String>,
+    last_seen: Option<String>,
+    missed: Option<MissedJson<'a>>,
     failed: Option<FailedJson<'a>>,
     findings: Vec<FindingJson<'a>>,
 }
@@ -91,6 +101,32 @@ struct LimitJson<'a> {
     bytes: u64,
 }
 
+/// `event` is `new`, `gone` or `back`.
+#[derive(Serialize)]
+struct EventJson {
+    at: String,
+    event: &'static str,
+    compressed: Option<u64>,
+}
+
+/// `whole` if the repository as a whole could not be read.
+#[derive(Serialize)]
+struct MissedJson<'a> {
+    pass: Option<String>,
+    failure: Option<FailedJson<'a>>,
+    whole: bool,
+}
+
+/// `state` is `open`, `killed` or `incomplete`.
+#[derive(Serialize)]
+struct HalfJson<'a> {
+    at: String,
+    name: &'a str,
+    state: &'static str,
+    failed: Option<u64>,
+    left: Option<u64>,
+}
+
 #[derive(Serialize)]
 struct FailedJson<'a> {
     at: String,
@@ -101,6 +137,7 @@ struct FailedJson<'a> {
 struct FindingJson<'a> {
     id: &'a str,
     rule: &'a str,
+    severity: Severity,
     message: &'a str,
     content: u64,
     opened: Option<String>,
@@ -114,6 +151,7 @@ struct BreachJson<'a> {
     rule: &'a str,
     message: &'a str,
     since: String,
+    until: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -141,8 +179,11 @@ pub(in crate::report) fn write_overview_json(
         since: overview.since.map(|time| time.to_string()),
         until: overview.until.to_string(),
         head: overview.head.as_deref(),
-        targets: overview.series.iter().map(series).collect(),
+        last_pass: overview.last_pass.map(|time| time.to_string()),
+        half_passes: overview.half.iter().map(half).collect(),
+        targets: overview.series.iter().map(|target| series(target, overview.since)).collect(),
         breaches: overview.breaches.iter().map(breach).collect(),
+        ended_breaches: overview.ended.iter().map(breach).collect(),
         shared: overview.shared.iter().map(shared).collect(),
     };
     write_json(&json, out)
@@ -152,7 +193,29 @@ pub(super) fn target(target: &Target) -> TargetJson<'_> {
     TargetJson { repository: &target.repository, tag: &target.tag, platform: &target.platform }
 }
 
-fn series(series: &Series) -> SeriesJson<'_> {
+fn half(half: &Half) -> HalfJson<'_> {
+    let (state, counts) = match half.how {
+        How::Open => ("open", None),
+        How::Killed => ("killed", None),
+        How::Incomplete { failed, left } => ("incomplete", Some((failed, left))),
+    };
+    let (failed, left) = counts.unzip();
+    HalfJson { at: half.at.to_string(), name: &half.name, state, failed, left }
+}
+
+fn missed(missed: &Missed) -> MissedJson<'_> {
+    MissedJson {
+        pass: missed.pass.map(|time| time.to_string()),
+        failure: missed.failure.as_ref().map(failed),
+        whole: missed.whole,
+    }
+}
+
+fn failed((at, message): &(Timestamp, String)) -> FailedJson<'_> {
+    FailedJson { at: at.to_string(), message }
+}
+
+fn series(series: &Series, since: Option<Timestamp>) -> SeriesJson<'_> {
     let first = series.moments.first().map(|moment| point(moment, None));
     let later = series.changes().map(|(_, moment, change)| point(moment, Some(change)));
     let limits = series.limits.iter().map(|limit| LimitJson {
@@ -169,12 +232,17 @@ fn series(series: &Series) -> SeriesJson<'_> {
         total: series.total().map(change),
         limits: limits.collect(),
         gone: series.gone.map(|time| time.to_string()),
-        failed: series
-            .failed
-            .as_ref()
-            .map(|(at, message)| FailedJson { at: at.to_string(), message }),
+        events: series.comings(since).iter().map(event).collect(),
+        last_seen: series.last_seen.map(|time| time.to_string()),
+        missed: series.missed.as_ref().map(missed),
+        failed: series.failed.as_ref().map(failed),
         findings: series.findings.iter().map(finding).collect(),
     }
+}
+
+fn event(coming: &Coming) -> EventJson {
+    let Coming { at, came, compressed } = *coming;
+    EventJson { at: at.to_string(), event: came.as_str(), compressed }
 }
 
 fn point(moment: &Moment, since: Option<Change>) -> PointJson<'_> {
@@ -214,6 +282,7 @@ fn finding(life: &FindingLife) -> FindingJson<'_> {
     FindingJson {
         id: &life.id,
         rule: &life.rule,
+        severity: life.severity,
         message: &life.message,
         content: life.content,
         opened: life.opened.map(|time| time.to_string()),
@@ -227,6 +296,7 @@ fn breach(breach: &Exceeded) -> BreachJson<'_> {
         rule: &breach.rule,
         message: &breach.message,
         since: breach.since.to_string(),
+        until: breach.until.map(|time| time.to_string()),
     }
 }
 
