@@ -23,6 +23,7 @@ mod ranges;
 mod read;
 mod record;
 mod schema;
+mod scope;
 mod sql;
 mod timeline;
 mod transfer;
@@ -36,7 +37,8 @@ pub use self::error::Error;
 pub use self::news::{Breach, BreachState, Figures, New, Outcome, Point, Run, RunState, Target};
 pub use self::place::Place;
 pub use self::prune::Pruned;
-pub use self::timeline::{Question, Timeline};
+pub use self::scope::WasRead;
+pub use self::timeline::{Gap, Question, Timeline};
 pub use self::transfer::{Exported, Form, Imported};
 pub use self::verify::{Broken, Fault, Verified};
 

@@ -9,6 +9,7 @@ mod analyze;
 mod architecture;
 mod attribution;
 mod audit;
+mod audit_failing;
 mod audit_faults;
 #[cfg(feature = "postgres")]
 mod audit_queue;

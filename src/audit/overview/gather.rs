@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 
 use super::{Exceeded, Follower, Limit, Moment, Overview, Series, shared};
+use crate::audit::notify::is_reading;
 use crate::history::{Breach, Error, Question, Store, Target, Timeline};
 
 /// What an overview is wanted of.
@@ -107,7 +108,9 @@ async fn follow(
 fn breaches(breaches: Vec<Breach>, series: &[Series]) -> Vec<Exceeded> {
     let name = |target: &Target| (target.repository.clone(), target.tag.clone());
     let known: BTreeSet<(String, String)> = series.iter().map(|s| name(&s.target)).collect();
-    let of_these = breaches.into_iter().filter(|breach| known.contains(&name(&breach.target)));
+    // What cannot be read is told by the series.
+    let breaches = breaches.into_iter().filter(|breach| !is_reading(&breach.rule));
+    let of_these = breaches.filter(|breach| known.contains(&name(&breach.target)));
     let exceeded = |breach: Breach| Exceeded {
         target: breach.target,
         rule: breach.rule,
