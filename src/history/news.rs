@@ -73,7 +73,7 @@ pub enum New {
     },
     /// All that was asked for of a tag was read.
     Read {
-        /// The tag, without a platform.
+        /// An image of the tag.
         target: Target,
         /// When.
         at: Timestamp,

@@ -135,12 +135,14 @@ impl<'a, 'j> Taker<'a, 'j> {
             self.gone(point).await;
         }
         self.absent(target, tag, &platforms);
-        if let Some(root) = root.filter(|root| !known.was_read(target, tag, root)) {
-            let (repository, tag) = (repository.clone(), tag.to_owned());
-            let (platform, at) = (String::new(), self.pass.now);
-            let whole = history::Target { repository, tag, platform };
+        let one = platforms.into_iter().next();
+        if let Some((root, platform)) =
+            root.zip(one).filter(|(root, _)| !known.was_read(target, tag, root))
+        {
+            let (tag, at) = (tag.to_owned(), self.pass.now);
+            let image = history::Target { repository, tag, platform };
             let scope = Scope::of(target).to_string();
-            self.journal.push(New::Read { target: whole, at, root, scope }).await;
+            self.journal.push(New::Read { target: image, at, root, scope }).await;
         }
     }
 
