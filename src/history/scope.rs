@@ -1,10 +1,12 @@
 //! What of a tag was read, beyond the images that were recorded: an index may have none for a
 //! platform, and layers may be of no kind that can be read.
 
-use sqlx::Row as _;
+use std::collections::HashMap;
 
-use super::record::clean;
-use super::{Error, Store};
+use sqlx::Row as _;
+use sqlx::any::AnyRow;
+
+use super::{Error, Question, Store, Target};
 use crate::oci::Digest;
 
 /// That all that was asked for of a tag was read.
@@ -21,22 +23,24 @@ pub struct WasRead {
 impl Store {
     /// What was asked for of the tags of a repository, each the last time that it was read.
     pub async fn was_read(&mut self, repository: &str) -> Result<Vec<WasRead>, Error> {
-        let text = "SELECT target.tag, event.subject, event.detail FROM event \
-                    JOIN target ON target.id = event.target WHERE event.seq IN \
-                    (SELECT MAX(seq) FROM event WHERE kind = 'read' GROUP BY target, detail) \
-                    AND target.repository = $1";
-        let rows = sqlx::query(text).bind(clean(repository)).fetch_all(&mut self.connection).await;
-        let rows = rows.map_err(|error| self.failed(&error))?;
-        let text = |row: &sqlx::any::AnyRow, at: usize| row.try_get::<Option<String>, _>(at);
-        let mut found = Vec::with_capacity(rows.len());
-        for row in &rows {
-            let tag = row.try_get(0).map_err(|error| self.failed(&error))?;
-            let root = text(row, 1).map_err(|error| self.failed(&error))?.unwrap_or_default();
-            let scope = text(row, 2).map_err(|error| self.failed(&error))?.unwrap_or_default();
-            let root = root.parse();
-            let root = root.map_err(|_| self.corrupt("a digest is none".to_owned()))?;
-            found.push(WasRead { tag, root, scope });
+        let (repository, newest) = (repository.to_owned(), 0);
+        let question = Question { repository, tag: None, platform: None, newest };
+        let targets: HashMap<i64, Target> = self.asked(&question).await?.into_iter().collect();
+        let text = "SELECT target, subject, detail FROM event WHERE seq IN \
+                    (SELECT MAX(seq) FROM event WHERE kind = 'read' GROUP BY target, detail)";
+        let rows = sqlx::query(text).fetch_all(&mut self.connection).await;
+        let rows = rows.and_then(|rows| rows.iter().map(read_of).collect::<Result<Vec<_>, _>>());
+        let mut found = Vec::new();
+        for (id, root, scope) in rows.map_err(|error| self.failed(&error))? {
+            let Some(target) = targets.get(&id) else { continue };
+            let root = root.parse().map_err(|_| self.corrupt("a digest is none".to_owned()))?;
+            found.push(WasRead { tag: target.tag.clone(), root, scope });
         }
         Ok(found)
     }
+}
+
+fn read_of(row: &AnyRow) -> Result<(i64, String, String), sqlx::Error> {
+    let text = |at: usize| row.try_get::<Option<String>, _>(at).map(Option::unwrap_or_default);
+    Ok((row.try_get(0)?, text(1)?, text(2)?))
 }

@@ -260,7 +260,8 @@ impl Store {
         json.map(Some).ok_or_else(|| self.corrupt(format!("the snapshot of {image}")))
     }
 
-    async fn asked(&mut self, question: &Question) -> Result<Vec<(i64, Target)>, Error> {
+    /// The targets that are asked for, with their numbers.
+    pub(super) async fn asked(&mut self, question: &Question) -> Result<Vec<(i64, Target)>, Error> {
         let text = "SELECT id, repository, tag, platform FROM target WHERE repository = $1 \
                     AND ($2 = '' OR tag = $2) AND ($3 = '' OR platform = $3)";
         let rows = sqlx::query(text)
