@@ -55,11 +55,81 @@ impl Units {
 
 /// A part of a whole in parts of `scale`, rounded and at most `scale`; `None` of an empty whole.
 pub fn share(part: u128, whole: u128, scale: u128) -> Option<u128> {
-    let parts = match part.checked_mul(scale) {
-        Some(scaled) => scaled.saturating_add(whole / 2).checked_div(whole)?,
-        None => part.checked_div(whole / scale.max(1))?,
-    };
-    Some(parts.min(scale))
+    Some(parts(part, whole, scale)?.min(scale))
+}
+
+/// The same of a part that may be more than the whole.
+fn parts(part: u128, whole: u128, scale: u128) -> Option<u128> {
+    match part.checked_mul(scale) {
+        Some(scaled) => scaled.saturating_add(whole / 2).checked_div(whole),
+        None => part.checked_div(whole / scale.max(1)),
+    }
+}
+
+/// Formats a part of a whole with one decimal, as in `42.9 %`; what would round to nothing is
+/// `<0.1 %`, and a part may be more than the whole. `None` of an empty whole.
+pub fn percent(part: u128, whole: u128) -> Option<String> {
+    percent_with(part, whole, 1)
+}
+
+fn percent_with(part: u128, whole: u128, digits: usize) -> Option<String> {
+    let unit = 10_u128.checked_pow(u32::try_from(digits).ok()?)?;
+    let parts = parts(part, whole, unit.saturating_mul(100))?;
+    let (before, after) = (parts / unit, parts % unit);
+    Some(match (before, after) {
+        (0, 0) if part > 0 => format!("<0.{:0>digits$} %", 1),
+        (100, 0) => "100 %".to_owned(),
+        _ => format!("{before}.{after:0>digits$} %"),
+    })
+}
+
+/// A number of per cent that is not negative, in the form of [`percent`].
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Percent {
+    value: f64,
+    digits: usize,
+}
+
+impl Percent {
+    /// With one decimal.
+    pub fn of(value: f64) -> Self {
+        Self { value, digits: 1 }
+    }
+
+    /// With the decimals that somebody wrote, four at most.
+    pub fn exact(value: f64) -> Self {
+        let is_all = |digits: &usize| {
+            let scaled = (0..*digits).fold(value, |scaled, _| scaled * 10.0);
+            (scaled - scaled.round()).abs() < 1e-6
+        };
+        Self { value, digits: (1..=4).find(is_all).unwrap_or(4) }
+    }
+
+    /// With as many decimals, six at most, as tell it from another number.
+    pub fn beside(value: f64, other: f64) -> Self {
+        let with = |digits| Self { value, digits };
+        let differs = |digits: &usize| {
+            with(*digits).to_string() != Self { value: other, ..with(*digits) }.to_string()
+        };
+        with((1..=6).find(differs).unwrap_or(1))
+    }
+}
+
+impl fmt::Display for Percent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const WHOLE: f64 = 1e11;
+        let part = (self.value / 100.0 * WHOLE).round();
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "a cast ends at the largest number, and what is no number is told apart"
+        )]
+        let found = percent_with(part as u128, WHOLE as u128, self.digits);
+        match found.filter(|_| part.is_finite()) {
+            Some(text) => f.write_str(&text),
+            None => write!(f, "{} %", self.value),
+        }
+    }
 }
 
 /// Why a size could not be read.
@@ -137,6 +207,32 @@ mod tests {
         check(Units::Decimal, u128::from(u64::MAX) * 1000, "18447 EB");
         check(Units::Binary, 1024, "1.00 KiB");
         check(Units::Binary, 1_572_864, "1.50 MiB");
+    }
+
+    #[test]
+    fn percentages_have_one_form() {
+        let check = |part, whole, expected: Option<&str>| {
+            assert_eq!(percent(part, whole).as_deref(), expected, "{part} of {whole}");
+        };
+        check(429, 1000, Some("42.9 %"));
+        check(1, 2000, Some("0.1 %"));
+        check(1, 2001, Some("<0.1 %"));
+        check(0, 5, Some("0.0 %"));
+        check(5, 5, Some("100 %"));
+        check(8, 5, Some("160.0 %"));
+        check(0, 0, None);
+        let check = |text: Percent, expected: &str| assert_eq!(text.to_string(), expected);
+        check(Percent::of(42.93), "42.9 %");
+        check(Percent::of(0.0), "0.0 %");
+        check(Percent::of(100.0), "100 %");
+        check(Percent::of(f64::INFINITY), "inf %");
+        check(Percent::exact(5.0), "5.0 %");
+        check(Percent::exact(0.25), "0.25 %");
+        check(Percent::exact(100.0 / 3.0), "33.3333 %");
+        check(Percent::beside(5.02, 5.0), "5.02 %");
+        check(Percent::beside(5.0, 5.0), "5.0 %");
+        check(Percent::beside(5.02, 3.0), "5.0 %");
+        check(Percent::beside(99.96, 100.0), "99.96 %");
     }
 
     #[test]

@@ -122,14 +122,14 @@ mod tests {
         check(
             &week,
             &[(30, 100)],
-            Some((Verdict::Pass, "+0 B (+0 %) does not exceed 10 %, since 2026-11-30")),
+            Some((Verdict::Pass, "+0 B (+0.0 %) does not exceed 10.0 %, since 2026-11-30")),
         );
-        let reason = "+15.0 MB (+15 %) exceeds 10 %, since 2026-11-23";
+        let reason = "+15.0 MB (+15.0 %) exceeds 10.0 %, since 2026-11-23";
         check(&week, &[(1, 90), (20, 100), (29, 115)], Some((Verdict::Fail, reason)));
-        let reason = "+5.00 MB (+5 %) does not exceed 10 %, since 2026-11-23";
+        let reason = "+5.00 MB (+5.0 %) does not exceed 10.0 %, since 2026-11-23";
         check(&week, &[(1, 50), (22, 100), (29, 105)], Some((Verdict::Pass, reason)));
         // A history that is shorter counts from its first day.
-        let reason = "+20.0 MB (+20 %) exceeds 10 %, since 2026-11-26";
+        let reason = "+20.0 MB (+20.0 %) exceeds 10.0 %, since 2026-11-26";
         check(&week, &[(26, 100), (28, 120)], Some((Verdict::Fail, reason)));
     }
 
@@ -137,16 +137,17 @@ mod tests {
     fn what_creeps_is_measured_from_the_smallest() {
         let month = limit(GrowthFrom::Smallest, "4w", "10% and 5MB");
         let creep = [(1, 100), (8, 97), (15, 101), (22, 104), (29, 108)];
-        let reason = "+11.0 MB (+11.34 %) exceeds both 10 % and 5.00 MB, from the smallest of 4w";
+        let reason = "+11.0 MB (+11.3 %) exceeds both 10.0 % and 5.00 MB, from the smallest of 4w";
         check(&month, &creep, Some((Verdict::Fail, reason)));
-        let reason = "+0 B (+0 %) does not exceed both 10 % and 5.00 MB, from the smallest of 4w";
+        let reason =
+            "+0 B (+0.0 %) does not exceed both 10.0 % and 5.00 MB, from the smallest of 4w";
         check(&month, &[(1, 300), (20, 100)], Some((Verdict::Pass, reason)));
     }
 
     #[test]
     fn clocks_that_went_back_do_not_hide_what_was_recorded_last() {
         let week = limit(GrowthFrom::Start, "7d", "10%");
-        let reason = "+20.0 MB (+20 %) exceeds 10 %, since 2026-11-29";
+        let reason = "+20.0 MB (+20.0 %) exceeds 10.0 %, since 2026-11-29";
         check(&week, &[(29, 100), (28, 120)], Some((Verdict::Fail, reason)));
     }
 

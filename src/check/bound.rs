@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::rule::Severity;
-use crate::size::{self, Units};
+use crate::size::{self, Percent, Units};
 
 /// A figure of an image that can be limited.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -260,10 +260,10 @@ impl fmt::Display for Bound {
         match self {
             Self::Bytes(bytes) => f.write_str(&Units::Decimal.format((*bytes).into())),
             Self::Count(count) => write!(f, "{count}"),
-            Self::Share(share) => write!(f, "{}", Percent(share * 100.0)),
+            Self::Share(share) => write!(f, "{}", Percent::exact(share * 100.0)),
             Self::Growth { bytes, percent } => {
                 let size = bytes.map(|bytes| Units::Decimal.format(bytes.into()));
-                let percent = percent.map(|percent| Percent(percent).to_string());
+                let percent = percent.map(|percent| Percent::exact(percent).to_string());
                 let parts: Vec<String> = percent.into_iter().chain(size).collect();
                 f.write_str(&parts.join(" and "))
             }
@@ -277,19 +277,20 @@ impl fmt::Display for Grown {
         let sign = if self.bytes < 0 { "-" } else { "+" };
         write!(f, "{sign}{}", Units::Decimal.format(self.bytes.unsigned_abs()))?;
         match self.percent {
-            Some(percent) => write!(f, " ({sign}{})", Percent(percent.abs())),
+            Some(percent) => write!(f, " ({sign}{})", Percent::of(percent.abs())),
             None => Ok(()),
         }
     }
 }
 
-/// Per cent with two digits at most.
-pub(super) struct Percent(pub(super) f64);
-
-impl fmt::Display for Percent {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let digits = format!("{:.2}", self.0);
-        write!(f, "{} %", digits.trim_end_matches('0').trim_end_matches('.'))
+impl Grown {
+    /// The growth in words that tell it from a limit in per cent.
+    pub(super) fn beside(&self, limit: Option<f64>) -> String {
+        let (Some(percent), Some(limit)) = (self.percent.filter(|it| *it > 0.0), limit) else {
+            return self.to_string();
+        };
+        let bytes = Units::Decimal.format(self.bytes.unsigned_abs());
+        format!("+{bytes} (+{})", Percent::beside(percent, limit))
     }
 }
 

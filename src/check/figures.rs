@@ -1,7 +1,7 @@
 //! Rows on figures: sizes, layers, shares and growth.
 
 use super::{Bound, Budget, Figure, Grown, Levels, Measure, Row, Verdict};
-use crate::size::Units;
+use crate::size::{Percent, Units};
 use crate::snapshot::{Component, Snapshot};
 
 /// What growth is measured from.
@@ -71,12 +71,13 @@ fn row(
     };
     match measured(snapshot, past, scope, measure) {
         Ok(actual) => {
-            let (verdict, limit) = judge(measure, &actual, levels);
-            let reason = reason(measure, &actual, &limit, verdict);
+            let (verdict, bound) = judge(measure, &actual, levels);
+            let reason = reason(measure, &actual, bound, verdict);
+            let limit = limit(bound);
             Row { id, limit, actual: Some(actual), verdict, reason, offences: Vec::new() }
         }
         Err(reason) => {
-            let limit = deciding(levels, None).map_or(Figure::Text(String::new()), figure);
+            let limit = limit(deciding(levels, None));
             let verdict = Verdict::Unknown;
             Row { id, limit, actual: None, verdict, reason, offences: Vec::new() }
         }
@@ -86,8 +87,9 @@ fn row(
 /// The row of a limit of growth.
 pub(super) fn grown(id: String, before: u64, now: u64, levels: &Levels<Bound>) -> Row {
     let actual = Figure::Growth(Grown::between(before, now));
-    let (verdict, limit) = judge(Measure::Growth, &actual, levels);
-    let reason = reason(Measure::Growth, &actual, &limit, verdict);
+    let (verdict, bound) = judge(Measure::Growth, &actual, levels);
+    let reason = reason(Measure::Growth, &actual, bound, verdict);
+    let limit = limit(bound);
     Row { id, limit, actual: Some(actual), verdict, reason, offences: Vec::new() }
 }
 
@@ -178,7 +180,7 @@ fn of_component(snapshot: &Snapshot, id: &str, measure: Measure) -> Option<Figur
 }
 
 /// The verdict, and the limit that decided.
-fn judge(measure: Measure, actual: &Figure, levels: &Levels<Bound>) -> (Verdict, Figure) {
+fn judge(measure: Measure, actual: &Figure, levels: &Levels<Bound>) -> (Verdict, Option<Bound>) {
     let is_broken = |bound: &Bound| breaks(measure, actual, *bound);
     let broken = if levels.fail.as_ref().is_some_and(is_broken) {
         Some(Verdict::Fail)
@@ -187,8 +189,7 @@ fn judge(measure: Measure, actual: &Figure, levels: &Levels<Bound>) -> (Verdict,
     } else {
         None
     };
-    let limit = deciding(levels, broken).map_or(Figure::Text(String::new()), figure);
-    (broken.unwrap_or(Verdict::Pass), limit)
+    (broken.unwrap_or(Verdict::Pass), deciding(levels, broken))
 }
 
 /// The broken limit; the hard one if none is.
@@ -217,7 +218,8 @@ fn breaks(measure: Measure, actual: &Figure, bound: Bound) -> bool {
     }
 }
 
-fn figure(bound: Bound) -> Figure {
+fn limit(bound: Option<Bound>) -> Figure {
+    let Some(bound) = bound else { return Figure::Text(String::new()) };
     match bound {
         Bound::Bytes(bytes) => Figure::Bytes(bytes),
         Bound::Count(count) => Figure::Count(count),
@@ -227,7 +229,7 @@ fn figure(bound: Bound) -> Figure {
     }
 }
 
-fn reason(measure: Measure, actual: &Figure, limit: &Figure, verdict: Verdict) -> String {
+fn reason(measure: Measure, actual: &Figure, bound: Option<Bound>, verdict: Verdict) -> String {
     let relation = match (verdict, measure) {
         (Verdict::Pass, Measure::Efficiency) => "is at least",
         (Verdict::Pass, _) => "is within",
@@ -235,17 +237,22 @@ fn reason(measure: Measure, actual: &Figure, limit: &Figure, verdict: Verdict) -
         _ => "is more than",
     };
     let size = |bytes: u64| Units::Decimal.format(bytes.into());
-    match (actual, limit) {
-        (Figure::Growth(_), Figure::Text(limit)) => {
-            let both = if limit.contains(" and ") { "both " } else { "" };
+    let Some(bound) = bound else { return actual.to_string() };
+    match (actual, bound) {
+        (Figure::Growth(grown), Bound::Growth { bytes, percent }) => {
+            let both = if bytes.and(percent).is_some() { "both " } else { "" };
             let verb = if verdict == Verdict::Pass { "does not exceed" } else { "exceeds" };
-            format!("{actual} {verb} {both}{limit}")
+            format!("{} {verb} {both}{bound}", grown.beside(percent))
         }
-        (Figure::Bytes(actual), Figure::Bytes(limit)) if actual > limit => {
+        (Figure::Bytes(actual), Bound::Bytes(limit)) if *actual > limit => {
             let over = size(actual - limit);
-            format!("{} is {over} more than {}", size(*actual), size(*limit))
+            format!("{} is {over} more than {}", size(*actual), size(limit))
         }
-        (actual, limit) => format!("{actual} {relation} {limit}"),
+        (Figure::Share(actual), Bound::Share(limit)) => {
+            let actual = Percent::beside(actual * 100.0, limit * 100.0);
+            format!("{actual} {relation} {bound}")
+        }
+        (actual, bound) => format!("{actual} {relation} {bound}"),
     }
 }
 

@@ -20,10 +20,9 @@ pub use budget::{
 };
 pub use dive::DiveRules;
 
-use self::bound::Percent;
 use crate::analysis::{Dive, ImageAnalysis, PathMatches};
 use crate::oci::{Digest, Platform};
-use crate::size::Units;
+use crate::size::{Percent, Units};
 use crate::snapshot::{Finding, Snapshot};
 
 /// How a check ended; the later, the worse.
@@ -176,7 +175,7 @@ impl fmt::Display for Figure {
         match self {
             Self::Bytes(bytes) => f.write_str(&Units::Decimal.format((*bytes).into())),
             Self::Count(count) => write!(f, "{count}"),
-            Self::Share(share) => write!(f, "{}", Percent(share * 100.0)),
+            Self::Share(share) => write!(f, "{}", Percent::of(share * 100.0)),
             Self::Growth(grown) => write!(f, "{grown}"),
             Self::Text(text) => f.write_str(text),
         }

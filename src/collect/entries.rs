@@ -229,7 +229,7 @@ impl Entries {
 /// The error for a platform that is not published.
 pub(super) fn no_such_platform(wanted: &Platform, published: &[Platform]) -> Error {
     let names: Vec<String> = published.iter().map(ToString::to_string).collect();
-    let error = Error::new(ErrorKind::NotFound, format!("there is no image for {wanted}"));
+    let error = Error::new(ErrorKind::NoPlatform, format!("there is no image for {wanted}"));
     if names.is_empty() {
         return error
             .hint("its images do not say which platforms they are for: leave out --platform");

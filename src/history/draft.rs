@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::io::Read as _;
 
+use jiff::Timestamp;
 use sha2::{Digest as _, Sha256};
 use sqlx::{AnyConnection, Row as _};
 
@@ -83,11 +84,13 @@ impl Draft {
                 self.latest.insert(id, None);
                 Ok(Outcome::Recorded)
             }
+            New::Read { target, at, root, scope } => {
+                let told = (EventKind::Read, root.as_str(), &**scope);
+                self.tell(connection, target, *at, told).await.map_err(failed)
+            }
             New::Failed { target, at, kind, message } => {
-                let id = self.target(connection, target).await.map_err(failed)?;
-                let row = Row::told(EventKind::Failed, Some(id), *at, kind, message);
-                self.push(row, Some(target));
-                Ok(Outcome::Recorded)
+                let told = (EventKind::Failed, &**kind, &**message);
+                self.tell(connection, target, *at, told).await.map_err(failed)
             }
             New::Breach { .. } => self.breach(connection, new).await.map_err(failed),
             New::Run { id, at, state, detail } => {
@@ -95,6 +98,19 @@ impl Draft {
                 Ok(Outcome::Recorded)
             }
         }
+    }
+
+    /// Puts down what is told of a target: what kind of thing, its class or name, and words.
+    async fn tell(
+        &mut self,
+        connection: &mut AnyConnection,
+        target: &Target,
+        at: Timestamp,
+        (kind, subject, detail): (EventKind, &str, &str),
+    ) -> Result<Outcome, sqlx::Error> {
+        let id = self.target(connection, target).await?;
+        self.push(Row::told(kind, Some(id), at, subject, detail), Some(target));
+        Ok(Outcome::Recorded)
     }
 
     async fn point(

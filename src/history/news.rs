@@ -71,6 +71,17 @@ pub enum New {
         /// Which.
         targets: Vec<Target>,
     },
+    /// All that was asked for of a tag was read.
+    Read {
+        /// An image of the tag.
+        target: Target,
+        /// When.
+        at: Timestamp,
+        /// The digest behind it.
+        root: Digest,
+        /// What was asked for, in words of the caller's.
+        scope: String,
+    },
     /// A tag is no longer there; its registry said so when it was asked for this tag.
     Gone {
         /// Which.

@@ -16,6 +16,7 @@ const LONGEST_TEXT: usize = 4096;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum EventKind {
     Seen,
+    Read,
     Gone,
     Failed,
     Opened,
@@ -28,8 +29,9 @@ pub(super) enum EventKind {
 }
 
 impl EventKind {
-    pub(super) const ALL: [Self; 10] = [
+    pub(super) const ALL: [Self; 11] = [
         Self::Seen,
+        Self::Read,
         Self::Gone,
         Self::Failed,
         Self::Opened,
@@ -44,6 +46,7 @@ impl EventKind {
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::Seen => "seen",
+            Self::Read => "read",
             Self::Gone => "gone",
             Self::Failed => "failed",
             Self::Opened => "opened",

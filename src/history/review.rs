@@ -20,11 +20,11 @@ pub struct Presence {
     /// When it was seen first; `None` if what was recorded of it then was pruned.
     pub first: Option<Timestamp>,
     /// When it was not there, oldest first.
-    pub gaps: Vec<Gap>,
+    pub absences: Vec<Absence>,
 }
 
 /// When a target was found to be gone and, if it came back, when it was seen again.
-pub type Gap = (Timestamp, Option<Timestamp>);
+pub type Absence = (Timestamp, Option<Timestamp>);
 
 /// A breach from its first to its last day.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,7 +44,7 @@ pub struct BreachLife {
 impl Store {
     /// When the targets of a repository were there; those that were never read are left out.
     pub async fn presences(&mut self, repository: &str) -> Result<Vec<Presence>, Error> {
-        let gone = self.gaps(repository).await?;
+        let gone = self.absences(repository).await?;
         let text = "SELECT t.id, t.repository, t.tag, t.platform, point.seen, point.seq \
                     FROM target AS t JOIN point ON point.seq = (SELECT MIN(first.seq) \
                     FROM point AS first WHERE first.target = t.id) WHERE t.repository = $1";
@@ -56,15 +56,15 @@ impl Store {
         let looks = if is_pruned { self.looks().await? } else { Vec::new() };
         let mut presences = Vec::with_capacity(rows.len());
         for ((id, target), first, seq) in rows {
-            let gaps = gone.get(&id).map(Vec::as_slice).unwrap_or_default();
+            let absences = gone.get(&id).map(Vec::as_slice).unwrap_or_default();
             // What went, or was what it had been, before its first point had others before.
-            let is_cut = gaps.iter().any(|(gone, _)| gone.as_millisecond() < first)
+            let is_cut = absences.iter().any(|(gone, _)| gone.as_millisecond() < first)
                 || looks
                     .iter()
                     .take_while(|(at, _)| *at < seq)
                     .any(|(_, ids)| ranges::holds(ids, id));
             let first = if is_cut { None } else { Some(self.at(first)?) };
-            presences.push(Presence { target, first, gaps: gaps.to_vec() });
+            presences.push(Presence { target, first, absences: absences.to_vec() });
         }
         Ok(presences)
     }
@@ -84,7 +84,7 @@ impl Store {
     }
 
     /// When targets of a repository were gone, by the numbers of the targets.
-    async fn gaps(&mut self, repository: &str) -> Result<HashMap<i64, Vec<Gap>>, Error> {
+    async fn absences(&mut self, repository: &str) -> Result<HashMap<i64, Vec<Absence>>, Error> {
         let text = "SELECT e.target, e.seen, (SELECT seen FROM point WHERE point.target = e.target \
                     AND point.seq > e.seq ORDER BY point.seq LIMIT 1) \
                     FROM event AS e WHERE e.kind = 'gone' \
@@ -93,12 +93,12 @@ impl Store {
             sqlx::query(text).bind(repository.to_owned()).fetch_all(&mut self.connection).await;
         let rows: Vec<(i64, i64, Option<i64>)> =
             self.decoded(rows, |row| Ok((row.try_get(0)?, row.try_get(1)?, row.try_get(2)?)))?;
-        let mut gaps: HashMap<i64, Vec<Gap>> = HashMap::new();
+        let mut absences: HashMap<i64, Vec<Absence>> = HashMap::new();
         for (target, gone, back) in rows {
             let gap = (self.at(gone)?, back.map(|back| self.at(back)).transpose()?);
-            gaps.entry(target).or_default().push(gap);
+            absences.entry(target).or_default().push(gap);
         }
-        Ok(gaps)
+        Ok(absences)
     }
 
     /// Before when rows were pruned; what is not known of that time may have been.

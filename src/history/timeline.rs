@@ -43,8 +43,19 @@ pub struct Timeline {
     pub last_seen: Option<Timestamp>,
     /// When it was found to be gone, if it did not come back.
     pub gone: Option<Timestamp>,
+    /// When it was gone for a while, in the order of the points.
+    pub gaps: Vec<Gap>,
     /// The last failure to read it, if nothing was read since: when, class and message.
     pub failure: Option<(Timestamp, String, String)>,
+}
+
+/// A time in which a target was gone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Gap {
+    /// When it was found to be gone.
+    pub gone: Timestamp,
+    /// The position in [`Timeline::points`] of what it was when it was back.
+    pub back: usize,
 }
 
 /// A target whose last sighting is looked for.
@@ -249,7 +260,8 @@ impl Store {
         json.map(Some).ok_or_else(|| self.corrupt(format!("the snapshot of {image}")))
     }
 
-    async fn asked(&mut self, question: &Question) -> Result<Vec<(i64, Target)>, Error> {
+    /// The targets that are asked for, with their numbers.
+    pub(super) async fn asked(&mut self, question: &Question) -> Result<Vec<(i64, Target)>, Error> {
         let text = "SELECT id, repository, tag, platform FROM target WHERE repository = $1 \
                     AND ($2 = '' OR tag = $2) AND ($3 = '' OR platform = $3)";
         let rows = sqlx::query(text)
@@ -274,42 +286,61 @@ impl Store {
         let rows = query.fetch_all(&mut self.connection).await;
         let mut rows = self.decoded(rows, point_of)?;
         let more = i64::try_from(rows.len()).is_ok_and(|found| found == limit);
-        if more {
-            rows.pop();
-        }
+        let earlier = if more { rows.pop() } else { None };
+        let earlier = earlier.map_or(0, |linked| linked.seq).max(first.saturating_sub(1));
         let after = rows.first().map_or(0, |linked| linked.seq);
-        let gone = self.last_event(id, EventKind::Gone).await?;
+        rows.reverse();
+        let mut leaves = self.leaves(id, earlier).await?;
+        let gone = leaves.pop_if(|gone| gone.seq > after);
         let failed = self.last_event(id, EventKind::Failed).await?;
         if rows.is_empty() && gone.is_none() && failed.is_none() {
             return Ok(None);
         }
         let mut points = Vec::with_capacity(rows.len());
-        for linked in rows.iter().rev() {
+        for linked in &rows {
             points.push(self.point(linked, &target)?);
         }
-        let gone = gone.filter(|gone| gone.seq > after);
+        let gaps = self.gaps(&leaves, &rows)?;
         let failed = failed.filter(|failed| failed.seq > after);
-        let failure = match &failed {
-            Some(linked) => {
-                let Body::Event { subject, detail, .. } = linked.row.body.clone() else {
-                    return Ok(None);
-                };
-                Some((
-                    self.time_of(linked)?,
-                    subject.unwrap_or_default(),
-                    detail.unwrap_or_default(),
-                ))
-            }
-            None => None,
-        };
+        let failure = failed.as_ref().map(|linked| self.failure(linked)).transpose()?;
         let until = gone.as_ref().map_or(i64::MAX, |linked| linked.seq);
         let gone = gone.as_ref().map(|gone| self.time_of(gone)).transpose()?;
         let last_seen = points.last().map(|point| point.seen);
-        let timeline = Timeline { target, points, more, last_seen, gone, failure };
+        let timeline = Timeline { target, points, more, last_seen, gone, gaps, failure };
         let failed = failed.map_or(0, |linked| linked.seq);
         // Of a target that was never read, what was seen after its failure matters.
         let after = if rows.is_empty() { failed } else { after };
         Ok(Some(Sought { id, after, until, failed, timeline }))
+    }
+
+    /// When a target was found to be gone after a row.
+    async fn leaves(&mut self, id: i64, after: i64) -> Result<Vec<Linked>, Error> {
+        let text = format!("{EVENT} WHERE target = $1 AND kind = 'gone' AND seq > $2 ORDER BY seq");
+        let query = statement(text).bind(id).bind(after);
+        let rows = query.fetch_all(&mut self.connection).await;
+        self.decoded(rows, event_of)
+    }
+
+    /// The times in which a target was gone, of whose points these are the rows.
+    fn gaps(&self, leaves: &[Linked], points: &[Linked]) -> Result<Vec<Gap>, Error> {
+        let mut gaps = Vec::with_capacity(leaves.len());
+        for left in leaves {
+            if let Some(back) = points.iter().position(|point| point.seq > left.seq) {
+                gaps.push(Gap { gone: self.time_of(left)?, back });
+            }
+        }
+        Ok(gaps)
+    }
+
+    /// When something failed, the class and the message.
+    fn failure(&self, linked: &Linked) -> Result<(Timestamp, String, String), Error> {
+        let at = self.time_of(linked)?;
+        Ok(match &linked.row.body {
+            Body::Event { subject, detail, .. } => {
+                (at, subject.clone().unwrap_or_default(), detail.clone().unwrap_or_default())
+            }
+            Body::Point(_) => (at, String::new(), String::new()),
+        })
     }
 
     async fn last_event(&mut self, id: i64, kind: EventKind) -> Result<Option<Linked>, Error> {

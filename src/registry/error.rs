@@ -18,6 +18,8 @@ pub enum ErrorKind {
     Auth,
     /// The registry does not have what was asked for.
     NotFound,
+    /// The image is published, but not for the platform that was asked for.
+    NoPlatform,
     /// The registry allows no more requests for now.
     RateLimited,
     /// The registry could not be reached or did not answer properly.
@@ -36,7 +38,7 @@ impl ErrorKind {
         match self {
             Self::Usage => "usage",
             Self::Auth => "auth",
-            Self::NotFound => "not_found",
+            Self::NotFound | Self::NoPlatform => "not_found",
             Self::RateLimited => "rate_limited",
             Self::Network => "network",
             Self::BadData => "bad_data",

@@ -212,12 +212,8 @@ pub struct Share {
 impl Share {
     /// The share in percent with one decimal; `n/a` of an empty whole.
     pub fn percent(self) -> String {
-        match self.scaled(1000) {
-            None => "n/a".to_owned(),
-            Some(0) if self.part > 0 => "<0.1 %".to_owned(),
-            Some(1000) => "100 %".to_owned(),
-            Some(permille) => format!("{}.{} %", permille / 10, permille % 10),
-        }
+        let part = self.part.min(self.whole);
+        size::percent(part, self.whole).unwrap_or_else(|| "n/a".to_owned())
     }
 
     /// The share in parts of `scale`, rounded and at most `scale`; `None` of an empty whole.
@@ -380,6 +376,6 @@ mod tests {
         check(7, 0, "n/a", None);
         check(9, 3, "100 %", Some(8));
         check(u128::MAX, u128::MAX, "100 %", Some(8));
-        check(u128::MAX, 1, "n/a", None);
+        check(u128::MAX, 1, "100 %", None);
     }
 }

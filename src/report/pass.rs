@@ -4,13 +4,14 @@ use std::io::{self, Write};
 
 use jiff::Timestamp;
 
-use super::audit::{name, named, reason, signed};
+use super::audit::{day, name, named, reason, signed};
 use super::document::{
     Block, Column, Document, Fact, Mark, Overflow, Row, Section, Style, Table, Text,
 };
 use super::json::{write_pass_json, write_watchlist_json};
 use super::words::unknown;
 use super::{Format, TerminalOptions, markdown, terminal, write_csv};
+use crate::audit::notify::Undelivered;
 use crate::audit::pass::{Move, Summary};
 use crate::audit::{Target, Watchlist};
 use crate::check::Verdict;
@@ -27,6 +28,8 @@ pub struct RunReport<'a> {
     pub place: &'a str,
     /// Whether all of it was recorded.
     pub saved: bool,
+    /// Who could not be told.
+    pub undelivered: &'a [Undelivered],
 }
 
 /// Writes the report of a pass; CSV is one row for each image that moved.
@@ -82,10 +85,12 @@ fn compose(report: &RunReport<'_>, most: usize) -> Document {
     add("Budgets", budgets(summary));
     add("What moved", moved(summary, most));
     add("Gone", list(summary.gone.iter().map(name)));
+    add("Not published", list(summary.absent.iter().map(name)));
     add("Not read", list(summary.failures.iter().map(failure)));
     let left =
         summary.left.iter().map(|left| Text::name(format!("{}:{}", left.repository, left.tag)));
     add("Left for the next run", list(left));
+    add("Not told", list(report.undelivered.iter().map(untold)));
     Document { title: "Audit run".into(), sections }
 }
 
@@ -106,7 +111,14 @@ fn facts(report: &RunReport<'_>) -> Vec<Block> {
     if !report.saved {
         facts.push(Fact::new("saved", Text::from("no").styled(Style::Warn)));
     }
-    vec![Block::Facts(facts)]
+    let mut blocks = vec![Block::Facts(facts)];
+    let note = |(repository, names): (&String, &usize)| {
+        let names = Text::count(*names, "listed name is", "listed names are");
+        Text::name(&**repository).with(": ").with(names).with(" no valid tag and left out")
+    };
+    let notes: Vec<Text> = summary.invalid.iter().map(note).collect();
+    blocks.extend((!notes.is_empty()).then_some(Block::Notes(notes)));
+    blocks
 }
 
 fn budgets(summary: &Summary) -> Vec<Block> {
@@ -158,25 +170,39 @@ fn moves_row(moved: &Move) -> Row {
         (None, Some(_)) => unknown(),
         (None, None) => Text::default(),
     };
-    let first = moved.why.as_ref().and_then(|why| why.reasons.first());
-    let cause = match (first, moved.before) {
-        (Some(first), _) => reason(first),
-        (None, None) => "new".into(),
-        (None, Some(_)) => unknown(),
-    };
     vec![
         name(&moved.subject),
         moved.before.map(|before| Text::bytes(before.compressed)).unwrap_or_default(),
         Text::bytes(moved.now.compressed),
         moved.growth().map(signed).unwrap_or_default(),
         content,
-        cause,
+        told(moved),
     ]
+}
+
+/// What happened to an image.
+fn told(moved: &Move) -> Text {
+    let first = moved.why.as_ref().and_then(|why| why.reasons.first());
+    let cause = match (first, moved.before) {
+        (Some(first), _) => reason(first),
+        (None, None) => "new".into(),
+        (None, Some(_)) if moved.is_same => "the same image".into(),
+        (None, Some(_)) => unknown(),
+    };
+    match moved.gone {
+        Some(gone) => Text::from("back, was gone since ").with(day(gone)).with("; ").with(cause),
+        None => cause,
+    }
 }
 
 fn failure(failure: &crate::audit::pass::Failure) -> Text {
     let named = named(&failure.repository, failure.tag.as_deref().unwrap_or_default());
     named.with(": ").with(Text::sentence(&failure.error.to_string()))
+}
+
+fn untold(undelivered: &Undelivered) -> Text {
+    let channel = Text::name(&*undelivered.channel);
+    channel.with(": ").with(Text::sentence(&undelivered.reason))
 }
 
 fn list(items: impl Iterator<Item = Text>) -> Vec<Block> {

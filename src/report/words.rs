@@ -5,6 +5,7 @@ use crate::oci::{Kind, LayerType, MediaType};
 use crate::report::document::{Block, Piece, Share, Style, Text};
 use crate::report::encode::Untrusted;
 use crate::rule::{self, Phrase};
+use crate::size;
 
 /// Stands for a size that is not known.
 pub(super) const UNKNOWN: &str = "?";
@@ -81,6 +82,14 @@ pub(super) fn command(step: &Step) -> Text {
         if step.instruction.trim().is_empty() { &step.created_by } else { &step.instruction };
     let folded = Untrusted::folded(written);
     if folded.is_empty() { Text::default() } else { Piece::Name(folded).into() }
+}
+
+/// A part of a whole in per cent, which may be more than the whole.
+pub(super) fn percent(part: u128, whole: u128) -> Text {
+    if part <= whole {
+        return Piece::Share(Share { part, whole }).into();
+    }
+    size::percent(part, whole).map_or_else(unknown, |text| Text::sentence(&text))
 }
 
 /// A sentence of a rule.

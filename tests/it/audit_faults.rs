@@ -4,6 +4,7 @@ use regsize::oci::Digest;
 use serde_json::{Value, json};
 
 use crate::audit_run::{audit, count, image, pass, put, registry, run, settings};
+use crate::support::registry::RunningRegistry;
 use crate::support::{Registry, Reply, Sandbox};
 
 /// A pass on the second day in which something could not be found out.
@@ -113,4 +114,104 @@ fn an_image_that_is_deleted_while_it_is_read_fails_alone() {
     assert_eq!((count(&report, "moved"), count(&report, "gone")), (1, 0), "{report}");
     assert_eq!(report["moved"][0]["tag"], "1.1", "{report}");
     assert_eq!(report["failures"][0]["tag"], "1.0", "{report}");
+}
+
+#[test]
+fn a_tag_that_comes_back_as_another_image_is_compared_with_what_it_was() {
+    let (registry, sandbox) = (registry(), Sandbox::new());
+    settings(&sandbox, &registry, "tags = [\"1.0\"]");
+    for (day, size) in [(1, Some(10)), (3, None), (5, Some(50)), (7, None), (9, Some(50))] {
+        match size {
+            Some(size) => put(&registry, "1.0", &[300, size]),
+            None => registry.update(|content| content.remove("team/app", "1.0")),
+        }
+        let report = run(&sandbox, day, 0);
+        let row = &report["moved"][0];
+        let why = row["why"]["causes"][0]["text"].as_str().unwrap_or_default();
+        match day {
+            1 => assert_eq!((&row["state"], &row["gone"]), (&json!("new"), &Value::Null)),
+            5 => {
+                assert_eq!((&row["state"], &row["gone"]), (&json!("back"), &time(3)), "{row}");
+                assert_eq!(row["before"]["content"], 310_000, "{row}");
+                assert!(why.contains("/opt/part1"), "{row}");
+            }
+            9 => assert_eq!((&row["gone"], why), (&time(7), ""), "{row}"),
+            _ => assert_eq!((count(&report, "moved"), count(&report, "gone")), (0, 1), "{report}"),
+        }
+    }
+    let tag = registry.reference("team/app:1.0");
+    let history = audit(&sandbox, &["history", &tag]);
+    let gap = |gone, back| json!({"gone": time(gone), "back": time(back)});
+    assert_eq!(history["targets"][0]["gaps"], json!([gap(3, 5), gap(7, 9)]), "{history}");
+    let last = audit(&sandbox, &["history", &tag, "--last", "1"]);
+    assert_eq!(last["targets"][0]["gaps"], json!([gap(7, 9)]), "{last}");
+    let store = sandbox.path("history.sqlite").display().to_string();
+    let shown = sandbox.run(&["audit", "history", &tag, "--store", &store]).stdout;
+    let gone = |line: &str| line.contains("2026-11-07 06:00Z") && line.contains("gone");
+    assert!(shown.lines().any(gone), "{shown}");
+    let config = sandbox.path("regsize.toml").display().to_string();
+    registry.update(|content| content.remove("team/app", "1.0"));
+    run(&sandbox, 11, 0);
+    put(&registry, "1.0", &[300, 60]);
+    let report = sandbox.run(&["audit", "run", "--config", &config, "--format", "markdown"]).stdout;
+    assert!(report.contains("back, was gone since 2026-11-11; +"), "{report}");
+}
+
+/// The time of the pass of a day.
+fn time(day: u8) -> Value {
+    json!(format!("2026-11-{day:02}T06:00:00Z"))
+}
+
+/// How many manifests and blobs were asked for since so many requests, and how many tags.
+fn asked(registry: &RunningRegistry, before: usize) -> (usize, usize) {
+    let lines = registry.lines().split_off(before);
+    let of = |method: &str, path: &str| {
+        lines.iter().filter(|line| line.starts_with(method) && line.contains(path)).count()
+    };
+    (of("GET ", "/manifests/") + of("GET ", "/blobs/"), of("HEAD ", "/manifests/"))
+}
+
+#[test]
+fn what_is_watched_more_widely_is_read_once() {
+    let (registry, sandbox) = (registry(), Sandbox::new());
+    let amd64 = "platforms = [\"linux/amd64\"]";
+    let both = "platforms = [\"linux/amd64\", \"linux/arm64\"]";
+    let steps = [
+        // Settings, images that are new, tags that are read, platforms that are not published.
+        ("depth = \"manifest\"\nplatforms = [\"linux/amd64\"]", 3, 3, 0),
+        (amd64, 0, 3, 0),
+        // Two of the three tags have no such image.
+        (both, 1, 3, 2),
+        (amd64, 0, 0, 0),
+        ("", 0, 3, 0),
+        (both, 0, 0, 2),
+    ];
+    for (step, (lines, moved, read, absent)) in (1..).zip(steps) {
+        settings(&sandbox, &registry, lines);
+        let report = run(&sandbox, step * 2, 0);
+        let counts = (count(&report, "moved"), report["read"].as_u64(), count(&report, "absent"));
+        assert_eq!(counts, (moved, Some(read), absent), "{lines}: {report}");
+        let before = registry.lines().len();
+        let again = run(&sandbox, step * 2 + 1, 0);
+        assert_eq!(again["same"], 3, "{lines}: {again}");
+        assert_eq!(count(&again, "absent"), absent, "{lines}: {again}");
+        assert_eq!(asked(&registry, before), (0, 3), "{lines}");
+    }
+    let history = audit(&sandbox, &["history", &registry.reference("team/app:latest")]);
+    let read = history["points"].as_array().expect("points").iter();
+    let read = read.filter(|point| !point["content"].is_null());
+    assert_eq!(read.count(), 2, "{history}");
+}
+
+#[test]
+fn a_platform_that_an_index_has_no_more_is_gone() {
+    let (registry, sandbox) = (registry(), Sandbox::new());
+    let lines = "tags = [\"latest\"]\nplatforms = [\"linux/amd64\", \"linux/arm64\"]";
+    settings(&sandbox, &registry, lines);
+    run(&sandbox, 1, 0);
+    put(&registry, "latest", &[300, 30]);
+    let report = run(&sandbox, 2, 0);
+    assert_eq!((count(&report, "moved"), count(&report, "gone")), (1, 1), "{report}");
+    assert_eq!(report["gone"][0]["platform"], "linux/arm64", "{report}");
+    assert_eq!(run(&sandbox, 3, 0)["same"], 1);
 }

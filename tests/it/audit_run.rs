@@ -139,9 +139,14 @@ fn a_tag_is_gone_when_the_registry_says_so_of_the_tag() {
     assert_eq!((count(&report, "gone"), &report["gone"][0]["tag"]), (1, &Value::from("1.1")));
     let gone = audit(&sandbox, &["history", &registry.reference("team/app:1.1")]);
     assert!(gone["targets"][0]["gone"].as_str().unwrap().starts_with("2026-11-03"), "{gone}");
-    // A tag that was gone and is back is read.
+    // A tag that was gone and is back is read, and is not new.
     put(&registry, "1.1", &[300, 11]);
-    assert_eq!(run(&sandbox, 4, 0)["read"], 1);
+    let report = run(&sandbox, 4, 0);
+    let back = &report["moved"][0];
+    assert_eq!((count(&report, "moved"), report["read"].as_u64()), (1, Some(1)), "{report}");
+    assert_eq!((&back["state"], &back["change"]), (&"back".into(), &0.into()), "{back}");
+    assert_eq!((&back["gone"], &back["why"]), (&"2026-11-03T06:00:00Z".into(), &Value::Null));
+    assert_eq!(back["before"], back["now"], "{back}");
     // Where nothing at all is shown, nothing is gone.
     registry.update(|content| content.deny("team/app"));
     let report = run(&sandbox, 5, 2);

@@ -151,8 +151,8 @@ fn each_due_target_is_run_by_one_worker_and_those_of_the_killed_are_taken_over()
         let (number, word) = (line.0, line.1.clone());
         told.push(line);
         if word == "works" {
-            // Its place is free from this moment on.
-            let now = millis();
+            // Its place is free from the next moment on: it may have begun in this one.
+            let now = millis() + 1;
             workers[number].kill().unwrap();
             workers[number].wait().unwrap();
             break (number, now);

@@ -32,6 +32,18 @@ pub enum ExecError {
     Failed(String, ExitStatus, String),
 }
 
+impl ExecError {
+    /// The error without what the command said, which may have secrets in it.
+    pub fn without_words(&self) -> String {
+        match self {
+            Self::Failed(program, status, _) => {
+                format!("the command {program} failed with {status}")
+            }
+            other => other.to_string(),
+        }
+    }
+}
+
 /// Runs a program with its arguments and gives it `body`.
 pub async fn exec(command: &[String], body: &str, limit: Duration) -> Result<(), ExecError> {
     let (program, arguments) = command.split_first().ok_or(ExecError::Empty)?;

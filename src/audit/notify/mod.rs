@@ -4,9 +4,12 @@
 //! it opens, again only if telling failed, and once more when it is over. What the pass could not
 //! look at stays as it was. Sending is apart from it, and a message that was not delivered is
 //! due again in the next pass.
+//!
+//! [`plan_readings`] does the same for what cannot be read, which is told of when it failed twice.
 
 mod exec;
 mod message;
+mod reading;
 #[cfg(test)]
 mod tests;
 
@@ -16,6 +19,7 @@ use crate::history::Target;
 
 pub use exec::{ExecError, exec};
 pub use message::Message;
+pub use reading::{Became, Reading, is_reading, plan_readings, whole};
 
 /// A limit of a target, by a name that stays.
 pub type Key = (Target, String);
@@ -44,6 +48,15 @@ pub struct Standing {
     pub unknown: BTreeSet<String>,
     /// Whether the image is no longer there.
     pub is_gone: bool,
+}
+
+/// Somebody who could not be told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Undelivered {
+    /// The name of the channel.
+    pub channel: String,
+    /// Why, without what is secret of its address.
+    pub reason: String,
 }
 
 /// What becomes of a breach.
@@ -75,16 +88,25 @@ pub struct Planned {
 }
 
 impl Planned {
+    /// Whether it is about a failure to read, and not about a limit.
+    pub fn is_reading(&self) -> bool {
+        is_reading(&self.rule)
+    }
+
     /// Whether somebody is told.
     pub fn is_told(&self) -> bool {
-        self.step != Step::Forget
+        match self.step {
+            Step::Open => !self.is_reading(),
+            Step::Forget => false,
+            Step::Remind | Step::Clear | Step::End => true,
+        }
     }
 }
 
 /// What is to be done, by target and limit.
 pub fn plan(known: &[Known], found: &[Standing]) -> Vec<Planned> {
     let mut open: BTreeMap<Key, &Known> = BTreeMap::new();
-    for breach in known {
+    for breach in known.iter().filter(|breach| !is_reading(&breach.rule)) {
         open.insert((breach.subject.clone(), breach.rule.clone()), breach);
     }
     let mut planned = Vec::new();

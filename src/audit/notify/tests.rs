@@ -151,3 +151,71 @@ fn messages_have_no_commands_of_others() {
     assert!(text.ends_with("and 5 more"));
     assert!(!text.contains(['<', '>', '\u{202e}', '\u{1b}']) && !text.contains("@here"), "{text}");
 }
+
+fn reading(tag: &str, became: Became) -> Reading {
+    Reading::of_tag("r.example/app".into(), tag.into(), became)
+}
+
+#[test]
+fn what_cannot_be_read_is_told_of_when_it_failed_twice() {
+    let failed = || Became::Failed("no answer".into());
+    let check = |passes: &[(Became, bool, &[Step], bool)]| {
+        let mut known = Vec::new();
+        for (number, (became, delivered, expected, told)) in passes.iter().enumerate() {
+            let planned = plan_readings(&known, &[reading("1", became.clone())]);
+            let steps: Vec<Step> = planned.iter().map(|planned| planned.step).collect();
+            assert_eq!(steps, *expected, "pass {number}");
+            assert_eq!(Message::new(&planned).is_some(), *told, "pass {number}");
+            // No limit is kept or exceeded by it.
+            assert_eq!(plan(&known, &[standing("1", &[], &[])]), []);
+            apply(&mut known, &planned, *delivered && *told);
+        }
+    };
+    check(&[
+        (failed(), true, &[Step::Open], false),
+        (Became::Read, true, &[Step::Forget], false),
+        (Became::Read, true, &[], false),
+        (failed(), true, &[Step::Open], false),
+        (failed(), false, &[Step::Remind], true),
+        (failed(), true, &[Step::Remind], true),
+        (failed(), true, &[], false),
+        (Became::Read, true, &[Step::Clear], true),
+        (Became::Read, true, &[], false),
+    ]);
+    check(&[
+        (failed(), true, &[Step::Open], false),
+        (failed(), true, &[Step::Remind], true),
+        (Became::Gone, true, &[Step::End], true),
+        (Became::Gone, true, &[], false),
+    ]);
+}
+
+#[test]
+fn failures_of_a_repository_are_one_line() {
+    let failed = |tag: &str| reading(tag, Became::Failed("<no> answer".into()));
+    let named = |name: &str, became| Reading::of_whole(name, "r.example/app".into(), became);
+    let first: Vec<Reading> = (0..12).map(|at| failed(&format!("1.{at:02}"))).collect();
+    let mut first = first;
+    first.push(named("other", Became::Failed("away".into())));
+    first.push(named("r.example/app", Became::Failed("away".into())));
+    let mut known = Vec::new();
+    apply(&mut known, &plan_readings(&[], &first), false);
+    let planned = plan_readings(&known, &first);
+    let message = Message::new(&planned).expect("a message");
+    assert_eq!(
+        message.text(),
+        "regsize: 2 repositories cannot be read, 12 tags cannot be read\n\
+         - r.example/app: 1.00, 1.01, 1.02, 1.03, 1.04, 1.05, 1.06, 1.07, 1.08, 1.09 and 2 more: \
+         cannot be read, the first because: &lt;no&gt; answer\n\
+         - r.example/app: cannot be read: away\n\
+         - r.example/app (other): cannot be read: away"
+    );
+    let json: serde_json::Value = serde_json::from_str(&message.json()).expect("a document");
+    assert_eq!(json["failures"].as_array().map(Vec::len), Some(14));
+    assert_eq!(json["failures"][0]["tag"], "1.00");
+    assert_eq!(json["failures"][13]["tag"], serde_json::Value::Null);
+    apply(&mut known, &planned, true);
+    let message = Message::new(&plan_readings(&known, &[reading("1.00", Became::Read)]));
+    let text = message.expect("a message").text().to_owned();
+    assert_eq!(text, "regsize: 1 tag can be read again\n- r.example/app: 1.00: read again");
+}

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use super::passes::{Looks, Passes, failure};
 use super::presence::Presences;
 use super::{Exceeded, Follower, Limit, Moment, Overview, Series, shared};
+use crate::audit::notify::is_reading;
 use crate::history::{BreachLife, Error, Question, Store, Target, Timeline};
 
 /// What an overview is wanted of.
@@ -127,7 +128,9 @@ async fn follow(
 fn exceeded(lives: Vec<BreachLife>, series: &[Series]) -> impl Iterator<Item = Exceeded> {
     let name = |target: &Target| (target.repository.clone(), target.tag.clone());
     let known: BTreeSet<(String, String)> = series.iter().map(|s| name(&s.target)).collect();
-    let of_these = lives.into_iter().filter(move |life| known.contains(&name(&life.target)));
+    // What cannot be read is told by the series.
+    let lives = lives.into_iter().filter(|life| !is_reading(&life.rule));
+    let of_these = lives.filter(move |life| known.contains(&name(&life.target)));
     of_these.map(|life| Exceeded {
         target: life.target,
         rule: life.rule,

@@ -15,7 +15,7 @@ mod tests;
 use jiff::Timestamp;
 
 use crate::compare::{self, Cause, compare};
-use crate::history::{Gap, Target};
+use crate::history::{Absence, Target};
 use crate::oci::Digest;
 use crate::rule::Severity;
 use crate::snapshot::Snapshot;
@@ -61,7 +61,7 @@ pub struct Series {
     /// When it was seen first, if that was in this time and others of its repository were before.
     pub new: Option<Timestamp>,
     /// When it was not there.
-    pub gaps: Vec<Gap>,
+    pub absences: Vec<Absence>,
     /// When the registry said that it is gone, if it is.
     pub gone: Option<Timestamp>,
     /// When it was looked at last and was there.

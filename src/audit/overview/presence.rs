@@ -43,11 +43,11 @@ impl Came {
 impl Series {
     /// When it came and went from a time on, oldest first.
     pub fn comings(&self, since: Option<Timestamp>) -> Vec<Coming> {
-        let gaps = self
-            .gaps
+        let absences = self
+            .absences
             .iter()
             .flat_map(|(gone, back)| [(Some(*gone), Came::Gone), (*back, Came::Back)].into_iter());
-        let all = [(self.new, Came::New)].into_iter().chain(gaps);
+        let all = [(self.new, Came::New)].into_iter().chain(absences);
         let all = all.filter_map(|(at, came)| Some((at?, came)));
         let in_time = all.filter(|(at, _)| since.is_none_or(|since| *at >= since));
         in_time.map(|(at, came)| Coming { at, came, compressed: self.compressed_at(at) }).collect()
@@ -95,7 +95,7 @@ impl Presences {
             is_in_time(*first) && self.known_from.is_some_and(|known| *first > known)
         };
         series.new = found.first.filter(is_new);
-        let gaps = found.gaps.iter().filter(|(_, back)| back.is_none_or(is_in_time));
-        series.gaps = gaps.copied().collect();
+        let absences = found.absences.iter().filter(|(_, back)| back.is_none_or(is_in_time));
+        series.absences = absences.copied().collect();
     }
 }

@@ -180,6 +180,7 @@ fn passes_that_failed_left_or_were_killed_are_not_whole() {
 
 fn timeline(tag: &str, seen: Option<u8>, failed: Option<u8>) -> Timeline {
     Timeline {
+        gaps: Vec::new(),
         target: Target { repository: "r/a".into(), tag: tag.into(), ..Target::default() },
         points: Vec::new(),
         more: false,
@@ -236,10 +237,10 @@ fn figures_are_old_if_a_later_pass_did_not_see_them() {
 
 #[test]
 fn targets_are_new_that_came_after_others() {
-    let presence = |tag: &str, first: u8, gaps: &[(u8, Option<u8>)]| Presence {
+    let presence = |tag: &str, first: u8, absences: &[(u8, Option<u8>)]| Presence {
         target: Target { tag: tag.into(), ..Target::default() },
         first: Some(time(first)),
-        gaps: gaps.iter().map(|(gone, back)| (time(*gone), back.map(time))).collect(),
+        absences: absences.iter().map(|(gone, back)| (time(*gone), back.map(time))).collect(),
     };
     let known =
         [presence("a", 1, &[(2, Some(3)), (8, Some(12)), (20, None)]), presence("b", 15, &[])];

@@ -25,8 +25,8 @@ const PULLS: u64 = 4;
 
 /// Something that was found out.
 pub(super) enum Sighting {
-    /// The tags are listed, or need not be.
-    Listed,
+    /// The tags are listed, or need not be; how many listed names are no valid tags.
+    Listed(usize),
     /// A tag is what it was.
     Same(String),
     /// A tag was read: all that is watched of it.
@@ -118,7 +118,7 @@ impl Look<'_> {
     /// be there all the same.
     async fn tags(&self, registry: &Registry) -> Result<(Vec<String>, BTreeSet<String>), Error> {
         if let Some(tags) = self.target.literal_tags() {
-            self.say(Sighting::Listed).await;
+            self.say(Sighting::Listed(0)).await;
             return Ok((tags.to_vec(), BTreeSet::new()));
         }
         let list = registry.tags(self.target.repository.repository()).await?;
@@ -133,12 +133,18 @@ impl Look<'_> {
         }
         let selected = self.target.filter.select(list.tags);
         if selected.tags.is_empty() && unlisted.is_empty() {
-            let text = "no tag of the repository is meant";
+            let text = match list.invalid {
+                0 => "no tag of the repository is meant".to_owned(),
+                names => format!(
+                    "no tag of the repository is meant, and {names} names that the registry lists \
+                     are no valid tags"
+                ),
+            };
             return Err(Error::new(ErrorKind::NotFound, text).hint(
                 "look at the target's tags, semver and exclude, and at `regsize tags REPOSITORY`",
             ));
         }
-        self.say(Sighting::Listed).await;
+        self.say(Sighting::Listed(list.invalid)).await;
         let mut tags = selected.tags;
         tags.extend(unlisted.iter().cloned());
         let unlisted = if list.incomplete.is_some() { BTreeSet::new() } else { unlisted };
@@ -280,7 +286,7 @@ impl Look<'_> {
         Ok(Sighting::Gone(tag))
     }
 
-    /// Reads all that is watched of a tag.
+    /// Reads all that is watched of a tag, as far as it is published.
     async fn read(
         &self,
         tag: &str,
@@ -300,10 +306,17 @@ impl Look<'_> {
         if platforms.is_empty() {
             platforms.push(None);
         }
-        let mut subjects = Vec::new();
+        let (mut subjects, mut absent) = (Vec::new(), None);
         for platform in platforms {
             let wanted = Wanted::of(platform, options);
-            subjects.extend(self.images(&source, &wanted).await?);
+            match self.images(&source, &wanted).await {
+                Ok(images) => subjects.extend(images),
+                Err(error) if error.kind() == ErrorKind::NoPlatform => absent = Some(error),
+                Err(error) => return Err(error),
+            }
+        }
+        if let Some(error) = absent.filter(|_| subjects.is_empty()) {
+            return Err(error);
         }
         Ok(subjects.into_iter().map(|image| self.tagged(tag, image)).collect())
     }

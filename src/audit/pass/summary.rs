@@ -1,9 +1,11 @@
 //! What a pass found out.
 
-use crate::audit::overview::Why;
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 
-use crate::audit::notify::Standing;
+use crate::audit::notify::{Reading, Standing};
+use crate::audit::overview::Why;
 use crate::check::Verdict;
 use crate::history::Target;
 use crate::oci::Digest;
@@ -20,14 +22,21 @@ pub struct Summary {
     pub moved: Vec<Move>,
     /// Images that are no longer there.
     pub gone: Vec<Target>,
+    /// Platforms that are watched and for which there is no image, with the tags.
+    pub absent: Vec<Target>,
     /// Limits that are exceeded or could not be measured, the worst first.
     pub breached: Vec<Breached>,
     /// Tags and targets that could not be read.
     pub failures: Vec<Failure>,
+    /// How many names the registries list that are no valid tags, by repository; these were left
+    /// out.
+    pub invalid: BTreeMap<String, usize>,
     /// Tags that were left for the next pass.
     pub left: Vec<Left>,
     /// The limits of each image that was looked at, for those who are told.
     pub standings: Vec<Standing>,
+    /// How it went to read tags, and targets as a whole, for those who are told.
+    pub readings: Vec<Reading>,
 }
 
 /// How much was looked at.
@@ -41,18 +50,22 @@ pub struct Counts {
     pub read: usize,
 }
 
-/// An image that is new or another than before.
+/// An image that is new, back, or another than before.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Move {
     /// Which.
     pub subject: Target,
     /// The digest of its manifest.
     pub image: Digest,
+    /// Since when it was gone, if it is back.
+    pub gone: Option<Timestamp>,
+    /// Whether it is back as it was.
+    pub is_same: bool,
     /// What it was; `None` if it is new.
     pub before: Option<Sizes>,
     /// What it is.
     pub now: Sizes,
-    /// Why; `None` if the image before is not known.
+    /// Why; `None` if the image before is the same or not known.
     pub why: Option<Why>,
 }
 
@@ -125,12 +138,19 @@ impl Summary {
         self.moved.dedup_by(|a, b| a.subject == b.subject);
         self.gone.sort();
         self.gone.dedup();
+        self.absent.sort();
+        self.absent.dedup();
         let key = |breached: &Breached| (breached.subject.clone(), breached.rule.clone());
         self.breached.sort_by(|a, b| b.verdict.cmp(&a.verdict).then_with(|| key(a).cmp(&key(b))));
         self.breached.dedup();
         self.failures.sort_by(|a, b| (&a.repository, &a.tag).cmp(&(&b.repository, &b.tag)));
         self.left.sort_by(|a, b| (&a.repository, &a.tag).cmp(&(&b.repository, &b.tag)));
         self.standings.sort_by(|a, b| a.subject.cmp(&b.subject));
+        // What failed for one of two has failed.
+        self.readings.sort_by(|a, b| {
+            (&a.subject, &a.rule, &a.became).cmp(&(&b.subject, &b.rule, &b.became))
+        });
+        self.readings.dedup_by(|a, b| a.subject == b.subject && a.rule == b.rule);
         // Two targets may watch one tag: what one of them finds holds.
         self.standings.dedup_by(|later, kept| {
             let is_same = later.subject == kept.subject;

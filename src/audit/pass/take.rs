@@ -2,16 +2,19 @@
 
 use std::collections::BTreeSet;
 
+use jiff::Timestamp;
+
 use super::judge::{self, is_limited, judge, kept};
-use super::known::Known;
+use super::known::{Known, Scope, is_of};
 use super::look::Sighting;
 use super::summary::{Failure, Left, Move, Sizes, Summary};
 use super::{Journal, Pass};
 use crate::audit::Target;
-use crate::audit::notify::Standing;
+use crate::audit::notify::{Became, Reading, Standing};
 use crate::audit::overview::Why;
 use crate::check::Subject;
 use crate::history::{self, New, Point};
+use crate::oci::{Digest, Platform};
 use crate::snapshot::Snapshot;
 
 /// Takes down what was found out.
@@ -36,7 +39,13 @@ impl<'a, 'j> Taker<'a, 'j> {
 
     pub(super) async fn take(&mut self, target: &Target, known: &Known, sighting: Sighting) {
         match sighting {
-            Sighting::Listed => self.recovered(known, "").await,
+            Sighting::Listed(invalid) => {
+                if invalid > 0 {
+                    self.summary.invalid.insert(target.repository_name(), invalid);
+                }
+                self.went(target, None, Became::Read);
+                self.recovered(known, "").await;
+            }
             Sighting::Same(tag) => self.same(target, known, &tag).await,
             Sighting::Read(tag, images) => self.read(target, known, &tag, images).await,
             Sighting::Gone(tag) => {
@@ -45,12 +54,22 @@ impl<'a, 'j> Taker<'a, 'j> {
                     self.gone(point).await;
                 }
                 self.recovered(known, &tag).await;
+                self.went(target, Some(tag), Became::Gone);
             }
             Sighting::Failed(tag, error) => self.failed(target, known, tag, error).await,
             Sighting::Left(tag, reason) => {
                 self.summary.left.push(Left { repository: target.repository_name(), tag, reason });
             }
         }
+    }
+
+    /// Takes down how it went to read a tag, or the target as a whole.
+    fn went(&mut self, target: &Target, tag: Option<String>, became: Became) {
+        let repository = target.repository_name();
+        self.summary.readings.push(match tag {
+            Some(tag) => Reading::of_tag(repository, tag, became),
+            None => Reading::of_whole(&target.name, repository, became),
+        });
     }
 
     /// What failed before and did not now is over.
@@ -62,8 +81,12 @@ impl<'a, 'j> Taker<'a, 'j> {
 
     async fn same(&mut self, target: &Target, known: &Known, tag: &str) {
         self.summary.counts.same += 1;
+        self.went(target, Some(tag.to_owned()), Became::Read);
         self.recovered(known, tag).await;
-        for point in known.tag(tag).map_or(&[][..], |tag| &tag.images) {
+        let images = known.tag(tag).map_or(&[][..], |tag| &tag.images);
+        let there = images.iter().map(|point| point.target.platform.clone()).collect();
+        self.absent(target, tag, &there);
+        for point in images {
             self.journal.seen(point.target.clone()).await;
             let name = point.target.clone();
             if !is_limited(self.pass, target, &name.platform) {
@@ -78,9 +101,12 @@ impl<'a, 'j> Taker<'a, 'j> {
 
     async fn read(&mut self, target: &Target, known: &Known, tag: &str, images: Vec<Subject>) {
         self.summary.counts.read += 1;
+        self.went(target, Some(tag.to_owned()), Became::Read);
         self.recovered(known, tag).await;
         let repository = target.repository_name();
-        let before = known.tag(tag).map_or(&[][..], |tag| &tag.images);
+        let (before, gone) =
+            known.tag(tag).map_or((&[][..], &[][..]), |tag| (&*tag.images, &*tag.gone));
+        let root = root_of(&images);
         let mut platforms: BTreeSet<String> = BTreeSet::new();
         for image in images {
             let snapshot = &image.snapshot;
@@ -92,7 +118,10 @@ impl<'a, 'j> Taker<'a, 'j> {
                 Ok(new) => self.journal.push(new).await,
                 Err(error) => self.journal.broke(error),
             }
-            let last = before.iter().find(|point| point.target.platform == snapshot.platform);
+            let is_it = |point: &Point| point.target.platform == snapshot.platform;
+            let last = before.iter().find(|point| is_it(point)).map(|point| (point, None));
+            let left = || gone.iter().find(|(point, _)| is_it(point));
+            let last = last.or_else(|| left().map(|(point, since)| (point, Some(*since))));
             let name = history::Target {
                 repository: repository.clone(),
                 tag: tag.to_owned(),
@@ -102,24 +131,55 @@ impl<'a, 'j> Taker<'a, 'j> {
             self.judge(target, &name, image).await;
         }
         // The index was read, and names no such platform any more.
-        if target.platforms.is_empty() {
-            for point in before.iter().filter(|point| !platforms.contains(&point.target.platform)) {
-                self.gone(point).await;
-            }
+        for point in before.iter().filter(|point| !is_there(target, &platforms, point)) {
+            self.gone(point).await;
+        }
+        self.absent(target, tag, &platforms);
+        let one = platforms.into_iter().next();
+        if let Some((root, platform)) =
+            root.zip(one).filter(|(root, _)| !known.was_read(target, tag, root))
+        {
+            let (tag, at) = (tag.to_owned(), self.pass.now);
+            let image = history::Target { repository, tag, platform };
+            let scope = Scope::of(target).to_string();
+            self.journal.push(New::Read { target: image, at, root, scope }).await;
         }
     }
 
-    async fn moved(&mut self, name: &history::Target, last: Option<&Point>, now: &Snapshot) {
-        if last.is_some_and(|last| last.image == now.image) {
+    /// Takes down which platforms that are watched are not published.
+    fn absent(&mut self, target: &Target, tag: &str, there: &BTreeSet<String>) {
+        let has = |wanted: &Platform| there.iter().any(|platform| is_of(platform, wanted));
+        for wanted in target.platforms.iter().filter(|wanted| !has(wanted)) {
+            self.summary.absent.push(history::Target {
+                repository: target.repository_name(),
+                tag: tag.to_owned(),
+                platform: wanted.to_string(),
+            });
+        }
+    }
+
+    /// Takes down a move from what it was last, and since when that is gone if it is.
+    async fn moved(
+        &mut self,
+        name: &history::Target,
+        last: Option<(&Point, Option<Timestamp>)>,
+        now: &Snapshot,
+    ) {
+        let gone = last.and_then(|(_, gone)| gone);
+        let last = last.map(|(point, _)| point);
+        let is_same = last.is_some_and(|last| last.image == now.image);
+        if is_same && gone.is_none() {
             return;
         }
-        let old = match last {
+        let old = match last.filter(|_| !is_same) {
             Some(last) => judge::read(self.journal, &last.image).await,
             None => None,
         };
         self.summary.moved.push(Move {
             subject: name.clone(),
             image: now.image.clone(),
+            gone,
+            is_same,
             before: last.map(|last| Sizes {
                 compressed: last.figures.compressed,
                 content: last.figures.content,
@@ -171,6 +231,23 @@ impl<'a, 'j> Taker<'a, 'j> {
                 .push(New::Failed { target: which, at: self.pass.now, kind, message })
                 .await;
         }
+        self.went(target, tag.clone(), Became::Failed(error.to_string()));
         self.summary.failures.push(Failure { repository, tag, error });
     }
+}
+
+/// The digest behind a tag of which these images were read, if that is one.
+fn root_of(images: &[Subject]) -> Option<Digest> {
+    let root = &images.first()?.snapshot.digest;
+    images.iter().all(|image| image.snapshot.digest == *root).then(|| root.clone())
+}
+
+/// Whether what was recorded may still be there, as one of these platforms was read for each that
+/// is watched.
+fn is_there(target: &Target, read: &BTreeSet<String>, point: &Point) -> bool {
+    let platform = &point.target.platform;
+    let was_for = |wanted: &&Platform| is_of(platform, wanted);
+    let is_for = |wanted: &Platform| read.iter().any(|platform| is_of(platform, wanted));
+    // Of several images that do for one platform, one is read.
+    read.contains(platform) || target.platforms.iter().filter(was_for).any(is_for)
 }

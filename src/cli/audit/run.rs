@@ -13,6 +13,7 @@ use super::super::{complain, environment, write_report};
 use super::setup::{self, Setup};
 use super::{error, tell};
 use crate::analysis::AnalysisOptions;
+use crate::audit::notify::Undelivered;
 use crate::audit::pass::{Journal, Pass, Summary};
 use crate::audit::{Channel, Target};
 use crate::check::Verdict;
@@ -31,8 +32,8 @@ const RECENT: u32 = 20;
 /// What a run found out.
 pub(super) struct Done {
     pub(super) summary: Summary,
-    /// Whether somebody could not be told.
-    pub(super) untold: bool,
+    /// Who could not be told.
+    pub(super) undelivered: Vec<Undelivered>,
     pub(super) unsaved: Option<history::Error>,
 }
 
@@ -98,9 +99,9 @@ impl Round<'_> {
         };
         let summary = pass.run(targets, &mut journal).await.map_err(error)?;
         let network = session.registries().options();
-        let untold = tell::tell(setup, &summary, is_all, &mut journal, network).await;
+        let undelivered = tell::tell(setup, &summary, is_all, &mut journal, network).await;
         end(&mut journal, now, id, &summary).await;
-        Ok(Done { summary, untold, unsaved: journal.into_unsaved() })
+        Ok(Done { summary, undelivered, unsaved: journal.into_unsaved() })
     }
 }
 
@@ -172,10 +173,11 @@ async fn end(journal: &mut Journal<'_>, now: Timestamp, id: String, summary: &Su
 
 /// Prints the report, and tells how the run ended.
 fn show(cli: &Cli, setup: &Setup, targets: &[&Target], place: &Place, done: Done) -> Exit {
-    let Done { summary, untold, unsaved } = done;
+    let Done { summary, undelivered, unsaved } = done;
     complain_of(&summary);
     let place = place.to_string();
-    let report = RunReport { summary: &summary, place: &place, saved: unsaved.is_none() };
+    let saved = unsaved.is_none();
+    let report = RunReport { summary: &summary, place: &place, saved, undelivered: &undelivered };
     let options = terminal_options(&cli.output);
     let written = write_report(|out| render_run(&report, format(&cli.output), &options, out));
     let names_summary =
@@ -191,7 +193,7 @@ fn show(cli: &Cli, setup: &Setup, targets: &[&Target], place: &Place, done: Done
         (Exit::Fine, _) if is_unsaved => Exit::Unknown,
         (Exit::Fine, Verdict::Fail) => Exit::No,
         (Exit::Fine, Verdict::Unknown) => Exit::Unknown,
-        (Exit::Fine, Verdict::Pass | Verdict::Warn) if untold => Exit::Unknown,
+        (Exit::Fine, Verdict::Pass | Verdict::Warn) if !undelivered.is_empty() => Exit::Unknown,
         (written, _) => written,
     }
 }

@@ -1,4 +1,4 @@
-//! Tells people of limits that are exceeded, and records that it did.
+//! Tells people of limits that are exceeded and of what cannot be read, and records that it did.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -7,7 +7,9 @@ use super::super::progress::line;
 use super::super::selection::text_of;
 use super::super::{complain, environment};
 use super::setup::Setup;
-use crate::audit::notify::{Known, Message, Planned, Step, exec, plan};
+use crate::audit::notify::{
+    Known, Message, Planned, Reading, Step, Undelivered, exec, plan, plan_readings, whole,
+};
 use crate::audit::pass::{Journal, Summary};
 use crate::audit::{Address, Channel, Target};
 use crate::history::{Breach, BreachState, New, Target as Image};
@@ -16,19 +18,25 @@ use crate::registry::{Error, ErrorKind, Options, Secret, post_json};
 /// How long a command may take to be told.
 const PATIENCE: Duration = Duration::from_mins(1);
 
-/// Tells what is to be told; whether some of it did not arrive.
+/// Tells what is to be told; gives whom it did not reach.
 pub(super) async fn tell(
     setup: &Setup,
     summary: &Summary,
     is_all: bool,
     journal: &mut Journal<'_>,
     options: &Options,
-) -> bool {
+) -> Vec<Undelivered> {
     let breaches = match journal.store().breaches().await {
         Ok(breaches) => breaches,
         Err(reason) => {
-            complain(&super::error(reason));
-            return true;
+            let reason = super::error(reason);
+            let undelivered = |channel: &String| Undelivered {
+                channel: channel.clone(),
+                reason: format!("what was told before cannot be read: {reason}"),
+            };
+            let undelivered = setup.watchlist.channels.keys().map(undelivered).collect();
+            complain(&reason);
+            return undelivered;
         }
     };
     if is_all {
@@ -40,7 +48,8 @@ pub(super) async fn tell(
         }
     }
     let known: Vec<Known> = breaches.into_iter().map(known).collect();
-    let planned = plan(&known, &summary.standings);
+    let planned =
+        [plan(&known, &summary.standings), plan_readings(&known, &summary.readings)].concat();
     for opened in planned.iter().filter(|planned| planned.step == Step::Open) {
         journal.push(event(opened, summary, BreachState::Opened)).await;
     }
@@ -48,10 +57,11 @@ pub(super) async fn tell(
     journal.flush().await;
     let undelivered = send(setup, &planned, options).await;
     for planned in &planned {
-        let channels = channels_of(setup, &planned.subject);
-        let arrived = channels.is_disjoint(&undelivered);
+        let channels = channels_of(setup, planned);
+        let arrived = !undelivered.iter().any(|it| channels.contains(&*it.channel));
+        let is_told = planned.is_told() && arrived && !channels.is_empty();
         let state = match planned.step {
-            Step::Open | Step::Remind if arrived && !channels.is_empty() => BreachState::Notified,
+            Step::Open | Step::Remind if is_told => BreachState::Notified,
             Step::Clear | Step::End if arrived => BreachState::Cleared,
             Step::Forget => BreachState::Cleared,
             _ => continue,
@@ -59,14 +69,16 @@ pub(super) async fn tell(
         journal.push(event(planned, summary, state)).await;
     }
     journal.flush().await;
-    !undelivered.is_empty()
+    undelivered
 }
 
 /// Whether an image was looked at, or would have been but for a failure.
 fn is_watched(breach: &Breach, summary: &Summary) -> bool {
     let Image { repository, tag, .. } = &breach.target;
     let of_tag = |tag_of: Option<&String>| tag_of.is_none_or(|other| other == tag);
+    let is_it = |reading: &Reading| reading.subject == breach.target && reading.rule == breach.rule;
     summary.standings.iter().any(|standing| standing.subject == breach.target)
+        || summary.readings.iter().any(is_it)
         || summary
             .failures
             .iter()
@@ -93,12 +105,17 @@ fn event(planned: &Planned, summary: &Summary, state: BreachState) -> New {
     }
 }
 
-/// The channels that are told of an image, without summaries of jobs, which get the report.
-fn channels_of<'a>(setup: &'a Setup, subject: &Image) -> BTreeSet<&'a str> {
+/// The channels that are told of something, without summaries of jobs, which get the report.
+fn channels_of<'a>(setup: &'a Setup, planned: &Planned) -> BTreeSet<&'a str> {
+    let subject = &planned.subject;
     let is_of = |target: &&Target| {
-        target.repository_name() == subject.repository
-            && target.filter.fits(&subject.tag)
-            && target.wants(&subject.platform)
+        let repository = target.repository_name();
+        let is_meant = match (planned.is_reading(), subject.tag.is_empty()) {
+            (true, true) => planned.rule == whole(&target.name, &repository),
+            (true, false) => target.filter.fits(&subject.tag),
+            (false, _) => target.filter.fits(&subject.tag) && target.wants(&subject.platform),
+        };
+        repository == subject.repository && is_meant
     };
     let channels = &setup.watchlist.channels;
     let is_told =
@@ -107,37 +124,43 @@ fn channels_of<'a>(setup: &'a Setup, subject: &Image) -> BTreeSet<&'a str> {
     targets.flat_map(|target| &target.notify).filter(is_told).map(String::as_str).collect()
 }
 
-/// Sends to each channel what it is to be told; the names of those that did not get it.
-async fn send<'a>(setup: &'a Setup, planned: &[Planned], options: &Options) -> BTreeSet<&'a str> {
-    let mut undelivered = BTreeSet::new();
+/// Sends to each channel what it is to be told; gives those that did not get it.
+async fn send(setup: &Setup, planned: &[Planned], options: &Options) -> Vec<Undelivered> {
+    let mut undelivered = Vec::new();
     for (name, channel) in &setup.watchlist.channels {
-        let is_told =
-            |planned: &&Planned| channels_of(setup, &planned.subject).contains(name.as_str());
+        let is_told = |planned: &&Planned| channels_of(setup, planned).contains(name.as_str());
         let about: Vec<Planned> = planned.iter().filter(is_told).cloned().collect();
         let Some(message) = Message::new(&about) else { continue };
-        if let Err(error) = deliver(setup, channel, &message, options).await {
+        if let Err((error, reason)) = deliver(setup, channel, &message, options).await {
             complain(&error.about(&format!("audit.notify.{name}")));
             line("note: the message is due again in the next run");
-            undelivered.insert(name.as_str());
+            undelivered.push(Undelivered { channel: name.clone(), reason });
         }
     }
     undelivered
 }
 
+/// Sends a message; gives the error, and the reason for a report, which others may see.
 async fn deliver(
     setup: &Setup,
     channel: &Channel,
     message: &Message,
     options: &Options,
-) -> Result<(), Error> {
+) -> Result<(), (Error, String)> {
+    let plain = |error: Error| {
+        let reason = error.to_string();
+        (error, reason)
+    };
     match channel {
         Channel::GithubSummary => Ok(()),
         Channel::Webhook(address) => {
-            post_json(&secret(setup, address)?, message.json(), options).await
+            let address = secret(setup, address).map_err(plain)?;
+            post_json(&address, message.json(), options).await.map_err(plain)
         }
-        Channel::Exec(command) => exec(command, &message.json(), PATIENCE)
-            .await
-            .map_err(|error| Error::new(ErrorKind::Local, error.to_string())),
+        Channel::Exec(command) => exec(command, &message.json(), PATIENCE).await.map_err(|error| {
+            let reason = error.without_words();
+            (Error::new(ErrorKind::Local, error.to_string()), reason)
+        }),
     }
 }
 

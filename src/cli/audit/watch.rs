@@ -17,6 +17,7 @@ use super::error;
 use super::run::{Done, Round, claim, complain_of, open};
 use super::setup::{self, Setup};
 use crate::audit::Target;
+use crate::audit::notify::is_reading;
 use crate::audit::queue::{Limits, Memory, Queue};
 use crate::audit::serve::{Answer, Page, Server};
 use crate::audit::watch::{
@@ -204,8 +205,9 @@ impl Work<'_> {
         let (setup, now) = (self.setup, Timestamp::now());
         let round = Round { kind: &kind, setup, targets: &[target], is_all: false, now };
         let done = round.run(self.session, self.observers, &mut store, unsaved).await?;
-        let Done { summary, untold, unsaved } = done;
-        let whole = if untold || unsaved.is_some() { Verdict::Unknown } else { Verdict::Pass };
+        let Done { summary, undelivered, unsaved } = done;
+        let is_whole = undelivered.is_empty() && unsaved.is_none();
+        let whole = if is_whole { Verdict::Pass } else { Verdict::Unknown };
         let verdict = summary.verdict().max(whole);
         let outcome = outcome(&mut store, target, verdict).await.map_err(error)?;
         let closed = store.close().await.err();
@@ -214,8 +216,14 @@ impl Work<'_> {
             complain(&error(reason).about(&"not all of the run was saved"));
         }
         let counts = summary.counts;
+        let untold: Vec<&str> = undelivered.iter().map(|it| &*it.channel).collect();
+        let untold = if untold.is_empty() {
+            String::new()
+        } else {
+            format!(", not told: {}", untold.join(", "))
+        };
         line(&format!(
-            "{}: {}, {} read, {} same, {} moved, {} gone",
+            "{}: {}, {} read, {} same, {} moved, {} gone{untold}",
             target.name,
             word(verdict),
             counts.read,
@@ -245,7 +253,8 @@ async fn outcome(
         content: point.figures.content,
     });
     let images = images.collect();
-    let open = store.breaches().await?.iter().filter(|breach| is_of(&breach.target)).count();
+    let is_open = |breach: &&history::Breach| !is_reading(&breach.rule) && is_of(&breach.target);
+    let open = store.breaches().await?.iter().filter(is_open).count();
     Ok(Outcome { verdict, images, breaches: u64::try_from(open).ok() })
 }
 

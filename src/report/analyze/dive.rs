@@ -2,6 +2,7 @@
 
 use crate::analysis::{Dive, ImageAnalysis};
 use crate::report::document::{Block, Column, Overflow, Piece, Row, Section, Share, Table, Text};
+use crate::report::words::percent;
 
 const COLUMNS: [Column; 4] = [
     Column::left("figure"),
@@ -65,10 +66,7 @@ fn row(figure: &'static str, exact: Text, dive: Text, formula: &'static str) -> 
 /// dive counts every copy as wasted, so it may be more than all there is.
 fn wasted(dive: Dive) -> Text {
     if dive.user_wasted_percent > 1.0 && dive.user_wasted_percent.is_finite() {
-        let permille =
-            u128::from(dive.wasted_bytes) * 1000 / u128::from(dive.user_size_bytes.max(1));
-        let number = |number: u128| Text::from(Piece::Number(number));
-        return number(permille / 10).with(".").with(number(permille % 10)).with(" %");
+        return percent(dive.wasted_bytes.into(), dive.user_size_bytes.max(1).into());
     }
     share(dive.user_wasted_percent, dive.user_size_bytes)
 }
@@ -102,14 +100,13 @@ mod tests {
                 user_wasted_percent,
             };
             let shown = wasted(dive).spans.into_iter().map(|span| match span.piece {
-                Piece::Number(number) => number.to_string(),
-                Piece::Words(words) => words.to_owned(),
+                Piece::Sentence(text) => crate::report::encode::csv_field(&text),
                 Piece::Share(share) => share.percent(),
                 other => panic!("{other:?}"),
             });
             assert_eq!(shown.collect::<String>(), expected);
         };
-        check(900_000, 565_000, "159.2 %");
+        check(900_000, 565_000, "159.3 %");
         check(1, 2, "50.0 %");
         check(0, 0, "n/a");
         check(3, 0, "n/a");

@@ -112,7 +112,7 @@ fn comes() -> Series {
         target: target("edge"),
         moments: vec![moment(10, 100_000_000, 0)],
         new: Some(time(10)),
-        gaps: vec![(time(12), Some(time(15)))],
+        absences: vec![(time(12), Some(time(15)))],
         last_seen: Some(time(27)),
         missed: Some(Missed { pass: Some(time(29)), failure: None, whole: false }),
         ..Series::default()
@@ -142,7 +142,7 @@ pub(crate) fn month() -> Overview {
         target: target("old"),
         moments: vec![moment(1, 5_000, 0), moment(3, 9_000, 0)],
         gone: Some(time(5)),
-        gaps: vec![(time(5), None)],
+        absences: vec![(time(5), None)],
         ..Series::default()
     };
     let series = vec![shrinks, still, grows, gone, comes()];

@@ -13,7 +13,7 @@ use crate::report::document::{
     Block, Column, Mark, Overflow, Piece, Row, Share, Style, Table, Text,
 };
 use crate::report::encode::Untrusted;
-use crate::report::words::{phrase, unknown};
+use crate::report::words::{percent, phrase, unknown};
 
 /// Rows of tags that share layers.
 const MOST_TAGS: usize = 30;
@@ -60,14 +60,11 @@ pub(in crate::report) fn signed(bytes: i128) -> Text {
 /// A difference in percent of what was before.
 fn growth(change: &Change) -> Text {
     let (part, whole) = (change.compressed.unsigned_abs(), u128::from(change.before));
+    if whole == 0 {
+        return unknown();
+    }
     let sign = if change.compressed < 0 { "-" } else { "+" };
-    // Shares end at 100 %, growth does not.
-    let percent = match part.saturating_mul(100).checked_div(whole) {
-        None => return unknown(),
-        Some(percent) if percent >= 100 => Text::from(Piece::Number(percent)).with(" %"),
-        Some(_) => Piece::Share(Share { part, whole }).into(),
-    };
-    Text::from(sign).with(percent)
+    Text::from(sign).with(percent(part, whole))
 }
 
 /// Limits that are exceeded.

@@ -4,11 +4,9 @@ use super::{difference, pulled};
 use crate::compare::{
     Compared, ComparedLayer, Comparison, Difference, LayerRow, PackageChange, PackageStatus, Status,
 };
-use crate::report::document::{
-    Block, Column, Fact, Overflow, Piece, Row, Share, Style, Table, Text,
-};
+use crate::report::document::{Block, Column, Fact, Overflow, Piece, Row, Style, Table, Text};
 use crate::report::encode::Untrusted;
-use crate::report::words::{date, phrase, unknown};
+use crate::report::words::{date, percent, phrase, unknown};
 
 /// The figures of both images.
 pub(super) fn facts(comparison: &Comparison) -> Vec<Fact> {
@@ -50,16 +48,11 @@ fn from_to(old: u64, new: u64) -> Text {
     let delta = Difference::from(new) - Difference::from(old);
     let text = Text::bytes(old).with(" to ").with(Text::bytes(new)).with(", ");
     let text = text.with(difference(Some(delta)).styled(Style::Strong));
-    let share = Share { part: delta.unsigned_abs(), whole: old.into() };
     if delta == 0 || old == 0 {
         return text;
     }
     let sign = if delta > 0 { " (+" } else { " (-" };
-    // More than the whole is no share.
-    if share.part > share.whole {
-        return text;
-    }
-    text.with(sign).with(Piece::Share(share)).with(")")
+    text.with(sign).with(percent(delta.unsigned_abs(), old.into())).with(")")
 }
 
 fn pull(comparison: &Comparison) -> Text {

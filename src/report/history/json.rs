@@ -38,9 +38,16 @@ struct TargetJson<'a> {
     platform: &'a str,
     last_seen: Option<String>,
     gone: Option<String>,
+    gaps: Vec<GapJson>,
     failure: Option<FailureJson<'a>>,
     /// Whether there are earlier points.
     more: bool,
+}
+
+#[derive(Serialize)]
+struct GapJson {
+    gone: String,
+    back: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -176,11 +183,16 @@ pub(super) fn write(report: &HistoryReport<'_>, out: &mut dyn Write) -> io::Resu
 
 fn target(timeline: &Timeline) -> TargetJson<'_> {
     let failure = timeline.failure.as_ref();
+    let gaps = timeline.gaps.iter().map(|gap| GapJson {
+        gone: gap.gone.to_string(),
+        back: timeline.points.get(gap.back).map(|point| point.seen.to_string()),
+    });
     TargetJson {
         tag: &timeline.target.tag,
         platform: &timeline.target.platform,
         last_seen: timeline.last_seen.map(|time| time.to_string()),
         gone: timeline.gone.map(|time| time.to_string()),
+        gaps: gaps.collect(),
         failure: failure.map(|(seen, kind, message)| FailureJson {
             seen: seen.to_string(),
             kind,

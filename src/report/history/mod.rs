@@ -266,8 +266,14 @@ fn points(timeline: &Timeline) -> Table {
             count(figures.layers),
         ]
     };
-    // The newest first.
     let mut rows: Vec<Row> = timeline.points.iter().zip(before).map(row).collect();
+    // From the last on, so that the positions of those before hold.
+    for gap in timeline.gaps.iter().rev().filter(|gap| gap.back <= timeline.points.len()) {
+        let mut gone: Row = vec![Text::default(); columns.len()];
+        gone.splice(..2, [Text::name(minute(gap.gone)), Text::from("gone").styled(Style::Warn)]);
+        rows.insert(gap.back, gone);
+    }
+    // The newest first.
     rows.reverse();
     Table { columns, rows, totals: Vec::new() }
 }
@@ -363,7 +369,15 @@ mod tests {
         };
         let points: Vec<Point> = (0..).zip(sizes).map(point).collect();
         let last_seen = points.last().map(|point| point.seen);
-        Timeline { target, points, more: true, last_seen, gone: None, failure: None }
+        Timeline {
+            target,
+            points,
+            more: true,
+            last_seen,
+            gone: None,
+            gaps: Vec::new(),
+            failure: None,
+        }
     }
 
     #[test]

@@ -197,7 +197,7 @@ impl Chart<'_> {
     fn there(&self, from: Timestamp, until: Timestamp) -> Vec<(Timestamp, Timestamp)> {
         let mut parts = Vec::new();
         let mut start = from;
-        for (gone, back) in &self.series.gaps {
+        for (gone, back) in &self.series.absences {
             if *gone >= start && *gone < until {
                 parts.push((start, *gone));
             }

@@ -1,6 +1,7 @@
 //! `regsize.audit-run/1`: what a pass found out; `regsize.audit-config/1`: what is watched.
 //!
-//! `before` and `change` of an image that is new are `null`; sizes are bytes. `verdict` is `pass`, `warn`,
+//! `before` and `change` of an image that is new are `null`, and so is `gone` unless it was gone and
+//! is back; sizes are bytes. `verdict` is `pass`, `warn`,
 //! `unknown` or `fail`.
 
 use std::io::{self, Write};
@@ -26,9 +27,12 @@ struct RunJson<'a> {
     same: usize,
     moved: Vec<MoveJson<'a>>,
     gone: Vec<TargetJson<'a>>,
+    absent: Vec<TargetJson<'a>>,
     budgets: Vec<BreachedJson<'a>>,
     failures: Vec<FailureJson<'a>>,
     left: Vec<LeftJson<'a>>,
+    invalid: Vec<InvalidJson<'a>>,
+    undelivered: Vec<UndeliveredJson<'a>>,
 }
 
 #[derive(Serialize)]
@@ -36,6 +40,8 @@ struct MoveJson<'a> {
     #[serde(flatten)]
     target: TargetJson<'a>,
     image: String,
+    state: &'static str,
+    gone: Option<String>,
     before: Option<SizesJson>,
     now: SizesJson,
     change: Option<i128>,
@@ -69,6 +75,18 @@ struct FailureJson<'a> {
 struct LeftJson<'a> {
     repository: &'a str,
     tag: &'a str,
+    reason: &'a str,
+}
+
+#[derive(Serialize)]
+struct InvalidJson<'a> {
+    repository: &'a str,
+    names: usize,
+}
+
+#[derive(Serialize)]
+struct UndeliveredJson<'a> {
+    channel: &'a str,
     reason: &'a str,
 }
 
@@ -112,6 +130,8 @@ pub(in crate::report) fn write_pass_json(
         tag: &left.tag,
         reason: &left.reason,
     });
+    let invalid = summary.invalid.iter();
+    let undelivered = report.undelivered.iter();
     let json = RunJson {
         schema: "regsize.audit-run/1",
         at: summary.at.to_string(),
@@ -123,9 +143,16 @@ pub(in crate::report) fn write_pass_json(
         same: summary.counts.same,
         moved: summary.moved.iter().map(moved).collect(),
         gone: summary.gone.iter().map(target).collect(),
+        absent: summary.absent.iter().map(target).collect(),
         budgets: budgets.collect(),
         failures: failures.collect(),
         left: left.collect(),
+        invalid: invalid
+            .map(|(repository, names)| InvalidJson { repository, names: *names })
+            .collect(),
+        undelivered: undelivered
+            .map(|it| UndeliveredJson { channel: &it.channel, reason: &it.reason })
+            .collect(),
     };
     write_json(&json, out)
 }
@@ -153,6 +180,12 @@ fn moved(moved: &Move) -> MoveJson<'_> {
     MoveJson {
         target: target(&moved.subject),
         image: moved.image.to_string(),
+        state: match (moved.before, moved.gone) {
+            (None, _) => "new",
+            (Some(_), Some(_)) => "back",
+            (Some(_), None) => "changed",
+        },
+        gone: moved.gone.map(|gone| gone.to_string()),
         before: moved.before.map(sizes),
         now: sizes(moved.now),
         change: moved.growth(),
