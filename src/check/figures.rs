@@ -75,12 +75,14 @@ fn row(
             let reason = reason(measure, &actual, &limit, verdict);
             Row { id, limit, actual: Some(actual), verdict, reason, offences: Vec::new() }
         }
-        Err(reason) => {
-            let limit = deciding(levels, None).map_or(Figure::Text(String::new()), figure);
-            let verdict = Verdict::Unknown;
-            Row { id, limit, actual: None, verdict, reason, offences: Vec::new() }
-        }
+        Err(reason) => unmeasured(id, levels, reason),
     }
+}
+
+/// The row of a limit of what is not known.
+pub(super) fn unmeasured(id: String, levels: &Levels<Bound>, reason: String) -> Row {
+    let limit = deciding(levels, None).map_or(Figure::Text(String::new()), figure);
+    Row { id, limit, actual: None, verdict: Verdict::Unknown, reason, offences: Vec::new() }
 }
 
 /// The row of a limit of growth.

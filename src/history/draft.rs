@@ -83,15 +83,14 @@ impl Draft {
                 self.latest.insert(id, None);
                 Ok(Outcome::Recorded)
             }
-            New::Failed { target, at, kind, message } => {
+            New::Failed { target, .. } => {
                 let id = self.target(connection, target).await.map_err(failed)?;
-                let row = Row::told(EventKind::Failed, Some(id), *at, kind, message);
-                self.push(row, Some(target));
+                self.push(Row { target: Some(id), ..new.row()? }, Some(target));
                 Ok(Outcome::Recorded)
             }
             New::Breach { .. } => self.breach(connection, new).await.map_err(failed),
-            New::Run { id, at, state, detail } => {
-                self.push(Row::told(EventKind::from(*state), None, *at, id, detail), None);
+            New::Run { .. } => {
+                self.push(new.row()?, None);
                 Ok(Outcome::Recorded)
             }
         }

@@ -14,6 +14,7 @@
 mod chain;
 mod claim;
 mod draft;
+mod earlier;
 mod error;
 mod news;
 mod open;
@@ -37,7 +38,7 @@ pub use self::news::{Breach, BreachState, Figures, New, Outcome, Point, Run, Run
 pub use self::place::Place;
 pub use self::prune::Pruned;
 pub use self::timeline::{Question, Timeline};
-pub use self::transfer::{Exported, Form, Imported};
+pub use self::transfer::{Exported, Form, Imported, Replayed, Spool, Spools};
 pub use self::verify::{Broken, Fault, Verified};
 
 /// What a history is opened for.

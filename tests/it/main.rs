@@ -13,6 +13,7 @@ mod audit_faults;
 #[cfg(feature = "postgres")]
 mod audit_queue;
 mod audit_run;
+mod audit_spool;
 mod audit_page;
 mod audit_report;
 mod audit_watch;

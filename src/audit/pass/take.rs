@@ -15,15 +15,16 @@ use crate::history::{self, New, Point};
 use crate::snapshot::Snapshot;
 
 /// Takes down what was found out.
-pub(super) struct Taker<'a, 'j> {
+pub(super) struct Taker<'a> {
     pass: &'a Pass<'a>,
-    journal: &'a mut Journal<'j>,
+    journal: &'a mut Journal,
     summary: Summary,
 }
 
-impl<'a, 'j> Taker<'a, 'j> {
-    pub(super) fn new(pass: &'a Pass<'a>, journal: &'a mut Journal<'j>, targets: usize) -> Self {
-        let mut summary = Summary { at: pass.now, ..Summary::default() };
+impl<'a> Taker<'a> {
+    pub(super) fn new(pass: &'a Pass<'a>, journal: &'a mut Journal, targets: usize) -> Self {
+        let is_blind = journal.is_blind();
+        let mut summary = Summary { at: pass.now, is_blind, ..Summary::default() };
         summary.counts.targets = targets;
         Self { pass, journal, summary }
     }
@@ -70,7 +71,7 @@ impl<'a, 'j> Taker<'a, 'j> {
                 self.summary.standings.push(kept(name));
                 continue;
             }
-            if let Some(snapshot) = judge::read(self.journal, &point.image).await {
+            if let Ok(Some(snapshot)) = judge::read(self.journal, &point.image).await {
                 self.judge(target, &name, Subject::of_manifest(snapshot)).await;
             }
         }
@@ -110,11 +111,11 @@ impl<'a, 'j> Taker<'a, 'j> {
     }
 
     async fn moved(&mut self, name: &history::Target, last: Option<&Point>, now: &Snapshot) {
-        if last.is_some_and(|last| last.image == now.image) {
+        if self.summary.is_blind || last.is_some_and(|last| last.image == now.image) {
             return;
         }
         let old = match last {
-            Some(last) => judge::read(self.journal, &last.image).await,
+            Some(last) => judge::read(self.journal, &last.image).await.unwrap_or_default(),
             None => None,
         };
         self.summary.moved.push(Move {

@@ -21,10 +21,13 @@ pub(super) async fn tell(
     setup: &Setup,
     summary: &Summary,
     is_all: bool,
-    journal: &mut Journal<'_>,
+    journal: &mut Journal,
     options: &Options,
 ) -> bool {
-    let breaches = match journal.store().breaches().await {
+    let Some(store) = journal.store() else {
+        return tell_later(setup, summary, journal).await;
+    };
+    let breaches = match store.breaches().await {
         Ok(breaches) => breaches,
         Err(reason) => {
             complain(&super::error(reason));
@@ -60,6 +63,20 @@ pub(super) async fn tell(
     }
     journal.flush().await;
     !undelivered.is_empty()
+}
+
+/// Without the history it is not known who knows what: limits that are exceeded are put down, and
+/// the next run that has the history tells of them.
+async fn tell_later(setup: &Setup, summary: &Summary, journal: &mut Journal) -> bool {
+    let planned = plan(&[], &summary.standings);
+    for opened in &planned {
+        journal.push(event(opened, summary, BreachState::Opened)).await;
+    }
+    let untold = planned.iter().any(|planned| !channels_of(setup, &planned.subject).is_empty());
+    if untold {
+        line("note: nobody is told of limits without the history; the next run that has it tells");
+    }
+    untold
 }
 
 /// Whether an image was looked at, or would have been but for a failure.

@@ -1,6 +1,7 @@
 //! `regsize.audit-run/1`: what a pass found out; `regsize.audit-config/1`: what is watched.
 //!
-//! `before` and `change` of an image that is new are `null`; sizes are bytes. `verdict` is `pass`, `warn`,
+//! `before` and `change` of an image that is new are `null`, and so are `moved` and `gone` where the
+//! history could not be read; sizes are bytes. `verdict` is `pass`, `warn`,
 //! `unknown` or `fail`.
 
 use std::io::{self, Write};
@@ -24,8 +25,8 @@ struct RunJson<'a> {
     targets: usize,
     read: usize,
     same: usize,
-    moved: Vec<MoveJson<'a>>,
-    gone: Vec<TargetJson<'a>>,
+    moved: Option<Vec<MoveJson<'a>>>,
+    gone: Option<Vec<TargetJson<'a>>>,
     budgets: Vec<BreachedJson<'a>>,
     failures: Vec<FailureJson<'a>>,
     left: Vec<LeftJson<'a>>,
@@ -121,8 +122,8 @@ pub(in crate::report) fn write_pass_json(
         targets: summary.counts.targets,
         read: summary.counts.read,
         same: summary.counts.same,
-        moved: summary.moved.iter().map(moved).collect(),
-        gone: summary.gone.iter().map(target).collect(),
+        moved: (!summary.is_blind).then(|| summary.moved.iter().map(moved).collect()),
+        gone: (!summary.is_blind).then(|| summary.gone.iter().map(target).collect()),
         budgets: budgets.collect(),
         failures: failures.collect(),
         left: left.collect(),
