@@ -7,6 +7,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
 
 use jiff::Timestamp;
 use regsize::audit::pass::{Journal, Opened};
@@ -16,7 +17,7 @@ use tempfile::TempDir;
 
 use crate::audit_run::{count, pass, put, registry, settings};
 use crate::history::{day, point, run, target};
-use crate::support::{Postgres, Reply, Sandbox};
+use crate::support::{Postgres, Reply, Sandbox, until};
 
 /// The way to a server, which is closed after so many messages of clients.
 #[derive(Clone)]
@@ -289,12 +290,11 @@ fn a_server_that_goes_away_while_a_run_reads_loses_nothing() {
     let (registry, mut sandbox) = (registry(), Sandbox::new());
     settings(&sandbox, &registry, "tags = [\"1.*\"]");
     sandbox.set("REGSIZE_STORE", &gate.url(&direct));
-    let slow = Reply::pass().delay(std::time::Duration::from_millis(1500));
-    registry.script("GET", "/v2/team/app/manifests/1.1", vec![slow]);
+    let slow = Reply::pass().delay(Duration::from_millis(1500));
+    registry.script("HEAD", "/v2/team/app/manifests/1.1", vec![slow]);
     let config = sandbox.path("regsize.toml").display().to_string();
     let running = sandbox.spawn(&["audit", "run", "--config", &config, "--format", "json"]);
-    crate::support::until("it reads", || registry.count("GET", "/manifests/") > 0);
-    std::thread::sleep(std::time::Duration::from_millis(300));
+    until("it looks", || registry.count("HEAD", "/manifests/1.1") > 0);
     gate.close();
     let output = running.finish();
     assert_eq!((output.code, &output.json()["saved"]), (Some(2), &false.into()), "{output}");

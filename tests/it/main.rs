@@ -70,6 +70,7 @@ mod secrets;
 mod shared_cache;
 mod sizes;
 mod soak;
+mod soak_audit;
 mod statuses;
 mod support;
 mod tables;
