@@ -46,7 +46,8 @@ fn a_pass_over_faults(tags: usize, latency: Duration, more: &[&str]) -> (Duratio
     registry.set_latency(latency);
     registry.update(|content| {
         (3..tags).step_by(20).fold(content, |content, number| {
-            let bundle = image("linux/amd64", &[1, number % 7, number / 7 + 1]).bundle();
+            let moved = number / 20;
+            let bundle = image("linux/amd64", &[1, 1 + moved % 25, 1 + moved / 25]).bundle();
             content.put_image("team/app", &format!("t{number:07}"), &bundle)
         })
     });
