@@ -1,6 +1,8 @@
 //! Audits of many tags, of registries that fail, and for a long time; scaled down here, and in full
 //! in `scripts/soak`.
 
+#![expect(clippy::print_stdout, reason = "figures are read")]
+
 use std::fmt::Write as _;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -143,6 +145,8 @@ struct Sample {
     log: u64,
 }
 
+type Figure = fn(&Sample) -> u64;
+
 impl Sample {
     fn of(process: u32, sandbox: &Sandbox) -> Self {
         let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap();
@@ -171,7 +175,7 @@ fn entries(directory: &Path, begin: &str) -> u64 {
 
 /// Whether a figure is always more in the last third than it ever was in the second, by more than
 /// what it may vary.
-fn grows(samples: &[Sample], figure: fn(&Sample) -> u64, varies: u64) -> bool {
+fn grows(samples: &[Sample], figure: Figure, varies: u64) -> bool {
     let third = samples.len() / 3;
     let most = samples[third..2 * third].iter().map(figure).max().unwrap_or(0);
     let least = samples[2 * third..].iter().map(figure).min().unwrap_or(0);
@@ -206,7 +210,7 @@ fn a_watch_that_nobody_looks_after_does_not_grow() {
     let runs = u64::try_from(output.stderr.matches(" read, ").count()).unwrap();
     assert!(runs + 1 >= minutes, "{runs} runs: {output}");
     let mut growing = String::new();
-    let figures: [(&str, fn(&Sample) -> u64, u64); 5] = [
+    let figures: [(&str, Figure, u64); 5] = [
         ("memory", |sample| sample.memory, 4 << 10),
         ("threads", |sample| sample.threads, 2),
         ("files", |sample| sample.files, 2),

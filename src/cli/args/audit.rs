@@ -67,8 +67,8 @@ pub(in crate::cli) struct StoreArgs {
 /// Where waits what cannot be recorded.
 #[derive(Clone, Debug, Args)]
 pub(in crate::cli) struct SpoolArgs {
-    /// Keep here what cannot be recorded until it can be [default: regsize/spool in
-    /// $XDG_STATE_HOME]
+    /// Keep what cannot be recorded in this directory until it can be; without it regsize/spool in
+    /// the user's directory for state
     #[arg(long, value_name = "DIR", env = "REGSIZE_SPOOL")]
     pub(in crate::cli) spool: Option<PathBuf>,
 }

@@ -248,11 +248,10 @@ impl Reading {
             Err(error) => reading.refuse(error.to_string()),
         }
         let first = reading.lines.as_mut().and_then(|lines| next_line(lines).transpose());
-        if !is_part || first.is_some() {
-            if let Err(Error::Import { reason, .. }) = header(first) {
-                reading.refuse(reason);
-                reading.lines = None;
-            }
+        let is_empty_part = is_part && first.is_none();
+        if !is_empty_part && let Err(Error::Import { reason, .. }) = header(first) {
+            reading.refuse(reason);
+            reading.lines = None;
         }
         reading
     }
