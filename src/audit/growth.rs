@@ -8,7 +8,7 @@ use std::fmt;
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::check::{Bound, Levels, Row, grown};
+use crate::check::{Bound, Levels, Row, grown, unmeasured};
 
 /// A limit of what a pull downloads.
 #[derive(Clone, Debug, PartialEq)]
@@ -84,14 +84,22 @@ impl GrowthLimit {
             GrowthFrom::Start => within.first()?,
             GrowthFrom::Smallest => within.iter().min_by_key(|(_, size)| *size)?,
         };
-        let id = format!("{}.{}", self.from.as_str(), self.window);
-        let mut row = grown(id, *before, *last, &self.levels);
+        let mut row = grown(self.id(), *before, *last, &self.levels);
         let day = since.max(&start).strftime("%Y-%m-%d");
         row.reason = match self.from {
             GrowthFrom::Start => format!("{}, since {day}", row.reason),
             GrowthFrom::Smallest => format!("{}, from the smallest of {}", row.reason, self.window),
         };
         Some(row)
+    }
+
+    /// The row of the limit if what the target was is not known.
+    pub fn unknown(&self, reason: &str) -> Row {
+        unmeasured(self.id(), &self.levels, reason.to_owned())
+    }
+
+    fn id(&self) -> String {
+        format!("{}.{}", self.from.as_str(), self.window)
     }
 }
 

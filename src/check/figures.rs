@@ -76,12 +76,14 @@ fn row(
             let limit = limit(bound);
             Row { id, limit, actual: Some(actual), verdict, reason, offences: Vec::new() }
         }
-        Err(reason) => {
-            let limit = limit(deciding(levels, None));
-            let verdict = Verdict::Unknown;
-            Row { id, limit, actual: None, verdict, reason, offences: Vec::new() }
-        }
+        Err(reason) => unmeasured(id, levels, reason),
     }
+}
+
+/// The row of a limit of what is not known.
+pub(super) fn unmeasured(id: String, levels: &Levels<Bound>, reason: String) -> Row {
+    let limit = limit(deciding(levels, None));
+    Row { id, limit, actual: None, verdict: Verdict::Unknown, reason, offences: Vec::new() }
 }
 
 /// The row of a limit of growth.

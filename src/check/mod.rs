@@ -239,6 +239,11 @@ pub fn grown(id: String, before: u64, now: u64, levels: &Levels<Bound>) -> Row {
     figures::grown(id, before, now, levels)
 }
 
+/// The row of a limit of what is not known, with the reason in a sentence.
+pub fn unmeasured(id: String, levels: &Levels<Bound>, reason: String) -> Row {
+    figures::unmeasured(id, levels, reason)
+}
+
 /// Holds images against what the budgets say of their platforms.
 pub fn check_all(
     subjects: &[Subject],

@@ -15,9 +15,9 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use rustix::process::{Resource, getrlimit};
 
-use super::args::{NetworkArgs, SharedArgs, StoreArgs};
+use super::args::{NetworkArgs, SharedArgs, SpoolArgs, StoreArgs};
 use crate::cache::{Cache, DEFAULT_LIMIT};
-use crate::history::{self, Place};
+use crate::history::{self, Place, Spools};
 use crate::layer;
 use crate::reference::Reference;
 use crate::registry::credentials::{Explicit, Sources};
@@ -132,6 +132,14 @@ pub(super) fn store(args: &StoreArgs) -> Result<Place, Error> {
         Error::new(ErrorKind::Local, text).hint("name a file: --store FILE")
     })?;
     Ok(Place::file(directory.join("regsize/history.sqlite")))
+}
+
+/// Where waits what cannot be recorded; `None` if there is no place for it.
+pub(super) fn spools(args: &SpoolArgs, place: &Place) -> Option<Spools> {
+    let home =
+        || absolute("XDG_STATE_HOME").or_else(|| Some(absolute("HOME")?.join(".local/state")));
+    let directory = args.spool.clone().or_else(|| Some(home()?.join("regsize/spool")))?;
+    Some(Spools::new(directory, place))
 }
 
 /// Whether a variable says where the history is.

@@ -145,7 +145,8 @@ Examples:
 pub(super) const AUDIT_RUN_EXAMPLES: &str = "\
 Targets are in section [audit] of regsize.toml; its sections [budget], [ignore] and [severity] hold
 for all of them. A tag that did not move costs one HEAD. The exit code is 1 if a hard limit is
-exceeded, and 2 if something could not be found out or recorded.
+exceeded, and 2 if something could not be found out or recorded. What could not be recorded waits in a
+file in --spool, and the next run that can records it.
 
 Examples:
   regsize audit init regsize.toml --target ghcr.io/owner/name

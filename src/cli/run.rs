@@ -2,8 +2,11 @@
 
 use std::error::Error as _;
 use std::io::{self, Write};
+use std::pin::pin;
 
+use futures::StreamExt as _;
 use futures::future::join_all;
+use futures::stream;
 
 use super::args::{Cli, ImagesArgs, OutputArgs, OutputFormat, PlatformArgs, SortBy};
 use super::exit::Exit;
@@ -79,14 +82,8 @@ impl Prepared {
     ) -> Vec<Outcome<T>> {
         let Self { session, cache: kept, shared, sources, progress, verbose } = self;
         let asked = sources.into_iter().zip(typed).map(|(source, typed)| {
-            let (ask, session, observer) = (&ask, &session, progress.layers());
-            async move {
-                let source = source?;
-                let is_registry = source.registry().is_some();
-                let result = ask(session, source, observer).await;
-                let hinted = |error| if is_registry { or_file(error, typed) } else { error };
-                result.map_err(hinted).map_err(|error| error.about(typed))
-            }
+            let observer = progress.layers();
+            one(&session, source, typed, observer, &ask)
         });
         let results = join_all(asked).await;
         drop(progress);
@@ -94,6 +91,42 @@ impl Prepared {
         let results = results.into_iter().zip(typed);
         results.map(|(result, typed)| outcome(typed, result.inspect_err(complain))).collect()
     }
+
+    /// Asks for references, `at_once` at a time, and hands on what each came to, in their order;
+    /// what failed is told on stderr.
+    pub(super) async fn each<T>(
+        self,
+        typed: &[String],
+        at_once: usize,
+        ask: impl AsyncFn(&Session, Source, LayerObserver) -> Result<T, Error>,
+        mut take: impl AsyncFnMut(Outcome<T>),
+    ) {
+        let Self { session, cache: kept, shared, sources, progress, verbose } = self;
+        let asked = sources.into_iter().zip(typed).map(|(source, typed)| {
+            let (ask, session, observer) = (&ask, &session, progress.layers());
+            async move { (typed, one(session, source, typed, observer, ask).await) }
+        });
+        let mut answers = pin!(stream::iter(asked).buffered(at_once));
+        while let Some((typed, result)) = answers.next().await {
+            take(outcome(typed, result.inspect_err(complain))).await;
+        }
+        remark(&kept, shared.as_ref(), verbose);
+    }
+}
+
+/// Asks for one reference.
+async fn one<T>(
+    session: &Session,
+    source: Result<Source, Error>,
+    typed: &str,
+    observer: LayerObserver,
+    ask: &impl AsyncFn(&Session, Source, LayerObserver) -> Result<T, Error>,
+) -> Result<T, Error> {
+    let source = source?;
+    let is_registry = source.registry().is_some();
+    let result = ask(session, source, observer).await;
+    let hinted = |error| if is_registry { or_file(error, typed) } else { error };
+    result.map_err(hinted).map_err(|error| error.about(&typed))
 }
 
 /// Says after a run what the caches did not do.

@@ -84,33 +84,17 @@ impl Draft {
                 self.latest.insert(id, None);
                 Ok(Outcome::Recorded)
             }
-            New::Read { target, at, root, scope } => {
-                let told = (EventKind::Read, root.as_str(), &**scope);
-                self.tell(connection, target, *at, told).await.map_err(failed)
-            }
-            New::Failed { target, at, kind, message } => {
-                let told = (EventKind::Failed, &**kind, &**message);
-                self.tell(connection, target, *at, told).await.map_err(failed)
+            New::Read { target, .. } | New::Failed { target, .. } => {
+                let id = self.target(connection, target).await.map_err(failed)?;
+                self.push(Row { target: Some(id), ..new.row()? }, Some(target));
+                Ok(Outcome::Recorded)
             }
             New::Breach { .. } => self.breach(connection, new).await.map_err(failed),
-            New::Run { id, at, state, detail } => {
-                self.push(Row::told(EventKind::from(*state), None, *at, id, detail), None);
+            New::Run { .. } => {
+                self.push(new.row()?, None);
                 Ok(Outcome::Recorded)
             }
         }
-    }
-
-    /// Puts down what is told of a target: what kind of thing, its class or name, and words.
-    async fn tell(
-        &mut self,
-        connection: &mut AnyConnection,
-        target: &Target,
-        at: Timestamp,
-        (kind, subject, detail): (EventKind, &str, &str),
-    ) -> Result<Outcome, sqlx::Error> {
-        let id = self.target(connection, target).await?;
-        self.push(Row::told(kind, Some(id), at, subject, detail), Some(target));
-        Ok(Outcome::Recorded)
     }
 
     async fn point(

@@ -176,8 +176,9 @@ impl Error {
         Self::File { what: what.into(), source }
     }
 
-    /// Whether a connection was lost, so that it is not known what the server did last.
-    pub(super) fn lost_connection(&self) -> bool {
+    /// Whether a server cannot be reached, or a connection was lost, so that it is not known what it
+    /// did last.
+    pub(crate) fn lost_connection(&self) -> bool {
         matches!(self, Self::Unreachable { .. })
     }
 

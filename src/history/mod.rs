@@ -14,6 +14,7 @@
 mod chain;
 mod claim;
 mod draft;
+mod earlier;
 mod error;
 mod news;
 mod open;
@@ -41,7 +42,7 @@ pub use self::prune::Pruned;
 pub use self::review::{Absence, BreachLife, Presence};
 pub use self::scope::WasRead;
 pub use self::timeline::{Gap, Question, Timeline};
-pub use self::transfer::{Exported, Form, Imported};
+pub use self::transfer::{Exported, Form, Imported, Replayed, Spool, Spools};
 pub use self::verify::{Broken, Fault, Verified};
 
 /// What a history is opened for.

@@ -6,7 +6,7 @@
 use jiff::Timestamp;
 
 use super::Error;
-use super::news::{BreachState, Figures, Point, RunState, Target};
+use super::news::{BreachState, Figures, New, Point, RunState, Target};
 use crate::oci::Digest;
 
 /// Text of others is cut to so many characters; an error message needs no more.
@@ -85,7 +85,7 @@ impl From<RunState> for EventKind {
 }
 
 /// A row without its place in the chain.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Row {
     /// The target's number; only events may have none.
     pub(super) target: Option<i64>,
@@ -94,7 +94,7 @@ pub(super) struct Row {
     pub(super) body: Body,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Body {
     Point(PointBody),
     Event {
@@ -107,7 +107,7 @@ pub(super) enum Body {
 }
 
 /// A point's columns. A digest is its bytes, whose number tells the algorithm.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct PointBody {
     pub(super) root: Vec<u8>,
     pub(super) image: Vec<u8>,
@@ -147,6 +147,58 @@ impl Row {
         detail: &str,
     ) -> Self {
         Self::event_at(kind, target, at.as_millisecond(), Some(subject), Some(detail))
+    }
+}
+
+impl New {
+    /// When it was found out.
+    pub(super) fn at(&self) -> Timestamp {
+        match self {
+            Self::Point { point, .. } => point.seen,
+            Self::Seen { at, .. }
+            | Self::Read { at, .. }
+            | Self::Gone { at, .. }
+            | Self::Failed { at, .. }
+            | Self::Breach { at, .. }
+            | Self::Run { at, .. } => *at,
+        }
+    }
+
+    /// The one target that it is about.
+    pub(super) fn target(&self) -> Option<&Target> {
+        match self {
+            Self::Point { point, .. } => Some(&point.target),
+            Self::Read { target, .. }
+            | Self::Gone { target, .. }
+            | Self::Failed { target, .. }
+            | Self::Breach { target, .. } => Some(target),
+            Self::Seen { .. } | Self::Run { .. } => None,
+        }
+    }
+
+    /// Its row without numbers of targets.
+    pub(super) fn row(&self) -> Result<Row, Error> {
+        Ok(match self {
+            Self::Point { point, .. } => Row {
+                target: None,
+                seen: point.seen.as_millisecond(),
+                body: Body::Point(PointBody::new(point)?),
+            },
+            Self::Seen { at, .. } => Row::event(EventKind::Seen, None, *at),
+            Self::Gone { at, .. } => Row::event(EventKind::Gone, None, *at),
+            Self::Read { at, root, scope, .. } => {
+                Row::told(EventKind::Read, None, *at, root.as_str(), scope)
+            }
+            Self::Failed { at, kind, message, .. } => {
+                Row::told(EventKind::Failed, None, *at, kind, message)
+            }
+            Self::Breach { at, rule, state, message, .. } => {
+                Row::told(EventKind::from(*state), None, *at, rule, message)
+            }
+            Self::Run { id, at, state, detail } => {
+                Row::told(EventKind::from(*state), None, *at, id, detail)
+            }
+        })
     }
 }
 

@@ -1,8 +1,11 @@
 //! Recording: one transaction for what belongs together, under the lock of the chain's end.
 
+use std::borrow::Cow;
+
 use sqlx::{AnyConnection, Connection as _};
 
 use super::draft::Draft;
+use super::earlier::Earlier;
 use super::news::{New, Outcome};
 use super::sql::lock_head;
 use super::{Error, Head, Store, open};
@@ -12,21 +15,50 @@ impl Store {
     /// recorded survives the end of the process, and the loss of power where the disk does as it
     /// is told.
     pub async fn append(&mut self, news: &[New]) -> Result<Vec<Outcome>, Error> {
-        match self.append_once(news).await {
+        match self.append_once(news, None).await {
             // A server that went away before the end of the transaction recorded nothing.
             Err(error) if error.lost_connection() => {
                 self.reconnect().await?;
-                self.append_once(news).await
+                self.append_once(news, None).await
             }
             result => result,
         }
     }
 
-    async fn append_once(&mut self, news: &[New]) -> Result<Vec<Outcome>, Error> {
+    /// The same for news of which some may be recorded already: those are `Unchanged`.
+    pub(super) async fn append_missing(
+        &mut self,
+        news: &[New],
+        earlier: &mut Earlier,
+    ) -> Result<Vec<Outcome>, Error> {
+        match self.append_once(news, Some(&mut *earlier)).await {
+            Err(error) if error.lost_connection() => {
+                self.reconnect().await?;
+                self.append_once(news, Some(earlier)).await
+            }
+            result => result,
+        }
+    }
+
+    async fn append_once(
+        &mut self,
+        news: &[New],
+        mut earlier: Option<&mut Earlier>,
+    ) -> Result<Vec<Outcome>, Error> {
         let body = async |change: &mut AnyConnection, name: &str, mut draft: Draft| {
             let mut outcomes = Vec::with_capacity(news.len());
+            if let Some(earlier) = &mut earlier {
+                earlier.begin(&mut draft);
+            }
             for new in news {
-                outcomes.push(draft.take(change, new, name).await?);
+                let missing = match &mut earlier {
+                    Some(earlier) => earlier.missing(change, &mut draft, new, name).await?,
+                    None => Some(Cow::Borrowed(new)),
+                };
+                outcomes.push(match missing {
+                    Some(new) => draft.take(change, &new, name).await?,
+                    None => Outcome::Unchanged,
+                });
             }
             let end = draft.finish(change).await.map_err(|error| Error::of(name, &error))?;
             Ok((outcomes, end))

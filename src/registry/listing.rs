@@ -50,7 +50,7 @@ impl Registry {
             tags: Option<Vec<String>>,
         }
         let mut list = TagList::default();
-        let mut seen = HashSet::new();
+        let mut seen = None;
         let first = self.url(&[repository, "tags", "list"])?;
         let ended = self
             .pages(repository, first, HeaderMap::new(), |answer| {
@@ -69,7 +69,7 @@ impl Registry {
                 for tag in tags {
                     match is_tag(&tag) {
                         false => list.invalid += 1,
-                        true if seen.insert(tag.clone()) => list.tags.push(tag),
+                        true if is_new(&mut seen, &list.tags, &tag) => list.tags.push(tag),
                         true => continue,
                     }
                     taken.new += 1;
@@ -191,6 +191,19 @@ impl Registry {
 fn bad_listing(answer: &Answer, error: &serde_json::Error) -> Error {
     Error::new(ErrorKind::BadData, format!("the registry's listing cannot be read: {error}"))
         .during(answer.request.clone())
+}
+
+/// Whether a tag was not listed before. In a list that is in order the last tag tells that, so that
+/// the others are kept a second time, in `seen`, of other lists alone.
+fn is_new(seen: &mut Option<HashSet<String>>, listed: &[String], tag: &str) -> bool {
+    if let Some(seen) = seen {
+        return seen.insert(tag.to_owned());
+    }
+    if listed.last().is_none_or(|last| **last < *tag) {
+        return true;
+    }
+    let all = seen.insert(listed.iter().cloned().collect());
+    all.insert(tag.to_owned())
 }
 
 fn is_tag(text: &str) -> bool {

@@ -135,6 +135,9 @@ fn budgets(summary: &Summary) -> Vec<Block> {
 }
 
 fn moved(summary: &Summary, most: usize) -> Vec<Block> {
+    if summary.is_blind {
+        return vec![Block::Paragraph("Not known: the history cannot be read.".into())];
+    }
     if summary.moved.is_empty() {
         return vec![Block::Paragraph("Nothing moved.".into())];
     }

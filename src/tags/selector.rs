@@ -149,14 +149,14 @@ impl Filter {
     /// Picks the tags that are meant.
     pub fn select(&self, listed: Vec<String>) -> Selected {
         let explicit = !self.patterns.is_empty() || self.regex.is_some();
-        let mut selected = Selected::default();
-        for tag in listed.into_iter().filter(|tag| self.fits(tag)) {
-            if !explicit && is_attached(&tag) {
-                selected.attached += 1;
-            } else {
-                selected.tags.push(tag);
-            }
-        }
+        // A list may be long, and is not copied.
+        let mut selected = Selected { tags: listed, ..Selected::default() };
+        selected.tags.retain(|tag| {
+            let fits = self.fits(tag);
+            let is_attached = fits && !explicit && is_attached(tag);
+            selected.attached += usize::from(is_attached);
+            fits && !is_attached
+        });
         selected.fitting = selected.tags.len();
         selected.tags.sort_by(|a, b| Key::of(a).cmp(&Key::of(b)));
         selected.tags.truncate(self.newest.unwrap_or(MOST_TAGS).min(MOST_TAGS));

@@ -15,6 +15,7 @@ mod audit_month;
 #[cfg(feature = "postgres")]
 mod audit_queue;
 mod audit_run;
+mod audit_spool;
 mod audit_page;
 mod audit_report;
 mod audit_watch;
@@ -71,6 +72,7 @@ mod secrets;
 mod shared_cache;
 mod sizes;
 mod soak;
+mod soak_audit;
 mod statuses;
 mod support;
 mod tables;

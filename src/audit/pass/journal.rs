@@ -1,42 +1,103 @@
-//! What a pass records, in batches; and whether that is possible.
+//! What a pass records, in batches; and where that goes if it cannot be recorded.
+
+use std::path::PathBuf;
 
 use jiff::Timestamp;
 
-use crate::history::{Error, New, Store, Target};
+use crate::history::{Error, New, Outcome, Spool, Spools, Store, Target};
 
 /// Rows of one batch.
 const BATCH: usize = 16;
 /// Targets that were seen again in one row.
 const SEEN: usize = 4096;
 
+/// A history that was opened for a pass.
+#[derive(Debug)]
+pub enum Opened {
+    /// It can be written.
+    Writable(Store),
+    /// It can be read alone, and why.
+    Readable(Store, Error),
+    /// It cannot be reached, and why.
+    Away(Error),
+}
+
 /// A history that a pass is recorded in.
-pub struct Journal<'a> {
-    store: &'a mut Store,
+#[derive(Debug)]
+pub struct Journal {
+    store: Option<Store>,
     now: Timestamp,
     pending: Vec<New>,
     seen: Vec<Target>,
+    saved: Saved,
     unsaved: Option<Error>,
+    spools: Option<Spools>,
+    spool: Option<Spool>,
+    lost: Option<Error>,
 }
 
-impl<'a> Journal<'a> {
-    /// A journal in an open history; with the reason if it cannot be written.
-    pub fn new(store: &'a mut Store, now: Timestamp, unsaved: Option<Error>) -> Self {
-        Self { store, now, pending: Vec::new(), seen: Vec::new(), unsaved }
+/// Images that were recorded.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Saved {
+    /// Those that are new or others than before.
+    pub changed: usize,
+    /// Those that are what they were.
+    pub same: usize,
+}
+
+/// Why not all was recorded, and what became of the rest.
+#[derive(Debug)]
+pub struct Unsaved {
+    /// Why.
+    pub reason: Error,
+    /// Where the rest is, until it can be recorded; `None` if there was none.
+    pub spool: Option<PathBuf>,
+    /// Why some of the rest is lost, if it is.
+    pub lost: Option<Error>,
+}
+
+impl Unsaved {
+    /// With nothing that could wait.
+    pub fn because(reason: Error) -> Self {
+        Self { reason, spool: None, lost: None }
+    }
+}
+
+impl Journal {
+    /// A journal of what is found out at `now`; what cannot be recorded goes into a spool, if there
+    /// is a place for it.
+    pub fn new(opened: Opened, spools: Option<Spools>, now: Timestamp) -> Self {
+        let (store, unsaved) = match opened {
+            Opened::Writable(store) => (Some(store), None),
+            Opened::Readable(store, reason) => (Some(store), Some(reason)),
+            Opened::Away(reason) => (None, Some(reason)),
+        };
+        Self {
+            store,
+            now,
+            pending: Vec::new(),
+            seen: Vec::new(),
+            saved: Saved::default(),
+            unsaved,
+            spools,
+            spool: None,
+            lost: None,
+        }
     }
 
-    /// The history, to read it.
-    pub fn store(&mut self) -> &mut Store {
-        self.store
+    /// The history, to read it; `None` if it cannot be reached.
+    pub fn store(&mut self) -> Option<&mut Store> {
+        self.store.as_mut()
     }
 
-    /// Why not all is saved, if it is not.
-    pub fn unsaved(&self) -> Option<&Error> {
-        self.unsaved.as_ref()
+    /// Whether nothing is known of what was before.
+    pub fn is_blind(&self) -> bool {
+        self.store.is_none()
     }
 
-    /// Takes the reason why not all is saved.
-    pub fn into_unsaved(self) -> Option<Error> {
-        self.unsaved
+    /// What was recorded so far.
+    pub fn saved(&self) -> Saved {
+        self.saved
     }
 
     /// Records something with the next batch.
@@ -55,24 +116,70 @@ impl<'a> Journal<'a> {
         }
     }
 
-    /// Records what waits, in one transaction. After a failure nothing more is recorded: what
-    /// follows from rows that are missing would be wrong.
+    /// Records what waits, in one transaction. After a failure nothing more is recorded, as what
+    /// follows from rows that are missing would be wrong: all goes into the spool.
     pub async fn flush(&mut self) {
         let mut batch = std::mem::take(&mut self.pending);
         let targets = std::mem::take(&mut self.seen);
         if !targets.is_empty() {
             batch.push(New::Seen { at: self.now, targets });
         }
-        if batch.is_empty() || self.unsaved.is_some() {
+        if batch.is_empty() {
             return;
         }
-        if let Err(error) = self.store.append(&batch).await {
-            self.unsaved = Some(error);
+        if self.unsaved.is_none()
+            && let Some(store) = &mut self.store
+        {
+            match store.append(&batch).await {
+                Ok(became) => return self.count(&batch, &became),
+                Err(error) => self.unsaved = Some(error),
+            }
+        }
+        self.put_aside(&batch);
+    }
+
+    fn count(&mut self, batch: &[New], became: &[Outcome]) {
+        for (new, became) in batch.iter().zip(became) {
+            match (new, became) {
+                (New::Point { .. }, Outcome::Recorded) => self.saved.changed += 1,
+                (New::Point { .. }, Outcome::Same) => self.saved.same += 1,
+                _ => {}
+            }
         }
     }
 
-    /// Remembers that the history could not be read.
-    pub(super) fn broke(&mut self, error: Error) {
+    fn put_aside(&mut self, batch: &[New]) {
+        let Some(spools) = self.spools.as_ref().filter(|_| self.lost.is_none()) else { return };
+        let begun = match self.spool.take() {
+            Some(spool) => Ok(spool),
+            None => Spool::begin(spools, self.now),
+        };
+        let added = begun.and_then(|spool| {
+            let spool = self.spool.insert(spool);
+            spool.add(batch)
+        });
+        self.lost = added.err();
+    }
+
+    /// Remembers why the history cannot hold what follows.
+    pub fn broke(&mut self, error: Error) {
         self.unsaved.get_or_insert(error);
+    }
+
+    /// Goes on without the history, which cannot be reached.
+    pub(super) fn go_blind(&mut self, error: Error) {
+        self.broke(error);
+        self.store = None;
+    }
+
+    /// Records the rest; gives the history, to read it, and tells if not all is recorded.
+    pub async fn close(mut self) -> (Option<Store>, Option<Unsaved>) {
+        self.flush().await;
+        let (spool, unnamed) = match self.spool.map(Spool::finish).transpose() {
+            Ok(spool) => (spool, None),
+            Err(error) => (None, Some(error)),
+        };
+        let lost = self.lost.or(unnamed);
+        (self.store, self.unsaved.map(|reason| Unsaved { reason, spool, lost }))
     }
 }

@@ -19,6 +19,13 @@ const POINTS: u32 = 10_000;
 /// are read first.
 const FEW: u32 = 4;
 
+/// Why growth is not known.
+const UNREAD: &str = "the history cannot be read";
+
+/// The history cannot be read.
+#[derive(Clone, Copy)]
+pub(super) struct Unread;
+
 /// What was found of one image.
 pub(super) struct Judged {
     pub(super) breached: Vec<Breached>,
@@ -46,7 +53,7 @@ pub(super) fn kept(subject: history::Target) -> Standing {
 pub(super) async fn judge(
     pass: &Pass<'_>,
     target: &Target,
-    journal: &mut Journal<'_>,
+    journal: &mut Journal,
     name: &history::Target,
     image: Subject,
 ) -> Judged {
@@ -56,11 +63,20 @@ pub(super) async fn judge(
     let snapshot = &image.snapshot;
     let mut rows = Vec::new();
     if !budget.is_empty() {
-        let before = before(journal, &points, snapshot).await;
+        let before = match &points {
+            Ok(points) => before(journal, points, snapshot).await,
+            Err(Unread) => Err(Unread),
+        };
         // Without an image before it nothing has grown.
-        let before = before.unwrap_or_else(|| snapshot.clone());
-        rows.extend(check(&image, &budget, Some(&[before])).rows);
+        let before = before.map(|before| [before.unwrap_or_else(|| snapshot.clone())]);
+        let known = check(&image, &budget, before.as_ref().ok().map(<[_; 1]>::as_slice)).rows;
+        let is_read = before.is_ok();
+        rows.extend(known.into_iter().map(|row| if is_read { row } else { unread(row) }));
     }
+    let Ok(points) = points else {
+        rows.extend(target.growth.iter().map(|limit| limit.unknown(UNREAD)));
+        return verdicts(name, &image.snapshot.image, rows);
+    };
     let mut sizes: Vec<(Timestamp, u64)> =
         points.iter().map(|point| (point.seen, point.figures.compressed)).collect();
     if points.last().is_none_or(|point| point.image != snapshot.image) {
@@ -82,13 +98,13 @@ fn graded(pass: &Pass<'_>, mut image: Subject) -> Subject {
 
 /// The points that the limits need, in the order of recording.
 async fn points(
-    journal: &mut Journal<'_>,
+    journal: &mut Journal,
     target: &Target,
     name: &history::Target,
     budget: &Budget,
-) -> Vec<Point> {
+) -> Result<Vec<Point>, Unread> {
     let newest = match (target.growth.is_empty(), measures_growth(budget)) {
-        (true, false) => return Vec::new(),
+        (true, false) => return Ok(Vec::new()),
         (true, true) => FEW,
         (false, _) => POINTS,
     };
@@ -98,11 +114,11 @@ async fn points(
         platform: Some(name.platform.clone()),
         newest,
     };
-    match journal.store().timelines(&question).await {
-        Ok(timelines) => timelines.into_iter().flat_map(|timeline| timeline.points).collect(),
+    match journal.store().ok_or(Unread)?.timelines(&question).await {
+        Ok(timelines) => Ok(timelines.into_iter().flat_map(|timeline| timeline.points).collect()),
         Err(error) => {
             journal.broke(error);
-            Vec::new()
+            Err(Unread)
         }
     }
 }
@@ -116,22 +132,33 @@ fn measures_growth(budget: &Budget) -> bool {
 }
 
 /// The image before, with all that the history knows of it.
-async fn before(journal: &mut Journal<'_>, points: &[Point], now: &Snapshot) -> Option<Snapshot> {
-    let point = points.iter().rev().find(|point| point.image != now.image)?;
+async fn before(
+    journal: &mut Journal,
+    points: &[Point],
+    now: &Snapshot,
+) -> Result<Option<Snapshot>, Unread> {
+    let Some(point) = points.iter().rev().find(|point| point.image != now.image) else {
+        return Ok(None);
+    };
     let before = read(journal, &point.image).await?;
     // Where the layers of one alone were read, they cannot be compared.
-    (before.is_complete() || !now.is_complete()).then_some(before)
+    Ok(before.filter(|before| before.is_complete() || !now.is_complete()))
 }
 
 /// An image as the history knows it.
-pub(super) async fn read(journal: &mut Journal<'_>, image: &Digest) -> Option<Snapshot> {
-    match journal.store().image(image).await {
-        Ok(found) => found,
-        Err(error) => {
-            journal.broke(error);
-            None
-        }
-    }
+pub(super) async fn read(
+    journal: &mut Journal,
+    image: &Digest,
+) -> Result<Option<Snapshot>, Unread> {
+    journal.store().ok_or(Unread)?.image(image).await.map_err(|error| {
+        journal.broke(error);
+        Unread
+    })
+}
+
+/// A limit of growth that cannot be judged without the history.
+fn unread(row: Row) -> Row {
+    if is_of_one_image(&row.id) { Row { reason: UNREAD.to_owned(), ..row } } else { row }
 }
 
 fn verdicts(name: &history::Target, image: &Digest, rows: Vec<Row>) -> Judged {

@@ -122,10 +122,12 @@ impl Look<'_> {
             return Ok((tags.to_vec(), BTreeSet::new()));
         }
         let list = registry.tags(self.target.repository.repository()).await?;
-        let listed: BTreeSet<&String> = list.tags.iter().collect();
-        let is_missing = |tag: &&String| !listed.contains(tag) && self.target.filter.fits(tag);
-        let unlisted: BTreeSet<String> =
-            self.known.recorded().filter(is_missing).cloned().collect();
+        let is_meant = |tag: &&String| self.target.filter.fits(tag);
+        let mut unlisted: BTreeSet<String> =
+            self.known.recorded().filter(is_meant).cloned().collect();
+        for tag in &list.tags {
+            unlisted.remove(tag);
+        }
         if let Some(why) = &list.incomplete {
             let text = format!("the list of tags is not complete: {why}");
             let error = Error::new(ErrorKind::Network, text);
@@ -153,31 +155,34 @@ impl Look<'_> {
 
     async fn look_at(&self, registry: &Registry, tags: Vec<String>, unlisted: &BTreeSet<String>) {
         let repository = self.target.repository.repository();
-        let mut heads = stream::iter(tags)
-            .map(|tag| async move {
+        // One that is asked for again and again holds up no other.
+        let mut heads = stream::iter(tags.into_iter().enumerate())
+            .map(|(place, tag)| async move {
                 let answer = if self.is_stopped() {
                     Err(stopped())
                 } else {
                     registry.resolve(repository, &tag).await
                 };
-                (tag, answer)
+                (place, tag, answer)
             })
-            .buffered(HEADS);
-        let mut changed: Vec<Changed> = Vec::new();
-        while let Some((tag, answer)) = heads.next().await {
+            .buffer_unordered(HEADS);
+        let mut changed: Vec<(usize, Changed)> = Vec::new();
+        while let Some((place, tag, answer)) = heads.next().await {
             match answer {
                 Ok(Some(root))
                     if !self.rereads() && self.known.is_same(self.target, &tag, &root) =>
                 {
                     self.say(Sighting::Same(tag)).await;
                 }
-                Ok(digest) => changed.push((tag, digest)),
+                Ok(digest) => changed.push((place, (tag, digest))),
                 Err(error) => self.say(self.failed(Some(tag), error)).await,
             }
         }
-        // The sort is stable: among those that were never seen the newest by name come first.
-        changed.sort_by_key(|(tag, _)| self.known.tag(tag).and_then(|tag| tag.last_seen));
-        let alike = by_digest(changed);
+        // Among those that were never seen the newest by name come first.
+        changed.sort_by_key(|(place, (tag, _))| {
+            (self.known.tag(tag).and_then(|tag| tag.last_seen), *place)
+        });
+        let alike = by_digest(changed.into_iter().map(|(_, changed)| changed).collect());
         let options = &Arc::new(self.options());
         let at_once = if is_scarce(registry, alike.len()) { 1 } else { IMAGES };
         let reads =

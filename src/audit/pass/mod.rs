@@ -7,7 +7,9 @@
 //! by what the history knows of them.
 //!
 //! What is found out goes into the history in batches, so that a pass that is killed loses no more
-//! than one of them. If the history cannot be written, the pass goes on and says so.
+//! than one of them. If the history cannot be written, the pass goes on, puts what it finds out
+//! into a spool, and says so. If it cannot be reached, nothing is known of what was before: all is
+//! read, limits of growth cannot be judged, and nothing counts as moved.
 
 mod journal;
 mod judge;
@@ -23,7 +25,7 @@ use futures::stream;
 use jiff::Timestamp;
 use tokio::sync::{Semaphore, mpsc};
 
-pub use journal::Journal;
+pub use journal::{Journal, Opened, Saved, Unsaved};
 pub use summary::{Breached, Counts, Failure, Left, Move, Sizes, Summary};
 
 use self::known::Known;
@@ -64,12 +66,9 @@ impl Pass<'_> {
     pub async fn run(
         &self,
         targets: &[&Target],
-        journal: &mut Journal<'_>,
+        journal: &mut Journal,
     ) -> Result<Summary, history::Error> {
-        let mut known = Vec::with_capacity(targets.len());
-        for target in targets {
-            known.push(Known::of(journal.store(), target).await?);
-        }
+        let known = known(targets, journal).await?;
         let (images, stops) = (Semaphore::new(IMAGES), Stops::new(targets));
         let (sender, mut receiver) = mpsc::channel::<(usize, Sighting)>(WAITING);
         let pairs: Vec<(&Target, &Known)> = targets.iter().copied().zip(&known).collect();
@@ -94,4 +93,22 @@ impl Pass<'_> {
         let (_, summary) = futures::join!(looking, taking);
         Ok(summary)
     }
+}
+
+/// What the history knows of the targets; nothing if it cannot be reached.
+async fn known(targets: &[&Target], journal: &mut Journal) -> Result<Vec<Known>, history::Error> {
+    let nothing = || targets.iter().map(|_| Known::default()).collect();
+    let mut known = Vec::with_capacity(targets.len());
+    for target in targets {
+        let Some(store) = journal.store() else { return Ok(nothing()) };
+        match Known::of(store, target).await {
+            Ok(found) => known.push(found),
+            Err(error) if error.lost_connection() => {
+                journal.go_blind(error);
+                return Ok(nothing());
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(known)
 }

@@ -16,6 +16,8 @@ use crate::registry::Error;
 pub struct Summary {
     /// When.
     pub at: Timestamp,
+    /// Whether nothing is known of what was before, so that nothing can be said of what moved.
+    pub is_blind: bool,
     /// How much was looked at.
     pub counts: Counts,
     /// Images that are others than before, the largest difference first, and those that are new.
@@ -121,10 +123,11 @@ impl Move {
 }
 
 impl Summary {
-    /// The verdict on the images and on the pass: what failed or was left is not known.
+    /// The verdict on the images and on the pass: what failed or was left is not
+    /// known, and without a history not what moved.
     pub fn verdict(&self) -> Verdict {
         let images = Verdict::worst(self.breached.iter().map(|breached| breached.verdict));
-        let is_whole = self.failures.is_empty() && self.left.is_empty();
+        let is_whole = self.failures.is_empty() && self.left.is_empty() && !self.is_blind;
         if is_whole { images } else { images.max(Verdict::Unknown) }
     }
 

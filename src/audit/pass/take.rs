@@ -18,15 +18,16 @@ use crate::oci::{Digest, Platform};
 use crate::snapshot::Snapshot;
 
 /// Takes down what was found out.
-pub(super) struct Taker<'a, 'j> {
+pub(super) struct Taker<'a> {
     pass: &'a Pass<'a>,
-    journal: &'a mut Journal<'j>,
+    journal: &'a mut Journal,
     summary: Summary,
 }
 
-impl<'a, 'j> Taker<'a, 'j> {
-    pub(super) fn new(pass: &'a Pass<'a>, journal: &'a mut Journal<'j>, targets: usize) -> Self {
-        let mut summary = Summary { at: pass.now, ..Summary::default() };
+impl<'a> Taker<'a> {
+    pub(super) fn new(pass: &'a Pass<'a>, journal: &'a mut Journal, targets: usize) -> Self {
+        let is_blind = journal.is_blind();
+        let mut summary = Summary { at: pass.now, is_blind, ..Summary::default() };
         summary.counts.targets = targets;
         Self { pass, journal, summary }
     }
@@ -93,7 +94,7 @@ impl<'a, 'j> Taker<'a, 'j> {
                 self.summary.standings.push(kept(name));
                 continue;
             }
-            if let Some(snapshot) = judge::read(self.journal, &point.image).await {
+            if let Ok(Some(snapshot)) = judge::read(self.journal, &point.image).await {
                 self.judge(target, &name, Subject::of_manifest(snapshot)).await;
             }
         }
@@ -168,11 +169,11 @@ impl<'a, 'j> Taker<'a, 'j> {
         let gone = last.and_then(|(_, gone)| gone);
         let last = last.map(|(point, _)| point);
         let is_same = last.is_some_and(|last| last.image == now.image);
-        if is_same && gone.is_none() {
+        if self.summary.is_blind || (is_same && gone.is_none()) {
             return;
         }
         let old = match last.filter(|_| !is_same) {
-            Some(last) => judge::read(self.journal, &last.image).await,
+            Some(last) => judge::read(self.journal, &last.image).await.unwrap_or_default(),
             None => None,
         };
         self.summary.moved.push(Move {

@@ -64,6 +64,15 @@ pub(in crate::cli) struct StoreArgs {
     pub(in crate::cli) store_file: Option<PathBuf>,
 }
 
+/// Where waits what cannot be recorded.
+#[derive(Clone, Debug, Args)]
+pub(in crate::cli) struct SpoolArgs {
+    /// Keep what cannot be recorded in this directory until it can be; without it regsize/spool in
+    /// the user's directory for state
+    #[arg(long, value_name = "DIR", env = "REGSIZE_SPOOL")]
+    pub(in crate::cli) spool: Option<PathBuf>,
+}
+
 #[derive(Debug, Args)]
 pub(in crate::cli) struct AuditRunArgs {
     /// What is watched: section audit of this file
@@ -80,6 +89,8 @@ pub(in crate::cli) struct AuditRunArgs {
     pub(in crate::cli) now: Option<Timestamp>,
     #[command(flatten)]
     pub(in crate::cli) store: StoreArgs,
+    #[command(flatten)]
+    pub(in crate::cli) spool: SpoolArgs,
 }
 
 #[derive(Debug, Args)]
@@ -104,6 +115,8 @@ pub(in crate::cli) struct AuditWatchArgs {
     pub(in crate::cli) reserve: u64,
     #[command(flatten)]
     pub(in crate::cli) store: StoreArgs,
+    #[command(flatten)]
+    pub(in crate::cli) spool: SpoolArgs,
 }
 
 /// Where questions are answered, if anywhere.
@@ -145,6 +158,8 @@ pub(in crate::cli) struct RecordArgs {
     pub(in crate::cli) manifest_only: bool,
     #[command(flatten)]
     pub(in crate::cli) store: StoreArgs,
+    #[command(flatten)]
+    pub(in crate::cli) spool: SpoolArgs,
 }
 
 #[derive(Debug, Args)]

@@ -7,6 +7,7 @@ mod file;
 mod history;
 mod import;
 mod init;
+mod opened;
 mod prune;
 mod record;
 mod run;

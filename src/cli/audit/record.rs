@@ -3,57 +3,84 @@
 use jiff::Timestamp;
 
 use super::super::args::{Cli, RecordArgs};
+use super::super::environment;
 use super::super::exit::Exit;
 use super::super::run::{layers_request, parse, prepare};
-use super::{error, open, show};
+use super::opened::{complain_unsaved, open, replay};
+use super::{error, show};
 use crate::analysis::{AnalysisOptions, analyze};
+use crate::audit::pass::{Journal, Opened, Unsaved};
 use crate::collect::{LayerObserver, LayerRequest, Request, Session};
-use crate::history::{Access, New, Outcome as Became, Target};
+use crate::history::{New, Target};
 use crate::reference::{Reference, Source};
 use crate::registry::{Error, ErrorKind};
-use crate::report::{HistoryReport, Recorded};
+use crate::report::{Failure, HistoryReport, Outcome, Recorded};
 use crate::snapshot::Snapshot;
+
+/// Tags that are read at the same time.
+const TAGS: usize = 32;
 
 pub(super) async fn run(cli: &Cli, args: &RecordArgs) -> Result<Exit, Error> {
     let tags = args.references.iter().map(|typed| tag(typed)).collect::<Result<Vec<_>, _>>()?;
+    let (place, now) = (environment::store(&args.store)?, Timestamp::now());
+    let spools = environment::spools(&args.spool, &place);
     // A history that cannot be written is told before anything is read.
-    let (mut store, place) = open(&args.store, Access::Write).await?;
+    let opened = match open(&place, spools.as_ref()).await? {
+        Opened::Readable(_, reason) => return Err(error(reason)),
+        opened => replay(opened, spools.as_ref()).await,
+    };
     let prepared = prepare(cli, &args.references)?;
     let ask = async |session: &Session, source: Source, observer| {
         read(session, &source, args, &observer).await
     };
-    let read = prepared.outcomes(&args.references, ask).await;
-    let now = Timestamp::now();
-    let mut news = Vec::new();
-    let mut failed = 0;
-    for ((repository, tag), outcome) in tags.iter().zip(read) {
-        match outcome.result {
-            Ok(snapshots) => {
-                for snapshot in &snapshots {
-                    news.push(New::image(repository, tag, now, snapshot).map_err(error)?);
+    let mut journal = Journal::new(opened, spools, now);
+    let (mut tags, mut failed) = (tags.into_iter(), 0);
+    let take = async |outcome: Outcome<Vec<Snapshot>>| {
+        let Some((repository, tag)) = tags.next() else { return };
+        failed += usize::from(outcome.result.is_err());
+        put_down(&mut journal, now, repository, tag, outcome.result).await;
+    };
+    prepared.each(&args.references, TAGS, ask, take).await;
+    journal.flush().await;
+    let saved = journal.saved();
+    let (store, mut unsaved) = journal.close().await;
+    if let Some(store) = store {
+        let closed = store.close().await.err();
+        unsaved = unsaved.or_else(|| closed.map(Unsaved::because));
+    }
+    let recorded = Recorded { changed: saved.changed, same: saved.same, failed };
+    let place = place.to_string();
+    let shown = show(cli, &HistoryReport::Recorded { place: &place, recorded });
+    let is_whole = failed == 0 && unsaved.is_none();
+    if let Some(unsaved) = unsaved {
+        complain_unsaved(unsaved);
+    }
+    Ok(if is_whole { shown } else { Exit::Unknown })
+}
+
+/// Records what a tag is, or that it could not be read.
+async fn put_down(
+    journal: &mut Journal,
+    at: Timestamp,
+    repository: String,
+    tag: String,
+    found: Result<Vec<Snapshot>, Failure>,
+) {
+    match found {
+        Ok(snapshots) => {
+            for snapshot in &snapshots {
+                match New::image(&repository, &tag, at, snapshot) {
+                    Ok(new) => journal.push(new).await,
+                    Err(error) => journal.broke(error),
                 }
             }
-            Err(failure) => {
-                failed += 1;
-                let target = Target {
-                    repository: repository.clone(),
-                    tag: tag.clone(),
-                    platform: String::new(),
-                };
-                let (kind, message) = (failure.kind.to_owned(), failure.message);
-                news.push(New::Failed { target, at: now, kind, message });
-            }
+        }
+        Err(failure) => {
+            let target = Target { repository, tag, platform: String::new() };
+            let (kind, message) = (failure.kind.to_owned(), failure.message);
+            journal.push(New::Failed { target, at, kind, message }).await;
         }
     }
-    let became = store.append(&news).await.map_err(error)?;
-    store.close().await.map_err(error)?;
-    let count = |wanted: Became| {
-        let images = news.iter().zip(&became).filter(|(new, _)| matches!(new, New::Point { .. }));
-        images.filter(|(_, became)| **became == wanted).count()
-    };
-    let recorded = Recorded { changed: count(Became::Recorded), same: count(Became::Same), failed };
-    let shown = show(cli, &HistoryReport::Recorded { place: &place, recorded });
-    Ok(if failed > 0 { Exit::Unknown } else { shown })
 }
 
 /// The repository and the tag that a reference names.

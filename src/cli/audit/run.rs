@@ -9,18 +9,19 @@ use super::super::args::{AuditRunArgs, Cli};
 use super::super::exit::Exit;
 use super::super::progress::line;
 use super::super::run::{Observers, format, prepare, terminal_options};
-use super::super::{complain, environment, write_report};
+use super::super::{environment, write_report};
+use super::opened::{claim, complain_unsaved, open, replay};
 use super::setup::{self, Setup};
 use super::{error, tell};
 use crate::analysis::AnalysisOptions;
 use crate::audit::notify::Undelivered;
-use crate::audit::pass::{Journal, Pass, Summary};
+use crate::audit::pass::{Journal, Pass, Summary, Unsaved};
 use crate::audit::{Channel, Target};
 use crate::check::Verdict;
 use crate::collect::Session;
-use crate::history::{self, Access, Claim, New, Place, RunState, Store};
+use crate::history::{self, New, Place, RunState, Store};
 use crate::oci::Digest;
-use crate::registry::{Error, ErrorKind};
+use crate::registry::Error;
 use crate::report::{Format, RunReport, render_run};
 use crate::rule::Selection;
 
@@ -34,7 +35,16 @@ pub(super) struct Done {
     pub(super) summary: Summary,
     /// Who could not be told.
     pub(super) undelivered: Vec<Undelivered>,
-    pub(super) unsaved: Option<history::Error>,
+    pub(super) unsaved: Option<Unsaved>,
+    /// The history, if it can be read.
+    pub(super) store: Option<Store>,
+}
+
+impl Done {
+    /// Takes down how the history was closed, which fails where writing did.
+    pub(super) fn closed(&mut self, result: Result<(), history::Error>) {
+        self.unsaved = self.unsaved.take().or(result.err().map(Unsaved::because));
+    }
 }
 
 /// A pass over targets, from the request to the message.
@@ -55,17 +65,18 @@ pub(super) async fn run(cli: &Cli, args: &AuditRunArgs) -> Result<Exit, Error> {
     let place = setup.place(&args.store)?;
     let typed: Vec<String> = targets.iter().map(|target| target.repository_name()).collect();
     let prepared = prepare(cli, &typed)?.with_reserve(args.reserve);
-    let (mut store, unsaved) = open(&place).await?;
-    let (_claim, unsaved) = claim(&place, unsaved, now).await?;
+    let spools = environment::spools(&args.spool, &place);
+    let (opened, _claim) = claim(&place, open(&place, spools.as_ref()).await?, now).await?;
+    let opened = replay(opened, spools.as_ref()).await;
     let is_all = args.only.is_empty();
     let round = Round { kind: KIND, setup: &setup, targets: &targets, is_all, now };
     let work = async |session: &Session, _, observers: Observers<'_>| {
-        round.run(session, observers, &mut store, unsaved).await
+        round.run(session, observers, Journal::new(opened, spools, now)).await
     };
-    let done = prepared.together(&typed, work).await?;
-    // Closing fails where writing did, which is told below.
-    let closed = store.close().await.err();
-    let done = Done { unsaved: done.unsaved.or(closed), ..done };
+    let mut done = prepared.together(&typed, work).await?;
+    if let Some(store) = done.store.take() {
+        done.closed(store.close().await);
+    }
     Ok(show(cli, &setup, &targets, &place, done))
 }
 
@@ -75,11 +86,9 @@ impl Round<'_> {
         &self,
         session: &Session,
         observers: Observers<'_>,
-        store: &mut Store,
-        unsaved: Option<history::Error>,
+        mut journal: Journal,
     ) -> Result<Done, Error> {
         let Self { kind, setup, targets, is_all, now } = *self;
-        let mut journal = Journal::new(store, now, unsaved);
         let id = begin(&mut journal, now, kind).await;
         let options = AnalysisOptions {
             paths: true,
@@ -101,51 +110,22 @@ impl Round<'_> {
         let network = session.registries().options();
         let undelivered = tell::tell(setup, &summary, is_all, &mut journal, network).await;
         end(&mut journal, now, id, &summary).await;
-        Ok(Done { summary, undelivered, unsaved: journal.into_unsaved() })
-    }
-}
-
-/// Opens the history to write, or else to read; with the reason then.
-pub(super) async fn open(place: &Place) -> Result<(Store, Option<history::Error>), Error> {
-    let unwritable = match Store::open(place, Access::Write).await {
-        Ok(store) => return Ok((store, None)),
-        Err(reason) => reason,
-    };
-    match Store::open(place, Access::Read).await {
-        Ok(store) => Ok((store, Some(unwritable))),
-        Err(_) => Err(error(unwritable)),
-    }
-}
-
-/// Makes sure that no other run is at work on the history.
-pub(super) async fn claim(
-    place: &Place,
-    unsaved: Option<history::Error>,
-    now: Timestamp,
-) -> Result<(Option<Claim>, Option<history::Error>), Error> {
-    if unsaved.is_some() {
-        return Ok((None, unsaved));
-    }
-    let holder = format!("{}, since {}", environment::process(), now.strftime("%FT%TZ"));
-    match Claim::take(place, &holder).await {
-        Ok(Ok(claim)) => Ok((Some(claim), None)),
-        Ok(Err(who)) => {
-            let who = if who.is_empty() { who } else { format!(" ({who})") };
-            let text = format!("another run is at work on {place}{who}");
-            Err(Error::new(ErrorKind::Local, text)
-                .hint("nothing was read; the next one will do it"))
-        }
-        Err(reason) => Ok((None, Some(reason))),
+        let (store, unsaved) = journal.close().await;
+        Ok(Done { summary, undelivered, unsaved, store })
     }
 }
 
 /// Records that the run began, and that those before it that did not end never will.
-async fn begin(journal: &mut Journal<'_>, now: Timestamp, kind: &str) -> String {
+async fn begin(journal: &mut Journal, now: Timestamp, kind: &str) -> String {
     let kind = format!("{kind}: ");
     let process = environment::process();
     let id = Digest::of(format!("{now} {process} {}", Timestamp::now()).as_bytes());
     let id = id.as_str().trim_start_matches("sha256:").chars().take(16).collect::<String>();
-    for run in journal.store().runs(RECENT).await.unwrap_or_default() {
+    let runs = match journal.store() {
+        Some(store) => store.runs(RECENT).await.unwrap_or_default(),
+        None => Vec::new(),
+    };
+    for run in runs {
         if run.ended.is_none() && run.detail.starts_with(&kind) {
             let detail = format!("found by {process}");
             let state = RunState::Abandoned;
@@ -158,7 +138,7 @@ async fn begin(journal: &mut Journal<'_>, now: Timestamp, kind: &str) -> String 
     id
 }
 
-async fn end(journal: &mut Journal<'_>, now: Timestamp, id: String, summary: &Summary) {
+async fn end(journal: &mut Journal, now: Timestamp, id: String, summary: &Summary) {
     let counts = summary.counts;
     let detail = format!(
         "{} read, {} same, {} failed, {} left",
@@ -173,7 +153,7 @@ async fn end(journal: &mut Journal<'_>, now: Timestamp, id: String, summary: &Su
 
 /// Prints the report, and tells how the run ended.
 fn show(cli: &Cli, setup: &Setup, targets: &[&Target], place: &Place, done: Done) -> Exit {
-    let Done { summary, undelivered, unsaved } = done;
+    let Done { summary, undelivered, unsaved, .. } = done;
     complain_of(&summary);
     let place = place.to_string();
     let saved = unsaved.is_none();
@@ -186,8 +166,8 @@ fn show(cli: &Cli, setup: &Setup, targets: &[&Target], place: &Place, done: Done
         add_to_summary(&report, &options);
     }
     let is_unsaved = unsaved.is_some();
-    if let Some(reason) = unsaved {
-        complain(&error(reason).about(&"not all of the run was saved"));
+    if let Some(unsaved) = unsaved {
+        complain_unsaved(unsaved);
     }
     match (written, summary.verdict()) {
         (Exit::Fine, _) if is_unsaved => Exit::Unknown,

@@ -23,10 +23,13 @@ pub(super) async fn tell(
     setup: &Setup,
     summary: &Summary,
     is_all: bool,
-    journal: &mut Journal<'_>,
+    journal: &mut Journal,
     options: &Options,
 ) -> Vec<Undelivered> {
-    let breaches = match journal.store().breaches().await {
+    let Some(store) = journal.store() else {
+        return tell_later(setup, summary, journal).await;
+    };
+    let breaches = match store.breaches().await {
         Ok(breaches) => breaches,
         Err(reason) => {
             let reason = super::error(reason);
@@ -70,6 +73,25 @@ pub(super) async fn tell(
     }
     journal.flush().await;
     undelivered
+}
+
+/// Without the history it is not known who knows what: limits that are exceeded are put down, and
+/// the next run that has the history tells of them.
+async fn tell_later(setup: &Setup, summary: &Summary, journal: &mut Journal) -> Vec<Undelivered> {
+    let planned = [plan(&[], &summary.standings), plan_readings(&[], &summary.readings)].concat();
+    let opened = planned.iter().filter(|planned| planned.step == Step::Open);
+    for opened in opened {
+        journal.push(event(opened, summary, BreachState::Opened)).await;
+    }
+    let to_tell = planned.iter().filter(|planned| planned.is_told());
+    let channels: BTreeSet<&str> =
+        to_tell.flat_map(|planned| channels_of(setup, planned)).collect();
+    let undelivered = |channel: &str| Undelivered {
+        channel: channel.to_owned(),
+        reason: "nobody is told of limits without the history; the next run that has it tells"
+            .to_owned(),
+    };
+    channels.into_iter().map(undelivered).collect()
 }
 
 /// Whether an image was looked at, or would have been but for a failure.

@@ -9,15 +9,17 @@ use jiff::Timestamp;
 use tokio::task::JoinHandle;
 
 use super::super::args::{AuditWatchArgs, Cli, Listen};
-use super::super::complain;
 use super::super::exit::Exit;
 use super::super::progress::line;
 use super::super::run::{Observers, prepare};
+use super::super::{complain, environment};
 use super::error;
-use super::run::{Done, Round, claim, complain_of, open};
+use super::opened::{claim, complain_unsaved, open, replay};
+use super::run::{Done, Round, complain_of};
 use super::setup::{self, Setup};
 use crate::audit::Target;
 use crate::audit::notify::is_reading;
+use crate::audit::pass::{Journal, Opened};
 use crate::audit::queue::{Limits, Memory, Queue};
 use crate::audit::serve::{Answer, Page, Server};
 use crate::audit::watch::{
@@ -25,7 +27,7 @@ use crate::audit::watch::{
 };
 use crate::check::Verdict;
 use crate::collect::Session;
-use crate::history::{self, Access, Place, Store};
+use crate::history::{self, Access, Place, Spools, Store};
 use crate::registry::{Error, ErrorKind};
 use crate::report::{METRICS_TYPE, metrics};
 
@@ -40,6 +42,7 @@ const NAMED: usize = 20;
 struct Work<'a> {
     setup: &'a Setup,
     place: &'a Place,
+    spools: Option<&'a Spools>,
     session: &'a Session,
     observers: Observers<'a>,
 }
@@ -52,8 +55,17 @@ pub(super) async fn run(cli: &Cli, args: &AuditWatchArgs, stop: &Stop) -> Result
     let typed: Vec<String> = scheduled.iter().map(|target| target.repository_name()).collect();
     let prepared = prepare(cli, &typed)?.with_reserve(args.reserve);
     // Tables are made, and what is wrong with the history is told, before anything is due.
-    let mut store = Store::open(&place, Access::Write).await.map_err(error)?;
-    let _claim = if place.is_server() { None } else { claim(&place, None, now).await?.0 };
+    let store = Store::open(&place, Access::Write).await.map_err(error)?;
+    let mut opened = Opened::Writable(store);
+    let mut _claim = None;
+    if !place.is_server() {
+        (opened, _claim) = claim(&place, opened, now).await?;
+    }
+    let spools = environment::spools(&args.spool, &place);
+    let mut store = match replay(opened, spools.as_ref()).await {
+        Opened::Writable(store) => store,
+        Opened::Readable(_, reason) | Opened::Away(reason) => return Err(error(reason)),
+    };
     let status = Arc::new(Status::default());
     let runs = store.runs(RECENT).await.map_err(error)?;
     let mut targets = Vec::with_capacity(scheduled.len());
@@ -66,7 +78,8 @@ pub(super) async fn run(cli: &Cli, args: &AuditWatchArgs, stop: &Stop) -> Result
     store.close().await.map_err(error)?;
     let server = listen(args.listen, &status).await?;
     let work = async |session: &Session, _, observers: Observers<'_>| {
-        let work = Work { setup: &setup, place: &place, session, observers };
+        let spools = spools.as_ref();
+        let work = Work { setup: &setup, place: &place, spools, session, observers };
         watch(args, &targets, &work, &status, stop).await
     };
     let ended = prepared.together(&typed, work).await;
@@ -200,20 +213,27 @@ impl Work<'_> {
     }
 
     async fn look(&self, target: &Target) -> Result<Outcome, Error> {
-        let (mut store, unsaved) = open(self.place).await?;
+        let opened = replay(open(self.place, self.spools).await?, self.spools).await;
         let kind = format!("{KIND} {}", target.name);
         let (setup, now) = (self.setup, Timestamp::now());
         let round = Round { kind: &kind, setup, targets: &[target], is_all: false, now };
-        let done = round.run(self.session, self.observers, &mut store, unsaved).await?;
-        let Done { summary, undelivered, unsaved } = done;
-        let is_whole = undelivered.is_empty() && unsaved.is_none();
+        let journal = Journal::new(opened, self.spools.cloned(), now);
+        let mut done = round.run(self.session, self.observers, journal).await?;
+        let is_whole = done.undelivered.is_empty() && done.unsaved.is_none();
         let whole = if is_whole { Verdict::Pass } else { Verdict::Unknown };
-        let verdict = summary.verdict().max(whole);
-        let outcome = outcome(&mut store, target, verdict).await.map_err(error)?;
-        let closed = store.close().await.err();
+        let verdict = done.summary.verdict().max(whole);
+        let mut found = Outcome { verdict, ..Outcome::default() };
+        if let Some(mut store) = done.store.take() {
+            match outcome(&mut store, target, verdict).await {
+                Ok(outcome) => found = outcome,
+                Err(reason) => done.closed(Err(reason)),
+            }
+            done.closed(store.close().await);
+        }
+        let Done { summary, undelivered, unsaved, .. } = done;
         complain_of(&summary);
-        if let Some(reason) = unsaved.or(closed) {
-            complain(&error(reason).about(&"not all of the run was saved"));
+        if let Some(unsaved) = unsaved {
+            complain_unsaved(unsaved);
         }
         let counts = summary.counts;
         let untold: Vec<&str> = undelivered.iter().map(|it| &*it.channel).collect();
@@ -231,7 +251,7 @@ impl Work<'_> {
             summary.moved.len(),
             summary.gone.len()
         ));
-        Ok(outcome)
+        Ok(found)
     }
 }
 

@@ -181,7 +181,7 @@ impl Import {
 }
 
 /// Looks whether the first line is an export's.
-fn header(first: Option<io::Result<Line>>) -> Result<(), Error> {
+pub(super) fn header(first: Option<io::Result<Line>>) -> Result<(), Error> {
     let wrong = |reason: &str| Err(Error::Import { line: 0, reason: reason.to_owned() });
     match first {
         Some(Ok(line)) if line.kind == HEADER => match line.subject.as_deref() {
@@ -221,7 +221,7 @@ fn lines_of(path: &Path) -> Result<Lines, Error> {
     Ok(Box::new(std::iter::from_fn(move || next_line(&mut file).transpose())))
 }
 
-fn next_line(file: &mut impl BufRead) -> io::Result<Option<Line>> {
+pub(super) fn next_line(file: &mut impl BufRead) -> io::Result<Option<Line>> {
     let mut text = Vec::new();
     let limit = u64::try_from(LONGEST_LINE).unwrap_or(u64::MAX);
     let length = file.take(limit).read_until(b'\n', &mut text)?;

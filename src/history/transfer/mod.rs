@@ -7,6 +7,8 @@
 mod columns;
 mod import;
 mod line;
+mod news;
+mod spool;
 
 use std::collections::{BTreeMap, HashSet};
 use std::io::{self, Write};
@@ -22,6 +24,7 @@ use super::verify::Walk;
 use super::{Error, Store};
 
 pub use self::import::Imported;
+pub use self::spool::{Replayed, Spool, Spools};
 
 /// The form of an export.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

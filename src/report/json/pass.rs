@@ -1,7 +1,8 @@
 //! `regsize.audit-run/1`: what a pass found out; `regsize.audit-config/1`: what is watched.
 //!
 //! `before` and `change` of an image that is new are `null`, and so is `gone` unless it was gone and
-//! is back; sizes are bytes. `verdict` is `pass`, `warn`,
+//! is back; `moved` and `gone` of the pass are `null` where the history could not be read; sizes are
+//! bytes. `verdict` is `pass`, `warn`,
 //! `unknown` or `fail`.
 
 use std::io::{self, Write};
@@ -25,8 +26,8 @@ struct RunJson<'a> {
     targets: usize,
     read: usize,
     same: usize,
-    moved: Vec<MoveJson<'a>>,
-    gone: Vec<TargetJson<'a>>,
+    moved: Option<Vec<MoveJson<'a>>>,
+    gone: Option<Vec<TargetJson<'a>>>,
     absent: Vec<TargetJson<'a>>,
     budgets: Vec<BreachedJson<'a>>,
     failures: Vec<FailureJson<'a>>,
@@ -141,8 +142,8 @@ pub(in crate::report) fn write_pass_json(
         targets: summary.counts.targets,
         read: summary.counts.read,
         same: summary.counts.same,
-        moved: summary.moved.iter().map(moved).collect(),
-        gone: summary.gone.iter().map(target).collect(),
+        moved: (!summary.is_blind).then(|| summary.moved.iter().map(moved).collect()),
+        gone: (!summary.is_blind).then(|| summary.gone.iter().map(target).collect()),
         absent: summary.absent.iter().map(target).collect(),
         budgets: budgets.collect(),
         failures: failures.collect(),

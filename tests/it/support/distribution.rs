@@ -4,6 +4,8 @@
 //! them fails: manifests need an `Accept` that names their type, and only one closed range
 //! (`bytes=a-b`) is a range.
 
+use std::ops::Bound;
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
@@ -159,8 +161,9 @@ impl Registry {
         let wanted = request.query("n").pop().and_then(|text| text.parse::<usize>().ok());
         let mut size = wanted.or(self.listing.page_size).unwrap_or(usize::MAX);
         size = size.min(self.listing.page_size.unwrap_or(usize::MAX));
-        let mut tags: Vec<&String> = repository.tags.keys().collect();
-        tags.retain(|&tag| *tag > last);
+        let after = (Bound::Excluded(&last), Bound::Unbounded);
+        let tags = repository.tags.range::<String, _>(after).map(|(tag, _)| tag);
+        let mut tags: Vec<&String> = tags.take(size.saturating_add(1)).collect();
         let more = tags.len() > size;
         tags.truncate(size);
         let reply = Reply::json(200, &json!({"name": name, "tags": tags}));

@@ -43,6 +43,7 @@ struct Shared {
     tls: Option<Arc<rustls::ServerConfig>>,
     log: Mutex<Vec<Request>>,
     scripts: Mutex<Vec<Script>>,
+    latency: Mutex<Duration>,
     refusals: Mutex<VecDeque<End>>,
     open: Mutex<HashMap<usize, Arc<TcpStream>>>,
     sent: AtomicU64,
@@ -107,6 +108,7 @@ impl Server {
             tls: origin.tls,
             log: Mutex::default(),
             scripts: Mutex::default(),
+            latency: Mutex::default(),
             refusals: Mutex::new(origin.refusals.into()),
             open: Mutex::default(),
             sent: AtomicU64::new(0),
@@ -149,6 +151,11 @@ impl Server {
     /// Answers successive requests by `replies`, and all later ones by the last.
     pub fn script_forever(&self, method: &str, path: &str, replies: Vec<Reply>) {
         self.add_script(Script { forever: true, ..Script::new(method, path, replies) });
+    }
+
+    /// Lets each answer that no script gives wait.
+    pub fn set_latency(&self, latency: Duration) {
+        *lock(&self.shared.latency) = latency;
     }
 
     pub(super) fn add_script(&self, script: Script) {
@@ -328,7 +335,8 @@ fn exchange(shared: &Shared, number: usize, stream: &mut (impl Read + Write)) ->
         }
         lock(&shared.log).push(request.clone());
         let scripted = lock(&shared.scripts).iter_mut().find_map(|script| script.next(&request));
-        let reply = scripted.unwrap_or_else(Reply::pass).over(|| (shared.handler)(&request));
+        let late = || Reply::pass().delay(*lock(&shared.latency));
+        let reply = scripted.unwrap_or_else(late).over(|| (shared.handler)(&request));
         let mut out = Counted { stream, sent: &shared.sent };
         match reply.write(&mut out, &request.method, &shared.gate)? {
             End::KeepAlive if request.header("connection") == Some("close") => {

@@ -1,0 +1,86 @@
+//! A history that is opened to record what is found out, and the spools that wait for it.
+
+use jiff::Timestamp;
+
+use super::super::progress::line;
+use super::super::{complain, environment};
+use super::error;
+use crate::audit::pass::{Opened, Unsaved};
+use crate::history::{Access, Claim, Place, Replayed, Spools, Store};
+use crate::registry::{Error, ErrorKind};
+
+/// Opens the history to write, or else to read. One that cannot be reached stops nothing where what
+/// is found out can wait in a spool.
+pub(super) async fn open(place: &Place, spools: Option<&Spools>) -> Result<Opened, Error> {
+    let unwritable = match Store::open(place, Access::Write).await {
+        Ok(store) => return Ok(Opened::Writable(store)),
+        Err(reason) => reason,
+    };
+    if unwritable.lost_connection() {
+        return match spools {
+            Some(_) => Ok(Opened::Away(unwritable)),
+            None => Err(error(unwritable)),
+        };
+    }
+    match Store::open(place, Access::Read).await {
+        Ok(store) => Ok(Opened::Readable(store, unwritable)),
+        Err(_) => Err(error(unwritable)),
+    }
+}
+
+/// Makes sure that no other run is at work on a history that can be written.
+pub(super) async fn claim(
+    place: &Place,
+    opened: Opened,
+    now: Timestamp,
+) -> Result<(Opened, Option<Claim>), Error> {
+    let Opened::Writable(store) = opened else { return Ok((opened, None)) };
+    let holder = format!("{}, since {}", environment::process(), now.strftime("%FT%TZ"));
+    match Claim::take(place, &holder).await {
+        Ok(Ok(claim)) => Ok((Opened::Writable(store), Some(claim))),
+        Ok(Err(who)) => {
+            let who = if who.is_empty() { who } else { format!(" ({who})") };
+            let text = format!("another run is at work on {place}{who}");
+            Err(Error::new(ErrorKind::Local, text)
+                .hint("nothing was read; the next one will do it"))
+        }
+        Err(reason) => Ok((Opened::Readable(store, reason), None)),
+    }
+}
+
+/// Records what waits in spools, before anything is read.
+pub(super) async fn replay(opened: Opened, spools: Option<&Spools>) -> Opened {
+    let (mut store, spools) = match (opened, spools) {
+        (Opened::Writable(store), Some(spools)) => (store, spools),
+        (opened, _) => return opened,
+    };
+    match store.replay(spools).await {
+        Ok(Replayed { files, rows, aside }) => {
+            if files > 0 {
+                line(&format!("note: recorded what waited in {files} spools: {rows} rows"));
+            }
+            for (path, reason) in aside {
+                let path = path.display();
+                line(&format!(
+                    "error: not all that waited was recorded; {path} keeps it: {reason}"
+                ));
+            }
+            Opened::Writable(store)
+        }
+        // What is found out now comes after what waits.
+        Err(reason) => Opened::Readable(store, reason),
+    }
+}
+
+/// Says that not all was recorded, and where the rest is.
+pub(super) fn complain_unsaved(unsaved: Unsaved) {
+    let Unsaved { reason, spool, lost } = unsaved;
+    complain(&error(reason).about(&"not all of the run was saved"));
+    if let Some(path) = &spool {
+        let path = path.display();
+        line(&format!("note: the rest waits in {path} for the next run that can record it"));
+    }
+    if let Some(reason) = lost {
+        complain(&error(reason).about(&"the rest, or some of it, is lost"));
+    }
+}
