@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 use std::io::Read as _;
 
-use jiff::Timestamp;
 use sha2::{Digest as _, Sha256};
 use sqlx::{AnyConnection, Row as _};
 
