@@ -22,8 +22,8 @@ pub(super) use self::analysis::{
 };
 pub(super) use self::audit::{
     AuditCommand, AuditInitArgs, AuditRunArgs, AuditWatchArgs, CheckConfigArgs, DiffArgs,
-    ExportArgs, HistoryArgs, ImportArgs, Listen, PruneStoreArgs, RecordArgs, ReportArgs, SpoolArgs,
-    StoreArgs,
+    ExportArgs, HistoryArgs, ImportArgs, Listen, PlaceArgs, PruneStoreArgs, RecordArgs, ReportArgs,
+    SpoolArgs, StoreArgs,
 };
 pub(super) use self::check::{CheckArgs, LimitArgs};
 pub(super) use self::compare::{ALL, CompareArgs, CompareTableKind};

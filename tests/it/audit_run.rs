@@ -66,6 +66,34 @@ pub(crate) fn audit(sandbox: &Sandbox, arguments: &[&str]) -> Value {
     output.json()
 }
 
+#[test]
+fn the_file_of_settings_says_where_the_history_is() {
+    let (sandbox, registry) = (Sandbox::new(), registry());
+    settings(&sandbox, &registry, "");
+    run(&sandbox, 1, 0);
+    let reference = registry.reference("team/app:1.0");
+    let config = sandbox.path("regsize.toml").display().to_string();
+    let asks: [&[&str]; 6] = [
+        &["report", "--days", "100000"],
+        &["history", &reference],
+        &["diff", &reference, "2026-11-01", "2026-11-01"],
+        &["verify"],
+        &["export"],
+        &["prune", "--keep", "100000d", "--dry-run"],
+    ];
+    for ask in asks {
+        let without = sandbox.run(&[&["audit"], ask].concat());
+        assert_eq!(without.code, Some(2), "{without}");
+        let output = sandbox.run(&[&["audit"], ask, &["--config", &config]].concat());
+        assert_eq!(output.code, Some(0), "{output}");
+    }
+    let output = sandbox.run(&["audit", "record", &reference, "--config", &config]);
+    assert_eq!(output.code, Some(0), "{output}");
+    assert!(!sandbox.path("home/.local/share/regsize").exists());
+    let elsewhere = ["audit", "verify", "--config", &config, "--store", "none.sqlite"];
+    assert!(sandbox.run(&elsewhere).stderr.contains("no history at none.sqlite"));
+}
+
 fn rows(sandbox: &Sandbox, kind: &str) -> usize {
     let store = sandbox.path("history.sqlite").display().to_string();
     let output = sandbox.run(&["audit", "export", "--store", &store]);

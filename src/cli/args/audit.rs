@@ -64,6 +64,17 @@ pub(in crate::cli) struct StoreArgs {
     pub(in crate::cli) store_file: Option<PathBuf>,
 }
 
+/// Which history is meant.
+#[derive(Clone, Debug, Args)]
+pub(in crate::cli) struct PlaceArgs {
+    /// The file of settings, whose section audit says where the history is; regsize.toml if there is
+    /// one
+    #[arg(long, value_name = "FILE")]
+    pub(in crate::cli) config: Option<PathBuf>,
+    #[command(flatten)]
+    pub(in crate::cli) store: StoreArgs,
+}
+
 /// Where waits what cannot be recorded.
 #[derive(Clone, Debug, Args)]
 pub(in crate::cli) struct SpoolArgs {
@@ -157,7 +168,7 @@ pub(in crate::cli) struct RecordArgs {
     #[arg(long)]
     pub(in crate::cli) manifest_only: bool,
     #[command(flatten)]
-    pub(in crate::cli) store: StoreArgs,
+    pub(in crate::cli) place: PlaceArgs,
     #[command(flatten)]
     pub(in crate::cli) spool: SpoolArgs,
 }
@@ -174,7 +185,7 @@ pub(in crate::cli) struct HistoryArgs {
     #[arg(long, value_name = "NUMBER", default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..))]
     pub(in crate::cli) last: u32,
     #[command(flatten)]
-    pub(in crate::cli) store: StoreArgs,
+    pub(in crate::cli) place: PlaceArgs,
 }
 
 #[derive(Debug, Args)]
@@ -191,11 +202,8 @@ pub(in crate::cli) struct ReportArgs {
     /// Also write the report with charts to this file, as a page that needs nothing else
     #[arg(long, value_name = "FILE")]
     pub(in crate::cli) html: Option<PathBuf>,
-    /// Draw the limits of section budget of this file; regsize.toml if there is one
-    #[arg(long, value_name = "FILE")]
-    pub(in crate::cli) config: Option<PathBuf>,
     #[command(flatten)]
-    pub(in crate::cli) store: StoreArgs,
+    pub(in crate::cli) place: PlaceArgs,
 }
 
 #[derive(Debug, Args)]
@@ -218,13 +226,13 @@ pub(in crate::cli) struct DiffArgs {
     #[arg(long, value_enum, default_value_t = CompareTableKind::Layers)]
     pub(in crate::cli) table: CompareTableKind,
     #[command(flatten)]
-    pub(in crate::cli) store: StoreArgs,
+    pub(in crate::cli) place: PlaceArgs,
 }
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct VerifyStoreArgs {
     #[command(flatten)]
-    pub(in crate::cli) store: StoreArgs,
+    pub(in crate::cli) place: PlaceArgs,
 }
 
 #[derive(Debug, Args)]
@@ -236,7 +244,7 @@ pub(in crate::cli) struct PruneStoreArgs {
     #[arg(long)]
     pub(in crate::cli) dry_run: bool,
     #[command(flatten)]
-    pub(in crate::cli) store: StoreArgs,
+    pub(in crate::cli) place: PlaceArgs,
 }
 
 #[derive(Debug, Args)]
@@ -245,7 +253,7 @@ pub(in crate::cli) struct ExportArgs {
     #[arg(value_name = "FILE")]
     pub(in crate::cli) file: Option<PathBuf>,
     #[command(flatten)]
-    pub(in crate::cli) store: StoreArgs,
+    pub(in crate::cli) place: PlaceArgs,
 }
 
 #[derive(Debug, Args)]
@@ -254,7 +262,7 @@ pub(in crate::cli) struct ImportArgs {
     #[arg(value_name = "FILE")]
     pub(in crate::cli) file: PathBuf,
     #[command(flatten)]
-    pub(in crate::cli) store: StoreArgs,
+    pub(in crate::cli) place: PlaceArgs,
 }
 
 fn listen(text: &str) -> Result<Listen, String> {

@@ -21,7 +21,7 @@ pub(super) async fn run(cli: &Cli, args: &DiffArgs) -> Result<Exit, Error> {
         let text = format!("{} is a repository: a tag is compared", args.target);
         Error::new(ErrorKind::Usage, text).hint("name one, as in ghcr.io/owner/name:1.2")
     })?;
-    let (mut store, _) = open(&args.store, Access::Read).await?;
+    let (mut store, _) = open(&args.place, Access::Read).await?;
     let question = Question { repository, tag: Some(tag), platform: None, newest: 1 };
     let timelines = store.timelines(&question).await.map_err(error)?;
     let known = timelines.into_iter().filter(|timeline| !timeline.points.is_empty());

@@ -14,7 +14,7 @@ use crate::report::HistoryReport;
 
 pub(super) async fn run(cli: &Cli, args: &ExportArgs) -> Result<Exit, Error> {
     let form = form(cli.output.format, args.file.as_deref())?;
-    let (mut store, place) = open(&args.store, Access::Read).await?;
+    let (mut store, place) = open(&args.place, Access::Read).await?;
     let exported = if let Some(file) = &args.file {
         to_file(&mut store, form, file).await?
     } else {

@@ -9,7 +9,7 @@ use crate::report::HistoryReport;
 
 pub(super) async fn run(cli: &Cli, args: &HistoryArgs) -> Result<Exit, Error> {
     let (repository, tag) = target(&args.target)?;
-    let (mut store, _) = open(&args.store, Access::Read).await?;
+    let (mut store, _) = open(&args.place, Access::Read).await?;
     let question = Question {
         repository: repository.clone(),
         tag: tag.clone(),

@@ -13,7 +13,7 @@ pub(super) async fn run(cli: &Cli, args: &ImportArgs) -> Result<Exit, Error> {
         let text = format!("there is no file {}", file.display());
         return Err(Error::new(ErrorKind::Local, text));
     }
-    let (mut store, place) = open(&args.store, Access::Write).await?;
+    let (mut store, place) = open(&args.place, Access::Write).await?;
     let imported = store.import(file).await.map_err(error)?;
     store.close().await.map_err(error)?;
     let is_whole = imported.damaged == 0;

@@ -17,10 +17,10 @@ mod report;
 mod verify;
 mod watch;
 
-use super::args::{AuditCommand, Cli, OutputFormat, StoreArgs};
+use super::args::{AuditCommand, Cli, OutputFormat, PlaceArgs};
 use super::exit::Exit;
 use super::run::{format, terminal_options};
-use super::{complain, environment, write_report};
+use super::{complain, write_report};
 use crate::audit::watch::Stop;
 use crate::history::{Access, Error as HistoryError, Store};
 use crate::reference::{Reference, ReferenceError};
@@ -37,7 +37,7 @@ pub(super) async fn run(cli: &Cli, command: &AuditCommand, stop: &Stop) -> Exit 
         AuditCommand::History(args) => ("history", history::run(cli, args).await),
         AuditCommand::Report(args) => ("report", report::run(cli, args).await),
         AuditCommand::Diff(args) => ("diff", diff::run(cli, args).await),
-        AuditCommand::Verify(args) => ("verify", verify::run(cli, &args.store).await),
+        AuditCommand::Verify(args) => ("verify", verify::run(cli, &args.place).await),
         AuditCommand::Prune(args) => ("prune", prune::run(cli, args).await),
         AuditCommand::Export(args) => ("export", export::run(cli, args).await),
         AuditCommand::Import(args) => ("import", import::run(cli, args).await),
@@ -71,8 +71,8 @@ fn unknown(typed: &str) -> Error {
 }
 
 /// Opens the history that the arguments name; tells its place, too.
-async fn open(args: &StoreArgs, access: Access) -> Result<(Store, String), Error> {
-    let place = environment::store(args)?;
+async fn open(args: &PlaceArgs, access: Access) -> Result<(Store, String), Error> {
+    let place = setup::place(args)?;
     let store = Store::open(&place, access).await.map_err(error)?;
     Ok((store, place.to_string()))
 }

@@ -11,7 +11,7 @@ use crate::report::HistoryReport;
 
 pub(super) async fn run(cli: &Cli, args: &PruneStoreArgs) -> Result<Exit, Error> {
     // A history is not made to be pruned.
-    let (mut store, place) = open(&args.store, Access::Read).await?;
+    let (mut store, place) = open(&args.place, Access::Read).await?;
     let now = Timestamp::now();
     let kept = SignedDuration::from_hours(24 * i64::from(args.keep));
     let before = now.checked_sub(kept).unwrap_or(Timestamp::MIN);
@@ -19,7 +19,7 @@ pub(super) async fn run(cli: &Cli, args: &PruneStoreArgs) -> Result<Exit, Error>
         store.prunable(before).await.map_err(error)?
     } else {
         store.close().await.map_err(error)?;
-        (store, _) = open(&args.store, Access::Write).await?;
+        (store, _) = open(&args.place, Access::Write).await?;
         store.prune(before, now).await.map_err(error)?
     };
     store.close().await.map_err(error)?;

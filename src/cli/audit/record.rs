@@ -7,7 +7,7 @@ use super::super::environment;
 use super::super::exit::Exit;
 use super::super::run::{layers_request, parse, prepare};
 use super::opened::{complain_unsaved, open, replay};
-use super::{error, show};
+use super::{error, setup, show};
 use crate::analysis::{AnalysisOptions, analyze};
 use crate::audit::pass::{Journal, Opened, Unsaved};
 use crate::collect::{LayerObserver, LayerRequest, Request, Session};
@@ -22,7 +22,7 @@ const TAGS: usize = 32;
 
 pub(super) async fn run(cli: &Cli, args: &RecordArgs) -> Result<Exit, Error> {
     let tags = args.references.iter().map(|typed| tag(typed)).collect::<Result<Vec<_>, _>>()?;
-    let (place, now) = (environment::store(&args.store)?, Timestamp::now());
+    let (place, now) = (setup::place(&args.place)?, Timestamp::now());
     let spools = environment::spools(&args.spool, &place);
     // A history that cannot be written is told before anything is read.
     let opened = match open(&place, spools.as_ref()).await? {

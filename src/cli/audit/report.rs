@@ -24,11 +24,11 @@ use crate::report::{html_overview, render_overview};
 pub(super) async fn run(cli: &Cli, args: &ReportArgs) -> Result<Exit, Error> {
     let targets = args.targets.iter().map(|typed| target(typed)).collect::<Result<Vec<_>, _>>()?;
     let until = Timestamp::now();
-    let file = args.config.clone().or_else(default_file);
+    let file = args.place.config.clone().or_else(default_file);
     let limited = Limited::read(file.as_deref())?;
     // A page that cannot be written is told before anything is read.
     let page = args.html.as_deref().map(NewFile::create).transpose()?;
-    let (mut store, _) = open(&args.store, Access::Read).await?;
+    let (mut store, _) = open(&args.place, Access::Read).await?;
     for (typed, (repository, tag)) in args.targets.iter().zip(&targets) {
         if !is_known(&mut store, repository, tag.as_ref()).await? {
             return Err(unknown(typed));

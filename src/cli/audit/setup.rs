@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use super::super::args::StoreArgs;
+use super::super::args::{PlaceArgs, StoreArgs};
 use super::super::environment;
-use super::super::settings::{config, wrong};
+use super::super::settings::{config, default_file, wrong};
 use crate::audit::{StorePlace, Target, Watchlist};
 use crate::component::Knowledge;
 use crate::config::{Config, nearest};
@@ -33,28 +33,50 @@ pub(super) fn read(path: &Path, now: Timestamp) -> Result<Setup, Error> {
         let text = "there is no section [audit], so nothing is watched";
         wrong(path, &text).hint(begin)
     })?;
-    let directory = path.parent().unwrap_or(Path::new("")).to_owned();
-    Ok(Setup { config, watchlist, directory })
+    Ok(Setup { config, watchlist, directory: directory_of(path) })
+}
+
+/// Where the history is: as the command line or the variable says, or else the file of settings.
+pub(super) fn place(args: &PlaceArgs) -> Result<Place, Error> {
+    let file = args.config.clone().or_else(default_file);
+    let Some(path) = file.filter(|_| !is_given(&args.store)) else {
+        return environment::store(&args.store);
+    };
+    let today = Timestamp::now().to_zoned(TimeZone::UTC).date();
+    match config(Some(&path), &Knowledge::default(), today)?.watched {
+        Some(watchlist) => place_of(&args.store, &watchlist, &directory_of(&path)),
+        None => environment::store(&args.store),
+    }
+}
+
+fn place_of(args: &StoreArgs, watchlist: &Watchlist, directory: &Path) -> Result<Place, Error> {
+    let named = watchlist.store.as_ref().filter(|_| !is_given(args));
+    let args = match named {
+        None => args.clone(),
+        Some(StorePlace::File(path)) => {
+            StoreArgs { store: None, store_file: Some(directory.join(path)) }
+        }
+        Some(StorePlace::Named(text)) if text.contains(':') => {
+            StoreArgs { store: Some(text.clone()), store_file: None }
+        }
+        Some(StorePlace::Named(text)) => return Ok(Place::file(directory.join(text))),
+    };
+    environment::store(&args)
+}
+
+fn is_given(args: &StoreArgs) -> bool {
+    args.store.is_some() || args.store_file.is_some() || environment::names_store()
+}
+
+/// The directory from where a file of settings names others.
+fn directory_of(path: &Path) -> PathBuf {
+    path.parent().unwrap_or(Path::new("")).to_owned()
 }
 
 impl Setup {
     /// Where the history is: as the command line or the variable says, or else the file.
     pub(super) fn place(&self, args: &StoreArgs) -> Result<Place, Error> {
-        let is_given = args.store.is_some() || args.store_file.is_some();
-        if is_given || environment::names_store() {
-            return environment::store(args);
-        }
-        let args = match &self.watchlist.store {
-            None => args.clone(),
-            Some(StorePlace::File(path)) => {
-                StoreArgs { store: None, store_file: Some(self.directory.join(path)) }
-            }
-            Some(StorePlace::Named(text)) if text.contains(':') => {
-                StoreArgs { store: Some(text.clone()), store_file: None }
-            }
-            Some(StorePlace::Named(text)) => return Ok(Place::file(self.directory.join(text))),
-        };
-        environment::store(&args)
+        place_of(args, &self.watchlist, &self.directory)
     }
 
     /// The targets of these names; without names, all.

@@ -1,6 +1,6 @@
 //! `regsize audit verify`: whether a history is what was written.
 
-use super::super::args::{Cli, StoreArgs};
+use super::super::args::{Cli, PlaceArgs};
 use super::super::exit::Exit;
 use super::super::progress::line;
 use super::{error, open, show};
@@ -8,7 +8,7 @@ use crate::history::Access;
 use crate::registry::Error;
 use crate::report::HistoryReport;
 
-pub(super) async fn run(cli: &Cli, args: &StoreArgs) -> Result<Exit, Error> {
+pub(super) async fn run(cli: &Cli, args: &PlaceArgs) -> Result<Exit, Error> {
     let (mut store, place) = open(args, Access::Read).await?;
     let verified = store.verify().await.map_err(error)?;
     store.close().await.map_err(error)?;
