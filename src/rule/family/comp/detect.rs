@@ -211,7 +211,7 @@ const IN_SCRIPT: &str = "\
 ARG INSTALL_{{NAME}}=false
 RUN {{cmd}}
 # in {{script}}, which sees the argument as a variable:
-# if [ \"${INSTALL_{{NAME}}:-false}\" = true ]; then
+# if [ \"$INSTALL_{{NAME}}\" = true ]; then
 #   <what installs {{tool}}>
 # fi";
 

@@ -66,7 +66,7 @@ fn optional_by_arg() {
     let expected = "ARG INSTALL_AWS_CLI=false\n\
                     RUN bash /opt/tools.sh\n\
                     # in /opt/tools.sh, which sees the argument as a variable:\n\
-                    # if [ \"${INSTALL_AWS_CLI:-false}\" = true ]; then\n\
+                    # if [ \"$INSTALL_AWS_CLI\" = true ]; then\n\
                     #   <what installs AWS CLI>\n\
                     # fi";
     assert_eq!(inside[0].snippet, expected);
