@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::Component;
 use super::knowledge::{Knowledge, Row, Signature};
 use super::parts::PartPatterns;
-use super::version::{Sources, words};
+use super::version::Sources;
 use crate::filesystem::NodeId;
 use crate::image::Image;
 use crate::layer::Kind;
@@ -36,8 +36,6 @@ const SHARED: [&str; 14] = [
 const PLACES: usize = 50;
 /// Shorter ids are names of directories by chance.
 const SHORTEST: usize = 3;
-/// Words of all steps that are looked at.
-const WORDS: usize = 200_000;
 
 /// A path of a signature: its row, the signature's position there, and its own.
 #[derive(Clone, Copy, Debug)]
@@ -67,9 +65,10 @@ pub fn find(
     let mut roots = roots(ledger, &knowledge.rows);
     give_way(&knowledge.rows, &mut roots);
     go_by_name(ledger, &knowledge.rows, &mut roots);
+    let installers = named::installers(image, &knowledge.rows);
+    let named = named::add(image, ledger, &knowledge.rows, &installers, &mut roots);
     let all: Vec<NodeId> = roots.iter().flatten().copied().collect();
     let mut packages = packages(inventory, &knowledge.rows);
-    let steps = steps(image, &knowledge.rows);
     let sources = Sources { image, ledger, documents, inventory };
     let mut found: Vec<(u64, Component)> = Vec::new();
     for (at, row) in knowledge.rows.iter().enumerate() {
@@ -80,14 +79,22 @@ pub fn find(
         let several = places.len() > 1;
         for place in places {
             let mut component = row.component();
-            component.version =
-                sources.version(&row.versions, place.root, &place.packages, several);
+            component.steps =
+                installers.get(&at).into_iter().flat_map(|all| all.keys().copied()).collect();
+            component.named = place.root.and_then(|root| named.get(&(at, root)).cloned());
+            component.version = sources
+                .version(&row.versions, place.root, &place.packages, several)
+                .or_else(|| sources.checked_out(row, &component.steps, place.root));
             component.parts =
                 place.root.map(|root| patterns.find(ledger, root, &all)).unwrap_or_default();
-            component.absent = patterns.absent(place.root, &component.parts);
+            // Of what is known by a name alone, nobody knows what it could have.
+            if component.named.is_none() {
+                component.absent = patterns.absent(place.root, &component.parts);
+            } else {
+                component.check = None;
+            }
             component.root = place.root;
             component.packages = place.packages;
-            component.steps = steps.get(&at).cloned().unwrap_or_default();
             found.push((content(ledger, inventory, &component), component));
         }
     }
@@ -266,27 +273,6 @@ fn packages(inventory: &Inventory, rows: &[Row]) -> BTreeMap<usize, Vec<PackageI
     found
 }
 
-/// The steps that install each row, by their positions in the image.
-fn steps(image: &Image, rows: &[Row]) -> BTreeMap<usize, Vec<usize>> {
-    let mut found: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
-    let mut left = WORDS;
-    for (position, step) in image.steps.iter().enumerate().filter(|(_, step)| !step.empty) {
-        let mut installed = BTreeSet::new();
-        for word in words(&step.instruction).take(left) {
-            left -= 1;
-            let installs = |row: &Row| {
-                let mut patterns = row.installers.iter();
-                patterns.any(|pattern| component_fits(pattern.as_bytes(), word.as_bytes()))
-            };
-            installed.extend((0..rows.len()).filter(|at| rows.get(*at).is_some_and(installs)));
-        }
-        for row in installed {
-            found.entry(row).or_default().push(position);
-        }
-    }
-    found
-}
-
 /// Where a component is: its roots, each with the packages of the same prefix, and prefixes that
 /// have its packages and no root.
 fn places(
@@ -343,5 +329,6 @@ fn content(ledger: &Ledger, inventory: &Inventory, component: &Component) -> u64
     ledger.sum(atoms).bytes
 }
 
+mod named;
 #[cfg(test)]
 mod tests;

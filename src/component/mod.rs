@@ -22,6 +22,9 @@
 //!
 //! Patterns are those of [`crate::pattern`]; in a signature `*` stands for one name alone.
 //!
+//! A component without its signature is found where a step has one of its installers and stored
+//! most of a directory that is called like its `id`, alone or with a version; see [`Naming`].
+//!
 //! A directory that many tools share (`usr`, `usr/local`, `home`) is no root: what was installed
 //! there without a package manager cannot be told apart, and is not found.
 
@@ -76,6 +79,8 @@ pub struct Component {
     pub slimmer: Vec<String>,
     /// A command that shows that it works.
     pub check: Option<String>,
+    /// What names it, where its place is told by the text of a step and the name of a directory.
+    pub named: Option<Naming>,
     /// The steps whose commands install it, by their positions in the image.
     pub steps: Vec<usize>,
     /// Whether images rarely exist for it.
@@ -84,6 +89,15 @@ pub struct Component {
     pub env: Vec<String>,
     /// Whom it is for: `gpu`, `ide`, `gui`, `spatial`.
     pub audience: Option<String>,
+}
+
+/// The step that names a component: what it stored is in a directory of the same name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Naming {
+    /// The step, by its position in the image.
+    pub step: usize,
+    /// The word of its command that names the component.
+    pub word: String,
 }
 
 /// A part of a component.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::knowledge::VersionSource;
+use super::knowledge::{Row, VersionSource};
 use crate::filesystem::NodeId;
 use crate::image::Image;
 use crate::ledger::{Documents, Ledger};
@@ -123,6 +123,22 @@ impl Sources<'_> {
         })
     }
 
+    /// The tag or branch that a step which clones a component takes, if it is a version; of several
+    /// steps the first that stored something of it.
+    pub(super) fn checked_out(
+        &self,
+        row: &Row,
+        steps: &[usize],
+        root: Option<NodeId>,
+    ) -> Option<(String, String)> {
+        let makers = self.makers(root?);
+        steps.iter().filter(|at| makers.contains(at)).find_map(|at| {
+            let step = self.image.steps.get(*at)?;
+            let tag = checked_out(&step.instruction, |word| row.is_installed_by(word))?;
+            Some((tag, format!("step {}", step.number?)))
+        })
+    }
+
     /// The steps that stored something of a directory, by their positions in the image.
     fn makers(&self, root: NodeId) -> BTreeSet<usize> {
         let files = self.ledger.inside(root).iter().copied().chain(self.ledger.atom_at(root));
@@ -144,6 +160,29 @@ impl Sources<'_> {
 pub(super) fn words(command: &str) -> impl Iterator<Item = &str> {
     let ends = |c: char| c.is_whitespace() || matches!(c, '"' | '\'' | ';' | '&' | '|' | '(' | ')');
     command.split(ends).filter(|word| !word.is_empty() && word.len() <= SEARCHED)
+}
+
+/// The version that a command checks out of a repository that it clones.
+fn checked_out(command: &str, is_ours: impl Fn(&str) -> bool) -> Option<String> {
+    let mut words = words(command).peekable();
+    let (mut branch, mut ours, mut clones) = (None, false, false);
+    while let Some(word) = words.next() {
+        match word {
+            "clone" => (branch, ours, clones) = (None, false, true),
+            "-b" | "--branch" if clones => branch = words.peek().copied(),
+            "checkout" if ours => branch = words.find(|word| !word.starts_with('-')),
+            _ => {
+                ours |= clones && is_ours(word);
+                branch = word.strip_prefix("--branch=").filter(|_| clones).or(branch);
+            }
+        }
+        if let Some(version) = branch.filter(|_| ours).and_then(|tag| extract(MARK, tag))
+            && version.contains('.')
+        {
+            return Some(version);
+        }
+    }
+    None
 }
 
 /// What stands for `{version}` between its neighbours in a pattern; it begins with a digit.
@@ -211,5 +250,22 @@ mod tests {
         check("{version}", "latest", None);
         check("JAVA_VERSION=\"{version}\"", "A=1\nJAVA_VERSION=\"17.0.2\"\n", Some("17.0.2"));
         check("a{version}", "aaaa\u{e9}a1", Some("1"));
+    }
+
+    #[test]
+    fn the_tag_that_is_checked_out_of_a_clone_is_a_version() {
+        let check = |command: &str, expected: Option<&str>| {
+            let found = checked_out(command, |word| word.ends_with("/x.git"));
+            assert_eq!(found.as_deref(), expected, "{command}");
+        };
+        check("RUN git clone https://h/x.git && cd x && git checkout 3.0.4 && make", Some("3.0.4"));
+        check("RUN git clone -b v1.2 --depth 1 https://h/x.git", Some("1.2"));
+        check("RUN git clone https://h/x.git --branch=1.2.0 .", Some("1.2.0"));
+        check("RUN git clone https://h/x.git && git -C x checkout -q tags/1", None);
+        check("RUN git clone https://h/x.git && git -C x checkout --detach v2.1", Some("2.1"));
+        check("RUN git clone https://h/y.git && git checkout 3.0.4", None);
+        check("RUN git clone -b 3.0 https://h/y.git && git clone https://h/x.git", None);
+        check("RUN git clone https://h/x.git && cd x && git checkout 3f2c1ab", None);
+        check("RUN curl https://h/x.git && git checkout 3.0", None);
     }
 }

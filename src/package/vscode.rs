@@ -1,5 +1,8 @@
 //! Extensions of VS Code and its kin: `extensions/PUBLISHER.NAME-VERSION/package.json`. Those that
 //! the editor itself brings are called otherwise and are not told.
+//!
+//! Beside the editor's list, `extensions.json`, the directory's name says what an extension is,
+//! even where the manifest is that of another package manager.
 
 use serde::Deserialize;
 
@@ -13,11 +16,12 @@ use super::{Ecosystem, Inventory, Package};
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Manifest {
-    publisher: String,
+    publisher: Option<String>,
     name: String,
     version: String,
     display_name: Option<String>,
     description: Option<String>,
+    #[serde(default)]
     engines: Keys,
     #[serde(default)]
     extension_pack: Vec<String>,
@@ -30,19 +34,17 @@ pub(super) fn read(ledger: &Ledger, documents: &Documents<'_>, inventory: &mut I
     let filesystem = ledger.filesystem();
     for record in named(ledger, documents, b"package.json") {
         let extensions = filesystem.parent(record.parent);
-        if filesystem.name(extensions) != b"extensions" {
+        let is_listed = ledger.child(extensions, b"extensions.json").is_some();
+        if filesystem.name(extensions) != b"extensions" && !is_listed {
             continue;
         }
         // Others than editors call things extensions, too.
-        let Some(manifest) = manifest(record.content) else { continue };
+        let manifest: Option<Manifest> = serde_json::from_slice(json(record.content)).ok();
+        let Some(manifest) = manifest else { continue };
         let directory = String::from_utf8_lossy(filesystem.name(record.parent)).to_lowercase();
-        let name = format!("{}.{}", manifest.publisher, manifest.name).to_lowercase();
-        let Some(rest) = directory.strip_prefix(&name).and_then(|rest| rest.strip_prefix('-'))
-        else {
-            continue;
-        };
+        let Some((name, rest)) = manifest.called(&directory, is_listed) else { continue };
         let target = rest.strip_prefix(&manifest.version.to_lowercase());
-        let Some(name) = word(&name) else { continue };
+        let Some(name) = word(name) else { continue };
         inventory.packages.push(Package {
             name,
             architecture: target.and_then(|target| word(target.strip_prefix('-')?)),
@@ -55,12 +57,18 @@ pub(super) fn read(ledger: &Ledger, documents: &Documents<'_>, inventory: &mut I
     }
 }
 
-fn manifest(content: &[u8]) -> Option<Manifest> {
-    let manifest: Manifest = serde_json::from_slice(json(content)).ok()?;
-    manifest.engines.0.contains("vscode").then_some(manifest)
-}
-
 impl Manifest {
+    /// The name of the extension whose directory this is in, and what follows it there.
+    fn called<'a>(&self, directory: &'a str, is_listed: bool) -> Option<(&'a str, &'a str)> {
+        let own = self.publisher.as_deref().filter(|_| self.engines.0.contains("vscode"));
+        let (publisher, _) = directory.split_once('.').filter(|_| is_listed).unzip();
+        [own, publisher].into_iter().flatten().find_map(|publisher| {
+            let name = format!("{publisher}.{}-", self.name).to_lowercase();
+            let rest = directory.strip_prefix(&name)?;
+            Some((directory.get(..name.len() - 1)?, rest))
+        })
+    }
+
     /// The description, unless it is a reference to a translation.
     fn summary(&self) -> Option<String> {
         let texts = [&self.description, &self.display_name].into_iter().flatten();
@@ -84,6 +92,27 @@ RUN install
   opt/app/extensions/a.b-1/package.json = "{\"publisher\":\"a\",\"name\":\"b\",\"version\":\"1\",\"engines\":{\"node\":\"*\"}}"
   opt/app/extensions/c.d-1/package.json = "{"
 "#;
+
+    #[test]
+    fn beside_the_list_of_the_editor_directories_say_the_name() {
+        let directory = "root/x/ms-pyright.pyright-1.1";
+        let manifest = |version: &str| {
+            format!(
+                "  {directory}.{version}/package.json = \"{{\\\"publisher\\\":\\\"Microsoft Corporation\\\",\\\"name\\\":\\\"pyright\\\",\\\"version\\\":\\\"1.1.{version}\\\",\\\"engines\\\":{{\\\"node\\\":\\\">=12\\\"}}}}\"\n"
+            )
+        };
+        let image = format!(
+            "RUN x\n{}{}  root/x/a.b/package.json = \"{{\\\"name\\\":\\\"c\\\",\\\"version\\\":\\\"1\\\"}}\"\n",
+            manifest("340"),
+            manifest("350")
+        );
+        check(&image, &[]);
+        let expected = [
+            "vscode ms-pyright.pyright 1.1.340 in root/x",
+            "vscode ms-pyright.pyright 1.1.350 in root/x",
+        ];
+        check(&format!("{image}  root/x/extensions.json 9\n"), &expected);
+    }
 
     #[test]
     fn extensions_are_called_by_publisher_and_name() {

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::{Facts, Phrase};
-use crate::component::{Component, Making};
+use crate::component::{Component, Making, Naming};
 use crate::filesystem::{Amount, NodeId};
 use crate::ledger::AtomId;
 use crate::owner::OwnerKind;
@@ -25,6 +25,8 @@ pub struct ComponentUsage {
     pub root: Option<Vec<u8>>,
     /// Its version and where that was read.
     pub version: Option<(String, String)>,
+    /// What names it, where its place is told by the text of a step and the name of a directory.
+    pub named: Option<Naming>,
     /// The nearest component that its root is in, by position in the same list.
     pub inside: Option<usize>,
     /// What the image shows of it.
@@ -110,6 +112,7 @@ fn of(
         making: component.making,
         root: component.root.map(|root| facts.ledger.filesystem().path(root)),
         version: component.version.clone(),
+        named: component.named.clone(),
         inside,
         visible,
         shadowed,

@@ -83,6 +83,29 @@ RUN wget https://github.com/x/quarto-1.4.550-linux-amd64.deb
 }
 
 #[test]
+fn the_command_line_of_aws_is_found_as_pip_puts_it_into_a_directory() {
+    let image = "
+RUN bash /opt/install.sh
+  usr/local/aws-cli/awscli/__init__.py 10
+  usr/local/aws-cli/awscli-1.32.30.dist-info/METADATA 5
+";
+    let inventory = Inventory {
+        packages: vec![Package {
+            ecosystem: Ecosystem::Python,
+            name: "awscli".to_owned(),
+            location: b"usr/local/aws-cli".to_vec(),
+            version: Some("1.32.30".to_owned()),
+            ..Package::default()
+        }],
+        notes: Vec::new(),
+    };
+    let found = found(image, &inventory);
+    let (aws, path) = &found[0];
+    assert_eq!((aws.id.as_str(), path.as_str(), found.len()), ("aws-cli", "usr/local/aws-cli", 1));
+    assert_eq!(aws.version, Some(("1.32.30".to_owned(), "package awscli".to_owned())));
+}
+
+#[test]
 fn a_directory_of_many_tools_is_no_root() {
     check(
         "RUN x\n  usr/local/bin/antsRegistration 5\n  usr/local/bin/N4BiasFieldCorrection 5\n",
@@ -208,4 +231,49 @@ RUN micromamba create
         ("conda-dist", "opt/env", None),
     ];
     check(image, &expected);
+}
+
+#[test]
+fn a_step_names_what_it_stores_in_a_directory_of_the_name() {
+    let clone = |directory: &str, files: &str| {
+        format!(
+            "
+RUN git clone https://github.com/MRtrix3/mrtrix3.git && git checkout 3.0.4
+  {directory}/src/a 90
+{files}"
+        )
+    };
+    let at = |path| [("mrtrix3", path, Some("3.0.4"))];
+    check(&clone("home/x/mrtrix3", ""), &at("home/x/mrtrix3"));
+    check(&clone("opt/MRtrix3-3.0", ""), &at("opt/MRtrix3-3.0"));
+    // The directory around what gives it away.
+    let inner = "  opt/mrtrix3/inner/bin/mrconvert 9\n  opt/mrtrix3/inner/lib/libmrtrix.so 9\n";
+    check(&clone("opt/mrtrix3", inner), &at("opt/mrtrix3"));
+    // Directories of many tools, of another name, of another step, and with nothing of the step.
+    check(&clone("home/mrtrix3", ""), &[]);
+    check(&clone("usr/local", ""), &[]);
+    check(&clone("opt/tools", ""), &[]);
+    check(&clone("opt/mrtrix3", "COPY . /\n  opt/mrtrix3/b 900\n"), &[]);
+    check(&clone("opt", "COPY . /\n  opt/mrtrix3/b 900\n"), &[]);
+    check("RUN make mrtrix3\n  opt/mrtrix3/src/a 90\n", &[]);
+}
+
+#[test]
+fn what_names_a_component_is_kept() {
+    let text = "
+WORKDIR /opt/art
+RUN curl -fsSL https://osf.io/73h5s/download | tar xz --strip-components 1
+  opt/art/bin/x 90
+RUN chmod -R a+w /opt/art
+  opt/art/bin/y 40
+";
+    let found = found(text, &Inventory::default());
+    let (art, path) = &found[0];
+    assert_eq!((art.id.as_str(), path.as_str(), found.len()), ("art", "opt/art", 1));
+    let naming = art.named.clone().unwrap();
+    assert_eq!(naming.word, "https://osf.io/73h5s/download");
+    assert_eq!(art.steps, [naming.step]);
+    assert_eq!((&art.check, art.absent.len()), (&None, 0));
+    // Its files say what it is: nothing needs to be named.
+    assert_eq!(self::found(FREESURFER, &Inventory::default())[0].0.named, None);
 }

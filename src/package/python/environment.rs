@@ -38,6 +38,15 @@ pub(super) fn python_of(ledger: &Ledger, site: NodeId) -> Option<(u64, u64)> {
     })
 }
 
+/// Whether a distribution may have come with its virtual environment: the tools that making one
+/// installs are marked as if somebody had asked for them.
+pub(super) fn comes_with(ledger: &Ledger, site: NodeId, layer: usize, name: &str) -> bool {
+    let parent = |node: NodeId| ledger.filesystem().parent(node);
+    let settings = ledger.child(parent(parent(parent(site))), b"pyvenv.cfg");
+    let made = settings.and_then(|node| ledger.atom_at(node)).map(|file| ledger.atom(file).layer);
+    matches!(name, "pip" | "setuptools" | "wheel") && made == Some(layer)
+}
+
 /// The machine that the image's programs are for, by the first one.
 pub(super) fn machine(ledger: &Ledger) -> Option<&'static str> {
     let filesystem = ledger.filesystem();

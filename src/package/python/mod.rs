@@ -98,6 +98,9 @@ impl Sources<'_> {
             .beside(directory, record)
             .and_then(|installer| word(str::from_utf8(installer.content).ok()?));
         package.requested = self.requested(record, package.installer.as_deref());
+        if environment::comes_with(self.ledger, site, record.layer, &package.name) {
+            package.requested = None;
+        }
         match self.records.beside(directory, record) {
             Some(list) => self.listed(package, list, site, inventory),
             None => self.modules(package, record, stem, site),

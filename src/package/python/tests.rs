@@ -55,6 +55,25 @@ fn an_empty_file_tells_what_was_asked_for() {
 }
 
 #[test]
+fn what_comes_with_a_virtual_environment_may_not_have_been_asked_for() {
+    let check = |name: &str, image: &str, expected: Option<bool>| {
+        assert_eq!(one(image, name).requested, expected, "{name} in {image}");
+    };
+    let package = |name: &str| {
+        let directory = format!("  opt/v/lib/python3.11/site-packages/{name}-1.0.dist-info");
+        format!(
+            "{directory}/METADATA = \"Name: {name}\\nVersion: 1.0\\n\"\n{directory}/INSTALLER = \"pip\\n\"\n{directory}/REQUESTED 0\n"
+        )
+    };
+    let (pip, numpy) = (package("pip"), package("numpy"));
+    let image = format!("RUN venv\n  opt/v/pyvenv.cfg 9\n{pip}{numpy}");
+    check("pip", &image, None);
+    check("numpy", &image, Some(true));
+    check("pip", &format!("RUN venv\n  opt/v/pyvenv.cfg 9\nRUN pip\n{pip}"), Some(true));
+    check("pip", &format!("RUN pip\n{pip}"), Some(true));
+}
+
+#[test]
 fn without_a_record_the_modules_of_its_name_are_its_own() {
     let site = "venv/lib/python3.11/site-packages";
     let expected = [

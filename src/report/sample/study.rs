@@ -231,6 +231,7 @@ fn components() -> Vec<ComponentUsage> {
         about: "a large tool".to_owned(),
         making,
         root: Some(root.into()),
+        named: None,
         version: Some(("24.9.2".to_owned(), format!("/{root}/VERSION"))),
         inside: None,
         visible: amount(bytes),

@@ -4,7 +4,7 @@ use super::executive::name;
 use super::words::{number, saves, saving_text, share, step_and_lines};
 use super::{Studied, section as titled};
 use crate::analysis::saved;
-use crate::component::Making;
+use crate::component::{Making, Naming};
 use crate::report::analyze::words::step_name;
 use crate::report::document::{Block, Column, Fact, Mark, Overflow, Row, Section, Table, Text};
 use crate::report::words::{phrase, step};
@@ -115,6 +115,9 @@ fn facts(studied: Studied<'_>, component: &ComponentUsage) -> Vec<Fact> {
         facts.push(Fact::new("what", Text::sentence(&component.about)));
     }
     facts.extend(component.root.as_deref().map(|root| Fact::new("where", Text::path(root))));
+    facts.extend(
+        component.named.as_ref().map(|naming| Fact::new("named by", named(studied, naming))),
+    );
     facts.extend(component.version.as_ref().map(|(version, source)| {
         Fact::new("version", Text::name(&**version).with(", by ").with(Text::name(&**source)))
     }));
@@ -140,6 +143,16 @@ fn facts(studied: Studied<'_>, component: &ComponentUsage) -> Vec<Fact> {
         heaviest(component).map(|layer| Fact::new("step", step_and_lines(studied.image, layer))),
     );
     facts
+}
+
+/// The step whose text names a component.
+fn named(studied: Studied<'_>, naming: &Naming) -> Text {
+    let number = studied.image.steps.get(naming.step).and_then(|step| step.number);
+    let step = number.map_or_else(
+        || Text::from(" in a step of the image"),
+        |number| Text::from(" in step ").with(Text::number(number)),
+    );
+    Text::name(&*naming.word).with(step).with(" and the name of the directory")
 }
 
 /// The layer that stores most of it.

@@ -15,6 +15,7 @@ mod method;
 mod owners;
 mod plan;
 mod stages;
+mod stored;
 mod words;
 
 use self::findings::is_shown;

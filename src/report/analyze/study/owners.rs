@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::words::{group_name, share};
-use super::{ROWS, Studied, section as titled};
+use super::{ROWS, Studied, section as titled, stored};
 use crate::analysis::Group;
 use crate::filesystem::Amount;
 use crate::image::Origin;
@@ -46,6 +46,11 @@ struct Sum {
 /// The section of a complete report.
 pub(super) fn section(studied: Studied<'_>) -> Section {
     let mut blocks = vec![Block::Table(groups(studied))];
+    let stored = stored::table(studied);
+    if !stored.rows.is_empty() {
+        blocks.push(Block::Heading("What the largest steps store".into()));
+        blocks.push(Block::Table(stored));
+    }
     blocks.push(Block::Heading("Largest owners".into()));
     blocks.push(Block::Table(owners(studied, ROWS)));
     titled("Whose the bytes are", blocks)

@@ -184,23 +184,71 @@ pub(super) fn optional(facts: &Facts<'_>) -> Vec<Candidate> {
         let anchor = anchor(component, usage);
         let mut candidate = Candidate::new(anchor, message, Claim::Files(files)).fill("NAME", name);
         if !is_most_of_its_step(facts, usage) {
-            let fix = "# the step stores more than this: let what it runs read an argument\nARG INSTALL_{{NAME}}=false";
-            candidate.snippet = Some(fix.to_owned());
+            candidate = candidate.fill("tool", component.title.clone());
+            candidate = within_its_step(facts, usage, candidate);
         }
         found.push(candidate);
     }
     found
 }
 
+/// The condition around a tool in a step that stores more than the tool: in the script that it
+/// runs, if it runs one.
+fn within_its_step(facts: &Facts<'_>, usage: &ComponentUsage, candidate: Candidate) -> Candidate {
+    let layer = heaviest(usage).and_then(|row| facts.image.layers.get(row.layer));
+    let step = layer.and_then(|layer| facts.image.steps.get(layer.step?));
+    let script = step.and_then(|step| script(&step.instruction));
+    let (fix, script) = match script {
+        Some(script) => (IN_SCRIPT, script),
+        None => (IN_STEP, ""),
+    };
+    let mut candidate = candidate.fill("script", script);
+    candidate.snippet = Some(fix.to_owned());
+    candidate
+}
+
+const IN_SCRIPT: &str = "\
+ARG INSTALL_{{NAME}}=false
+RUN {{cmd}}
+# in {{script}}, which sees the argument as a variable:
+# if [ \"$INSTALL_{{NAME}}\" = true ]; then
+#   <what installs {{tool}}>
+# fi";
+
+const IN_STEP: &str = "\
+# of the step, only what installs {{tool}} moves into the condition
+ARG INSTALL_{{NAME}}=false
+RUN if [ \"$INSTALL_{{NAME}}\" = true ]; then \\
+  <what installs {{tool}}>; \\
+ fi";
+
+/// The script of the image that a command runs.
+fn script(command: &str) -> Option<&str> {
+    let mut words = command.split([' ', '\t', '\n', ';', '&', '|', '"', '\'']);
+    words.find(|word| {
+        let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '/' | '.' | '-' | '_');
+        let path = std::path::Path::new(word);
+        let is_script = path.extension().is_some_and(|end| end == "sh" || end == "bash");
+        is_script && word.chars().all(is_plain)
+    })
+}
+
+fn heaviest(usage: &ComponentUsage) -> Option<&LayerUsage> {
+    usage.layers.iter().max_by_key(|row| stored(row))
+}
+
+/// Content bytes that a layer stores of a component.
+fn stored(row: &LayerUsage) -> u64 {
+    row.visible.bytes.saturating_add(row.shadowed.bytes)
+}
+
 /// Whether the step that stores most of a component stores little else.
 fn is_most_of_its_step(facts: &Facts<'_>, usage: &ComponentUsage) -> bool {
     let filesystem = facts.ledger.filesystem();
-    let bytes = |row: &LayerUsage| row.visible.bytes.saturating_add(row.shadowed.bytes);
-    let heaviest = usage.layers.iter().max_by_key(|row| bytes(row));
-    heaviest.is_some_and(|row| {
+    heaviest(usage).is_some_and(|row| {
         let visible = filesystem.visible_in(row.layer).bytes;
         let all = visible.saturating_add(filesystem.shadowed_in(row.layer).bytes);
-        u128::from(bytes(row)) * 100 >= u128::from(all) * u128::from(ALONE)
+        u128::from(stored(row)) * 100 >= u128::from(all) * u128::from(ALONE)
     })
 }
 

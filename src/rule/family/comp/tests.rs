@@ -54,7 +54,22 @@ fn optional_by_arg() {
     assert!(findings[0].snippet.starts_with("ARG INSTALL_AWS_CLI=false\nRUN if ["));
     // The step brings more.
     let more = found(&format!("{AWS}  opt/x 90_000_000\n"), &["comp-optional-by-arg"]);
-    assert!(more[0].snippet.ends_with("\nARG INSTALL_AWS_CLI=false"), "{}", more[0].snippet);
+    let condition =
+        "RUN if [ \"$INSTALL_AWS_CLI\" = true ]; then \\\n  <what installs AWS CLI>; \\\n fi";
+    assert!(more[0].snippet.ends_with(condition), "{}", more[0].snippet);
+    // A script of the step brings it.
+    let script = AWS.replace(
+        "curl https://awscli.amazonaws.com/awscli-exe-linux-x86_64.zip -o a && aws/install",
+        "bash /opt/tools.sh",
+    );
+    let inside = found(&format!("{script}  opt/x 90_000_000\n"), &["comp-optional-by-arg"]);
+    let expected = "ARG INSTALL_AWS_CLI=false\n\
+                    RUN bash /opt/tools.sh\n\
+                    # in /opt/tools.sh, which sees the argument as a variable:\n\
+                    # if [ \"$INSTALL_AWS_CLI\" = true ]; then\n\
+                    #   <what installs AWS CLI>\n\
+                    # fi";
+    assert_eq!(inside[0].snippet, expected);
     // What the image starts names it.
     check("comp-optional-by-arg", &format!("ENTRYPOINT aws s3\n{AWS}"), &[]);
     let script = format!("{AWS}  entrypoint.sh = \"exec aws s3 sync\\n\"\n");

@@ -46,9 +46,27 @@ pub(super) fn text(ledger: &Ledger, node: NodeId) -> String {
     format!("/{}", String::from_utf8_lossy(&ledger.filesystem().path(node)))
 }
 
-/// A version out of the last component of a path that has a digit.
+/// A version out of the last component of a path that has a digit; one digit at the end of a word
+/// is of its name, as in `mrtrix3`.
 pub(super) fn version(path: &str) -> Option<String> {
     let component = path.rsplit('/').find(|part| part.contains(|c: char| c.is_ascii_digit()))?;
     let from = component.find(|c: char| c.is_ascii_digit())?;
-    Some(component[from..].to_owned())
+    let (name, version) = component.split_at_checked(from)?;
+    let is_of_name = version.len() == 1 && name.ends_with(|c: char| c.is_ascii_alphabetic());
+    (!is_of_name).then(|| version.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn a_digit_of_a_name_is_no_version() {
+        let check = |path: &str, expected: Option<&str>| {
+            assert_eq!(super::version(path).as_deref(), expected, "{path}");
+        };
+        check("/opt/ants-2.4.4/x", Some("2.4.4"));
+        check("/opt/jdk17", Some("17"));
+        check("/opt/x-3", Some("3"));
+        check("/home/x/mrtrix3", None);
+        check("/opt/x", None);
+    }
 }

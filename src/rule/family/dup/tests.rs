@@ -175,6 +175,12 @@ fn tools_with_a_few_names_in_common_are_two() {
         same("opt/two"),
     );
     check("dup-tool-versions", &known, &[]);
+    // So does the step that installs what is around one.
+    let around = known.replace("opt/one/bin/mrconvert", "opt/one/mrconvert");
+    let around = around.replace("opt/one", "opt/mrtrix3/lib");
+    let installed = around.replace("RUN a", "RUN git clone https://github.com/MRtrix3/mrtrix3.git");
+    assert_eq!(found(&around, &["dup-tool-versions"]).len(), 1);
+    check("dup-tool-versions", &installed, &[]);
 }
 
 #[test]

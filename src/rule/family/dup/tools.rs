@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use super::super::steps::Anchors;
 use super::roots::{SearchPath, bytes, child, named, text, version};
+use crate::component::Component;
 use crate::filesystem::NodeId;
 use crate::layer::Kind;
 use crate::ledger::{AtomId, Ledger};
@@ -38,12 +39,9 @@ pub(super) fn several(facts: &Facts<'_>) -> Vec<Candidate> {
     let ledger = facts.ledger;
     let tools = tools(ledger);
     let same = components(facts, &tools);
-    let known: HashMap<NodeId, &str> = facts
-        .components
-        .iter()
-        .filter_map(|component| Some((component.root?, component.id.as_str())))
-        .collect();
-    let id = |at: usize| known.get(&tools[at].root);
+    let ids: Vec<Option<&str>> =
+        tools.iter().map(|tool| Some(component(facts, tool.root)?.id.as_str())).collect();
+    let id = |at: usize| ids.get(at).copied().flatten();
     let mut pairs = alike(&tools);
     // What is known to be two tools is no second copy of one.
     pairs.retain(|(a, b)| id(*a).zip(id(*b)).is_none_or(|(a, b)| a == b));
@@ -131,6 +129,16 @@ fn alike(tools: &[Tool]) -> BTreeSet<(usize, usize)> {
     common.into_iter().filter(|(pair, sums)| is_alike(*pair, *sums)).map(|(pair, _)| pair).collect()
 }
 
+/// The component of a directory: the one there, or the one around it that a step names.
+fn component<'a>(facts: &Facts<'a>, node: NodeId) -> Option<&'a Component> {
+    let is_here = |component: &&Component| {
+        component.root.is_some_and(|root| {
+            root == node || (component.named.is_some() && facts.ledger.is_inside(node, root))
+        })
+    };
+    facts.components.iter().find(is_here)
+}
+
 /// Pairs of tools that are known to be the same component.
 fn components(facts: &Facts<'_>, tools: &[Tool]) -> Vec<(usize, usize)> {
     let by_root: HashMap<NodeId, usize> =
@@ -209,7 +217,7 @@ impl Pair<'_> {
         let ledger = facts.ledger;
         let row = |tool: &Tool, files: &[AtomId]| {
             let root = text(ledger, tool.root);
-            let known = facts.components.iter().find(|component| component.root == Some(tool.root));
+            let known = component(facts, tool.root);
             let known = known.and_then(|component| Some(component.version.as_ref()?.0.clone()));
             let place = search.place(&ledger.filesystem().path(tool.bin));
             vec![

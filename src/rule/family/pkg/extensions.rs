@@ -21,11 +21,20 @@ pub(super) fn extensions(facts: &Facts<'_>) -> Vec<Candidate> {
     let (newest, older) = split(facts, &all);
     let mut found = Vec::new();
     if !newest.is_empty() {
-        let message = Phrase::default().counted(
+        let mut message = Phrase::default().counted(
             newest.len(),
             " extension of the editor",
             " extensions of the editor",
         );
+        if !older.is_empty() {
+            let all = newest.iter().chain(&older).map(|id| bytes(facts, *id));
+            message = message.and(", and ").counted(
+                older.len(),
+                " older version beside them, in all ",
+                " older versions beside them, in all ",
+            );
+            message = message.bytes(all.fold(0, u64::saturating_add));
+        }
         let quoted: Vec<String> = newest
             .iter()
             .take(super::NAMES)
@@ -36,19 +45,46 @@ pub(super) fn extensions(facts: &Facts<'_>) -> Vec<Candidate> {
         candidate.table = Some(table(facts, &newest));
         found.push(candidate);
     }
-    if !older.is_empty() {
-        let message = Phrase::default()
-            .counted(older.len(), " extension", " extensions")
-            .and(" beside a newer version of the same one");
-        let mut candidate = Candidate::new("older", message, files(facts, &older)).risk(Risk::Test);
-        candidate.snippet = Some(
-            "# Install each extension once, in the version that is wanted, in one RUN:\nRUN code-server --install-extension <extension>@<version>"
-                .to_owned(),
-        );
-        candidate.table = Some(table(facts, &older));
-        found.push(candidate);
-    }
+    found.extend(beside_newer(facts, &older, &newest));
     found
+}
+
+/// Versions that a newer one of the same extension is beside.
+fn beside_newer(facts: &Facts<'_>, older: &[PackageId], newest: &[PackageId]) -> Option<Candidate> {
+    let first = facts.inventory.package(*older.first()?);
+    let newer = |package: &Package| {
+        let same = |id: &&PackageId| {
+            let other = facts.inventory.package(**id);
+            other.name == package.name && directory(facts, other) == directory(facts, package)
+        };
+        let id = newest.iter().find(same)?;
+        facts.inventory.package(*id).version.clone()
+    };
+    let text = |version: Option<String>| version.unwrap_or_else(|| "?".to_owned());
+    let message = match older {
+        [_] => Phrase::default()
+            .name(format!("{} {}", first.name, text(first.version.clone())))
+            .and(" is an older version beside ")
+            .name(text(newer(first))),
+        _ => Phrase::default()
+            .counted(older.len(), " extension", " extensions")
+            .and(" beside a newer version of the same one"),
+    };
+    let mut candidate = Candidate::new("older", message, files(facts, older)).risk(Risk::Test);
+    candidate.snippet = Some(format!(
+        "# Where the extensions are listed, name one version of each:\n\
+         RUN code-server --install-extension {}@{}",
+        first.name,
+        newer(first).unwrap_or_else(|| "<version>".to_owned()),
+    ));
+    let mut table = table(facts, older);
+    table.columns.push("newer");
+    for (row, id) in table.rows.iter_mut().zip(older) {
+        let version = newer(facts.inventory.package(*id));
+        row.push(version.map_or(Value::Unknown, Value::Text));
+    }
+    candidate.table = Some(table);
+    Some(candidate)
 }
 
 fn is_built_in(facts: &Facts<'_>, package: &Package) -> bool {
@@ -132,6 +168,14 @@ vscode ?vscode.git 1.0.0 usr/lib/code-server/lib/vscode/extensions/git
         let found = found_with(image, packages, &["pkg-ide-extensions"]);
         let list = "\"ms-python.python\", \"ms-toolsai.jupyter\"";
         assert!(found.iter().any(|finding| finding.snippet.contains(list)));
+        let messages: Vec<String> = found.iter().map(|found| found.message.to_string()).collect();
+        assert!(messages.iter().any(|message| {
+            message == "ms-python.python 2024.9.1 is an older version beside 2024.10.0"
+        }));
+        assert!(messages.iter().any(|message| {
+            message
+                .starts_with("2 extensions of the editor, and 1 older version beside them, in all")
+        }));
         // Those of the editor itself must stay.
         let own = packages.lines().last().unwrap();
         check_with("pkg-ide-extensions", image, own, &[]);
