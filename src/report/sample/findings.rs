@@ -113,7 +113,7 @@ fn finding(
         origins: OriginSplit { own: saving(own), base: saving(base), unknown: saving(0) },
         confidence: Confidence::Measured,
         files: 12,
-        steps: vec![StepShare { layer, gross: net }],
+        steps: vec![StepShare { layer, gross: net, net, fix: None }],
         paths: vec![share],
         more_paths: 0,
         owners: vec![OwnerId(0)],
@@ -123,6 +123,10 @@ fn finding(
         notes: Vec::new(),
         table: None,
     }
+}
+
+fn step_share(layer: usize, net: Saving) -> StepShare {
+    StepShare { layer, gross: net, net, fix: None }
 }
 
 fn deleted() -> Finding {
@@ -138,10 +142,7 @@ fn cache() -> Finding {
     Finding {
         quick_win: true,
         gross: saving(1_100 * MB),
-        steps: vec![
-            StepShare { layer: 2, gross: saving(200 * MB) },
-            StepShare { layer: 6, gross: saving(700 * MB) },
-        ],
+        steps: vec![step_share(2, saving(200 * MB)), step_share(6, saving(700 * MB))],
         more_paths: 3,
         snippet: "RUN mamba env update -f /tmp/environment.yml \\\n && mamba clean --all --yes"
             .to_owned(),
