@@ -4,7 +4,7 @@ use super::study::MB;
 use crate::owner::OwnerId;
 use crate::rule::{
     Bands, Confidence, Detect, Effort, Finding, Needs, OriginSplit, PathShare, Paths, Phase,
-    Phrase, Risk, Rule, Saving, Severity, StepShare, Table, Value,
+    Phrase, Risk, Rule, Saving, Severity, StepFix, StepShare, Table, Value,
 };
 
 const RULE: Rule = Rule {
@@ -129,6 +129,15 @@ fn step_share(layer: usize, net: Saving) -> StepShare {
     StepShare { layer, gross: net, net, fix: None }
 }
 
+/// The fix of a step that does not reach all that the step stores.
+fn cache_fix() -> StepFix {
+    let step = "RUN mamba env update -n base -f /tmp/environment.yml && mamba clean --all --yes";
+    StepFix {
+        snippet: format!("{step} \\\n && rm -rf /opt/conda/pkgs/cache\n# or: conda clean"),
+        frees: saving(600 * MB),
+    }
+}
+
 fn deleted() -> Finding {
     Finding {
         id: "waste-deleted-1a2b3c4d".to_owned(),
@@ -142,7 +151,10 @@ fn cache() -> Finding {
     Finding {
         quick_win: true,
         gross: saving(1_100 * MB),
-        steps: vec![step_share(2, saving(200 * MB)), step_share(6, saving(700 * MB))],
+        steps: vec![
+            step_share(2, saving(200 * MB)),
+            StepShare { fix: Some(cache_fix()), ..step_share(6, saving(700 * MB)) },
+        ],
         more_paths: 3,
         snippet: "RUN mamba env update -f /tmp/environment.yml \\\n && mamba clean --all --yes"
             .to_owned(),

@@ -133,6 +133,14 @@ pub(super) fn will_save(risk: Risk, saving: Saving) -> Text {
     Text::from(words).with(saving_text(saving))
 }
 
+/// What is left of some bytes without others.
+pub(super) fn less(from: Saving, saving: Saving) -> Saving {
+    Saving {
+        content: from.content.saturating_sub(saving.content),
+        compressed: from.compressed.saturating_sub(saving.compressed),
+    }
+}
+
 /// An owner's name and version.
 pub(super) fn owner_name(studied: Studied<'_>, owner: OwnerId) -> Text {
     let Some(owner) = studied.study.owners.get(owner.0 as usize) else { return unknown() };

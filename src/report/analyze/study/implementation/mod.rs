@@ -5,7 +5,7 @@ mod edit;
 use std::collections::BTreeMap;
 
 use self::edit::{Edit, joined, setting};
-use super::words::{saves, saving_text, step_and_lines, will_save};
+use super::words::{less, saves, saving_text, step_and_lines, will_save};
 use super::{Studied, section as titled};
 use crate::analysis::{Stage, saved};
 use crate::filesystem::How;
@@ -284,13 +284,6 @@ fn is_own(studied: Studied<'_>, layer: usize) -> bool {
 fn instruction<'a>(studied: Studied<'a>, layer: usize) -> &'a str {
     let made = studied.image.layers.get(layer).and_then(|layer| step(studied.image, layer));
     made.map(|step| step.instruction.as_str()).unwrap_or_default()
-}
-
-fn less(from: Saving, saving: Saving) -> Saving {
-    Saving {
-        content: from.content.saturating_sub(saving.content),
-        compressed: from.compressed.saturating_sub(saving.compressed),
-    }
 }
 
 fn is_edit(finding: &Finding) -> bool {
