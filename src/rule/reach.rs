@@ -94,7 +94,9 @@ fn reached(template: &str, paths: &[PathShare], more: u64, net: Saving) -> Savin
         return net;
     }
     let mut sum = Saving::default();
-    reached.iter().for_each(|share| sum += share.gross);
+    for share in reached {
+        sum += share.gross;
+    }
     Saving { content: sum.content.min(net.content), compressed: sum.compressed.min(net.compressed) }
 }
 

@@ -178,7 +178,9 @@ fn changed<'a>(
         blocks.push(Block::code("dockerfile", instruction));
     }
     let mut frees = Saving::default();
-    items.iter().for_each(|item| frees += item.frees);
+    for item in items {
+        frees += item.frees;
+    }
     if let Some(rewritten) = rewritten {
         blocks.push(Block::Paragraph("With:".into()));
         blocks.push(Block::code("dockerfile", rewritten));
@@ -281,7 +283,7 @@ fn is_own(studied: Studied<'_>, layer: usize) -> bool {
     studied.image.layers.get(layer).is_some_and(|layer| layer.origin != Origin::Base)
 }
 
-fn instruction<'a>(studied: Studied<'a>, layer: usize) -> &'a str {
+fn instruction(studied: Studied<'_>, layer: usize) -> &str {
     let made = studied.image.layers.get(layer).and_then(|layer| step(studied.image, layer));
     made.map(|step| step.instruction.as_str()).unwrap_or_default()
 }
