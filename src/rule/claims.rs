@@ -7,7 +7,7 @@ use super::duplicates::groups_of;
 use super::finding::{Confidence, Finding, Saving};
 use super::{
     Bands, Detect, Effort, Facts, OriginSplit as Origins, Phase, Risk, Rule, Severity, fix, needed,
-    paths, rules, shares,
+    paths, reach, rules, shares,
 };
 use crate::image::{Image, Inspection, Origin};
 use crate::ledger::AtomId;
@@ -331,8 +331,11 @@ impl Claimant {
         selection: &Selection,
     ) -> Finding {
         let (net, origins) = (self.net(), self.origins(image));
-        let Self { rule, candidate, gross, .. } = self;
-        let shares = facts.map(|facts| shares::shares(facts, &candidate.claim)).unwrap_or_default();
+        let Self { rule, candidate, gross, gains } = self;
+        let by_layer = reach::is_told_by_step(rule, &candidate);
+        let shares = facts.map(|facts| shares::shares(facts, &candidate.claim, by_layer));
+        let shares = shares.unwrap_or_default();
+        let steps = reach::steps(rule, &candidate, &shares, &gains, image);
         let counted = if rule.phase == Phase::View { gross } else { net };
         let severity = selection.severities.get(rule.id).copied();
         let severity = severity.or(candidate.severity);
@@ -353,7 +356,7 @@ impl Claimant {
             net,
             origins,
             files: shares.files,
-            steps: shares.steps,
+            steps,
             paths: shares.paths,
             more_paths: shares.more_paths,
             owners: shares.owners,

@@ -38,12 +38,26 @@ pub struct OriginSplit {
 }
 
 /// The part of a finding that one layer stores.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct StepShare {
     /// The layer.
     pub layer: usize,
     /// Its part, gross.
     pub gross: Saving,
+    /// What it adds to the findings before it.
+    pub net: Saving,
+    /// The fix, written into the step that made the layer, and what it frees; none where the
+    /// finding's own fix is the only one.
+    pub fix: Option<StepFix>,
+}
+
+/// A finding's fix in one of the steps that it is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StepFix {
+    /// The finding's snippet, with the command and the paths of this step.
+    pub snippet: String,
+    /// What it frees, net: less than the step's part where it does not reach all of its paths.
+    pub frees: Saving,
 }
 
 /// The part of a finding at one path.

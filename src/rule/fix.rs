@@ -7,6 +7,7 @@ use super::candidate::Candidate;
 use super::finding::StepShare;
 use super::interpreter::interpreter;
 use super::quote::{all_quoted, quoted};
+use super::reach::roots;
 use super::shares::Shares;
 use super::{Facts, Rule};
 use crate::image::{Image, Origin};
@@ -17,8 +18,9 @@ use crate::image::{Image, Origin};
 /// command and Dockerfile line of the step that stores most, before those of the base image,
 /// `{{path}}` and `{{dir}}` its largest path, `{{paths}}` all of its paths that the finding lists,
 /// with remarks on those of other steps, `{{prefix}}` the installation that they are in,
-/// `{{site}}` its directory of Python packages, `{{module}}` its package there, `{{base}}` the base
-/// image. A step's command that is not known stands as `…`, all else as `<name>` in a comment.
+/// `{{site}}` its directory of Python packages, `{{module}}` its package there, `{{roots}}` the
+/// directories of Python's or R's modules that all of its paths are in, with remarks on those of
+/// other steps, `{{base}}` the base image. A step's command that is not known stands as `…`, all else as `<name>` in a comment.
 pub(super) fn snippet(
     rule: &Rule,
     candidate: &Candidate,
@@ -116,8 +118,10 @@ fn filled(
             is_whole = false;
             filled.extend(["<", name, ">"]);
         }
-        if name == "paths" {
-            remarks = about_others(shares, image);
+        match name {
+            "paths" => remarks = about_others(shares, image),
+            "roots" => remarks = other_roots(shares, image),
+            _ => {}
         }
         rest = following;
     }
@@ -148,15 +152,8 @@ fn about_others(shares: &Shares, image: &Image) -> String {
     }
     let mut text = String::new();
     for (layer, paths) in others {
-        let layer = image.layers.get(layer);
-        let number = layer.and_then(|layer| image.steps.get(layer.step?)?.number);
-        let who = match (layer.map(|layer| layer.origin), number) {
-            (Some(Origin::Base), _) => "the base image".to_owned(),
-            (_, Some(number)) => format!("step {number}"),
-            _ => "another layer".to_owned(),
-        };
         // Writing to a string does not fail.
-        let _ = write!(text, "\n# {who} stores {}", all_quoted(paths));
+        let _ = write!(text, "\n# {} stores {}", maker(image, layer), all_quoted(paths));
     }
     match shares.more_paths {
         0 => {}
@@ -168,8 +165,30 @@ fn about_others(shares: &Shares, image: &Image) -> String {
     text
 }
 
+/// Who made a layer.
+fn maker(image: &Image, layer: usize) -> String {
+    let layer = image.layers.get(layer);
+    let number = layer.and_then(|layer| image.steps.get(layer.step?)?.number);
+    match (layer.map(|layer| layer.origin), number) {
+        (Some(Origin::Base), _) => "the base image".to_owned(),
+        (_, Some(number)) => format!("step {number}"),
+        _ => "another layer".to_owned(),
+    }
+}
+
+/// A line for each other step that stores modules, with the directories that they are in.
+fn other_roots(shares: &Shares, image: &Image) -> String {
+    let chosen = heaviest(shares, image);
+    let others = shares.by_layer.keys().filter(|layer| Some(**layer) != chosen);
+    let line = |layer: &usize| {
+        let (who, roots) = (maker(image, *layer), roots(shares, *layer));
+        format!("\n# {who} stores more in {}", all_quoted(roots.iter().map(Vec::as_slice)))
+    };
+    others.map(line).collect()
+}
+
 /// The layer that a snippet mends: of those with a listed path, the one that stores most.
-fn heaviest(shares: &Shares, image: &Image) -> Option<usize> {
+pub(super) fn heaviest(shares: &Shares, image: &Image) -> Option<usize> {
     // A step of the base image cannot be edited.
     let is_own =
         |layer: usize| image.layers.get(layer).is_some_and(|layer| layer.origin != Origin::Base);
@@ -201,6 +220,10 @@ fn of_image(name: &str, shares: &Shares, image: &Image) -> Option<String> {
             prefix(std::str::from_utf8(&share.path).ok()?).or_else(|| Some(quoted(&share.path)))
         }
         "site" => paths.find_map(|share| site(&share.path)),
+        "roots" => {
+            let roots = roots(shares, chosen?);
+            (!roots.is_empty()).then(|| all_quoted(roots.iter().map(Vec::as_slice)))
+        }
         "module" => paths.find_map(|share| module(&share.path)),
         "base" => image.base.as_ref()?.name.clone(),
         _ => None,
@@ -208,7 +231,7 @@ fn of_image(name: &str, shares: &Shares, image: &Image) -> Option<String> {
 }
 
 /// The directory that `bin`, `lib` and their like of an installation are in.
-fn prefix(path: &str) -> Option<String> {
+pub(super) fn prefix(path: &str) -> Option<String> {
     const PARTS: [&str; 7] = ["bin", "conda-meta", "include", "lib", "libexec", "man", "share"];
     let names: Vec<&str> = path.split('/').collect();
     let at = names.iter().position(|name| PARTS.contains(name)).filter(|at| *at > 0)?;
@@ -217,7 +240,7 @@ fn prefix(path: &str) -> Option<String> {
 }
 
 /// The directory of Python packages that a path is in.
-fn site(path: &[u8]) -> Option<String> {
+pub(super) fn site(path: &[u8]) -> Option<String> {
     const PACKAGES: &[u8] = b"-packages";
     let start = path.windows(PACKAGES.len()).position(|part| part == PACKAGES)?;
     Some(quoted(path.get(..start + PACKAGES.len())?))

@@ -27,6 +27,7 @@ mod purpose;
 #[cfg(test)]
 mod properties;
 mod quote;
+mod reach;
 mod severity;
 mod shares;
 mod successors;
@@ -44,7 +45,7 @@ pub use components::{ComponentUsage, LayerUsage, PartUsage};
 pub use duplicates::{DuplicateGroup, Duplicates, duplicates};
 pub use facts::Facts;
 pub use family::repro::{VersionKind, VersionRow, version_inventory};
-pub use finding::{Confidence, Finding, OriginSplit, PathShare, Saving, StepShare};
+pub use finding::{Confidence, Finding, OriginSplit, PathShare, Saving, StepFix, StepShare};
 pub use paths::Paths;
 pub use platforms::{Stacks, platform_findings};
 pub use severity::{Bands, Severity};

@@ -12,6 +12,8 @@ use crate::owner::OwnerId;
 
 /// Paths that a finding lists.
 const PATHS: usize = 10;
+/// Paths of each layer that a fix is written for.
+const LAYER_PATHS: usize = 2000;
 /// Owners that it lists.
 const OWNERS: usize = 10;
 /// Hidden files are told by directories of so many components.
@@ -24,9 +26,12 @@ pub(super) struct Shares {
     pub(super) paths: Vec<PathShare>,
     pub(super) more_paths: u64,
     pub(super) owners: Vec<OwnerId>,
+    /// The largest paths of each layer, and how many there are beside those.
+    pub(super) by_layer: BTreeMap<usize, (Vec<PathShare>, u64)>,
 }
 
-pub(super) fn shares(facts: &Facts<'_>, claim: &Claim) -> Shares {
+/// The shares of a claim; those of paths by layer only if they are wanted.
+pub(super) fn shares(facts: &Facts<'_>, claim: &Claim, by_layer: bool) -> Shares {
     let files: Vec<AtomId> = match claim {
         Claim::Files(files) => files.iter().map(|(file, _)| *file).collect(),
         Claim::Parts(files) => files.iter().map(|(file, _)| *file).collect(),
@@ -47,12 +52,17 @@ pub(super) fn shares(facts: &Facts<'_>, claim: &Claim) -> Shares {
         files.iter().partition(|file| ledger.atom(**file).is_live());
     let mut paths = live_paths(ledger, &live);
     paths.extend(dead_paths(ledger, &dead));
-    let (paths, more_paths) = largest(ledger, paths);
+    let by_layer = if by_layer { of_layers(ledger, &paths) } else { BTreeMap::new() };
+    let (paths, more_paths) = largest(ledger, paths, PATHS);
     Shares {
         files: files.len() as u64,
-        steps: steps.into_iter().map(|(layer, gross)| StepShare { layer, gross }).collect(),
+        steps: steps
+            .into_iter()
+            .map(|(layer, gross)| StepShare { layer, gross, ..StepShare::default() })
+            .collect(),
         paths,
         more_paths,
+        by_layer,
         owners: owners.into_iter().take(OWNERS).map(|(owner, _)| owner).collect(),
     }
 }
@@ -60,13 +70,22 @@ pub(super) fn shares(facts: &Facts<'_>, claim: &Claim) -> Shares {
 /// A path and the files at or below it.
 type Share = (NodeId, usize, Amount);
 
-fn largest(ledger: &Ledger, mut shares: Vec<Share>) -> (Vec<PathShare>, u64) {
-    let key = |(node, layer, amount): &Share| (Reverse(amount.bytes), *node, *layer);
-    if shares.len() > PATHS {
-        shares.select_nth_unstable_by_key(PATHS - 1, key);
+fn of_layers(ledger: &Ledger, shares: &[Share]) -> BTreeMap<usize, (Vec<PathShare>, u64)> {
+    let mut layers: BTreeMap<usize, Vec<Share>> = BTreeMap::new();
+    for share in shares {
+        layers.entry(share.1).or_default().push(*share);
     }
-    let more = shares.len().saturating_sub(PATHS);
-    shares.truncate(PATHS);
+    let of = |(layer, shares)| (layer, largest(ledger, shares, LAYER_PATHS));
+    layers.into_iter().map(of).collect()
+}
+
+fn largest(ledger: &Ledger, mut shares: Vec<Share>, most: usize) -> (Vec<PathShare>, u64) {
+    let key = |(node, layer, amount): &Share| (Reverse(amount.bytes), *node, *layer);
+    if shares.len() > most {
+        shares.select_nth_unstable_by_key(most - 1, key);
+    }
+    let more = shares.len().saturating_sub(most);
+    shares.truncate(most);
     shares.sort_unstable_by_key(key);
     let share = |(node, layer, amount): Share| PathShare {
         path: ledger.filesystem().path(node),

@@ -115,8 +115,9 @@ fn image_sections(
     sections.extend(studied.into_iter().flat_map(|studied| study::opening(studied, full)));
     if full {
         sections.extend(layers::sections(subject, options.sort));
-        sections.extend(paths_and_waste(subject, options.top));
         sections.extend(studied.into_iter().flat_map(|studied| study::full(inspection, studied)));
+        sections.extend(paths_and_waste(subject, options.top));
+        sections.extend(studied.map(study::owners));
     } else {
         sections.push(layers::largest(subject, options));
         sections.extend(studied.into_iter().flat_map(|studied| study::short(studied, options.top)));

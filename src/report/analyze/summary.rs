@@ -65,18 +65,23 @@ fn facts(subject: Subject<'_>) -> Vec<Fact> {
         .with(" for ")
         .with(Text::name(image.platform.to_string()));
     let mut facts = vec![Fact::new("size", size)];
+    let most = found.waste.first().map(|waste| Text::from("; most: ").with(most(subject, waste)));
+    let most = most.unwrap_or_default();
     if found.is_complete() {
+        let shadowed = amount(found.shadowed).with(", stored but not shown").with(most);
         facts.extend([
             Fact::new("visible", amount(found.visible).with(", shown by the merged filesystem")),
-            Fact::new("shadowed", amount(found.shadowed).with(", stored but not shown")),
+            Fact::new("shadowed", shadowed),
             Fact::new("efficiency", efficiency(subject).with(" of the content is visible")),
         ]);
     } else {
         let why = unknown().with(", as not all layers were read");
-        facts
-            .extend(["visible", "shadowed", "efficiency"].map(|name| Fact::new(name, why.clone())));
+        facts.extend([
+            Fact::new("visible", why.clone()),
+            Fact::new("shadowed", why.clone().with(most)),
+            Fact::new("efficiency", why),
+        ]);
     }
-    facts.extend(found.waste.first().map(|waste| Fact::new("most", most(subject, waste))));
     facts.push(Fact::new("read", read(subject)));
     facts
 }

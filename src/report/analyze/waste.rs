@@ -22,11 +22,13 @@ pub(super) fn section(subject: Subject<'_>, top: usize) -> Option<Section> {
     if all.is_empty() {
         return None;
     }
-    let (shown, rest) = all.split_at(all.len().min(top.max(1)));
+    let enough = enough(subject);
+    let large = all.iter().take_while(|pair| pair.amount.bytes >= enough).count();
+    let (shown, rest) = all.split_at(large.max(1).min(all.len()).min(top.max(1)));
     let paths = if top == usize::MAX { usize::MAX } else { PATHS };
     let mut rows: Vec<Row> =
         shown.iter().flat_map(|pair| pair_rows(subject, pair, paths)).collect();
-    rows.extend(rest_row(rest));
+    rows.extend(rest_row(rest, shown.len() == top));
     let mut total: Row = amount_row(subject.found.shadowed).into_iter().collect();
     total.push("in all".into());
     let totals = vec![total.into_iter().map(|text| text.styled(Style::Strong)).collect()];
@@ -34,10 +36,17 @@ pub(super) fn section(subject: Subject<'_>, top: usize) -> Option<Section> {
     Some(Section { heading: "Shadowed".into(), blocks: vec![Block::Table(table)] })
 }
 
+/// From this many bytes on a row is worth reading: a megabyte, or a thousandth of the content.
+fn enough(subject: Subject<'_>) -> u64 {
+    (subject.found.content() / 1000).min(1_000_000)
+}
+
 fn pair_rows(subject: Subject<'_>, pair: &Waste, most: usize) -> Vec<Row> {
     let mut row: Row = amount_row(pair.amount).into_iter().collect();
     row.push(waste(subject.image, pair.written_in, pair.hidden, "files".into()));
-    let held = pair.paths.iter().take(most).map(|held| {
+    let enough = enough(subject);
+    let large = pair.paths.iter().filter(|held| held.amount.bytes >= enough);
+    let held = large.take(most).map(|held| {
         let mut row: Row = amount_row(held.amount).into_iter().collect();
         row.push(Text::from("- ").with(paths::name(held)));
         row.into_iter().map(|text| text.styled(Style::Dim)).collect()
@@ -45,7 +54,8 @@ fn pair_rows(subject: Subject<'_>, pair: &Waste, most: usize) -> Vec<Row> {
     std::iter::once(row).chain(held).collect()
 }
 
-fn rest_row(rest: &[Waste]) -> Option<Row> {
+/// The pairs that are not shown, because of their number or because they are small.
+fn rest_row(rest: &[Waste], is_cut: bool) -> Option<Row> {
     if rest.is_empty() {
         return None;
     }
@@ -55,6 +65,6 @@ fn rest_row(rest: &[Waste]) -> Option<Row> {
     }
     let mut row: Row = amount_row(amount).into_iter().collect();
     let more = Text::count(rest.len(), "more pair of steps", "more pairs of steps");
-    row.push(more.with("; --top NUMBER lists them"));
+    row.push(more.with(if is_cut { "; --top NUMBER lists them" } else { ", smaller" }));
     Some(row)
 }

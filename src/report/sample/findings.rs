@@ -4,7 +4,7 @@ use super::study::MB;
 use crate::owner::OwnerId;
 use crate::rule::{
     Bands, Confidence, Detect, Effort, Finding, Needs, OriginSplit, PathShare, Paths, Phase,
-    Phrase, Risk, Rule, Saving, Severity, StepShare, Table, Value,
+    Phrase, Risk, Rule, Saving, Severity, StepFix, StepShare, Table, Value,
 };
 
 const RULE: Rule = Rule {
@@ -113,7 +113,7 @@ fn finding(
         origins: OriginSplit { own: saving(own), base: saving(base), unknown: saving(0) },
         confidence: Confidence::Measured,
         files: 12,
-        steps: vec![StepShare { layer, gross: net }],
+        steps: vec![StepShare { layer, gross: net, net, fix: None }],
         paths: vec![share],
         more_paths: 0,
         owners: vec![OwnerId(0)],
@@ -122,6 +122,19 @@ fn finding(
         check: rule.check.to_owned(),
         notes: Vec::new(),
         table: None,
+    }
+}
+
+fn step_share(layer: usize, net: Saving) -> StepShare {
+    StepShare { layer, gross: net, net, fix: None }
+}
+
+/// The fix of a step that does not reach all that the step stores.
+fn cache_fix() -> StepFix {
+    let step = "RUN mamba env update -n base -f /tmp/environment.yml && mamba clean --all --yes";
+    StepFix {
+        snippet: format!("{step} \\\n && rm -rf /opt/conda/pkgs/cache\n# or: conda clean"),
+        frees: saving(600 * MB),
     }
 }
 
@@ -139,8 +152,8 @@ fn cache() -> Finding {
         quick_win: true,
         gross: saving(1_100 * MB),
         steps: vec![
-            StepShare { layer: 2, gross: saving(200 * MB) },
-            StepShare { layer: 6, gross: saving(700 * MB) },
+            step_share(2, saving(200 * MB)),
+            StepShare { fix: Some(cache_fix()), ..step_share(6, saving(700 * MB)) },
         ],
         more_paths: 3,
         snippet: "RUN mamba env update -f /tmp/environment.yml \\\n && mamba clean --all --yes"

@@ -24,7 +24,7 @@ pub(in crate::rule) const RULES: &[Rule] = &[
         why: "Python compiles each module on import where it finds no bytecode: the first start is \
               slower, and each start where the user of the container may not write there.",
         fix: "ENV PYTHONDONTWRITEBYTECODE=1\nRUN {{cmd}} \\\n\
-              \x20&& find {{site}} -name __pycache__ -type d -prune -exec rm -rf {} +",
+              \x20&& find {{roots}} -name __pycache__ -type d -prune -exec rm -rf {} +",
         caution: "Keep it where containers start often, as in autoscaled services. Bytecode \
                   without a source is the program itself and is not counted.",
         check: "python -X importtime -c 'import {{module}}'",

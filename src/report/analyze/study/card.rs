@@ -1,5 +1,7 @@
 //! All that is known of one finding.
 
+use std::collections::BTreeMap;
+
 use super::Studied;
 use super::words::{
     effort, language, number, origin, owner_name, risk, saves, saving_cells, saving_text, severity,
@@ -27,8 +29,13 @@ const STEP_COLUMNS: [Column; 4] = [
     Column::rest("instruction", Overflow::Cut),
 ];
 
-/// The blocks of a finding's card.
-pub(super) fn card(studied: Studied<'_>, finding: &Finding) -> Vec<Block> {
+/// The blocks of a finding's card; `told` are the snippets of those before it, each with the id of
+/// its finding.
+pub(super) fn card<'a>(
+    studied: Studied<'_>,
+    finding: &'a Finding,
+    told: &mut BTreeMap<&'a str, &'a str>,
+) -> Vec<Block> {
     let rule = finding.rule;
     let heading = Text::from(rule.title).with(" (").with(Text::name(&*finding.id)).with(")");
     let mut blocks = vec![
@@ -43,7 +50,11 @@ pub(super) fn card(studied: Studied<'_>, finding: &Finding) -> Vec<Block> {
         let notes = finding.notes.iter().map(phrase).collect();
         blocks.push(Block::List(Mark::Bullet, notes));
     }
-    if !finding.snippet.is_empty() {
+    if let Some(before) = told.get(&*finding.snippet) {
+        let text = Text::from("The lines of ").with(Text::name(*before)).with(" do this, too.");
+        blocks.push(Block::Paragraph(text));
+    } else if !finding.snippet.is_empty() {
+        told.insert(&finding.snippet, &finding.id);
         blocks.push(Block::code(language(&finding.snippet), &*finding.snippet));
     }
     blocks

@@ -43,17 +43,43 @@ fn account(runtime: &Runtime) -> Option<Text> {
     Some(text.with(Text::name(if directory.is_empty() { "/" } else { directory })))
 }
 
+/// A tag before this one, for the reader to name.
+fn previous(reference: &str) -> String {
+    let tagged = reference.split_once('@').map_or(reference, |(tagged, _)| tagged);
+    let repository = match tagged.rsplit_once(':') {
+        Some((repository, tag)) if !tag.contains('/') => repository,
+        _ => tagged,
+    };
+    format!("{repository}:PREVIOUS")
+}
+
 /// The commands that tell the sizes again.
 pub(super) fn monitoring(inspection: &Inspection) -> Section {
     let reference = &inspection.reference;
+    let previous = previous(reference);
     let commands = format!(
         "# sizes per platform, layer and step, without reading a layer\n\
          regsize inspect {reference}\n\
          # what is in the layers, as a report and for programs\n\
          regsize analyze {reference} --format markdown > report.md\n\
          regsize analyze {reference} --format json | jq '.images[].optimized'\n\
+         # what grew since the tag before, and by which step\n\
+         regsize compare {previous} {reference}\n\
          # what docker says of an image that was pulled\n\
          docker history --no-trunc {reference}"
     );
     titled("Monitoring", vec![Block::code("sh", commands)])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_tag_before_is_of_the_same_repository() {
+        let check = |reference: &str, expected: &str| assert_eq!(previous(reference), expected);
+        check("registry:5000/a/b:1.3.0", "registry:5000/a/b:PREVIOUS");
+        check("registry:5000/a/b", "registry:5000/a/b:PREVIOUS");
+        check("a:1@sha256:00", "a:PREVIOUS");
+    }
 }

@@ -1,12 +1,15 @@
 //! The summary: figures of the whole, and what matters most in a few sentences.
 
+use std::cmp::Reverse;
+
 use super::Studied;
 use super::words::{saves, share, unknown};
+use crate::analysis::saved;
 use crate::filesystem::Amount;
 use crate::image::{Layer, Origin};
 use crate::report::document::{Block, Column, Mark, Overflow, Row, Section, Style, Table, Text};
 use crate::report::words::phrase;
-use crate::rule::{ComponentUsage, Finding, Phase, Risk, Saving, Severity};
+use crate::rule::{ComponentUsage, Effort, Finding, Phase, Risk, Saving, Severity};
 
 const COLUMNS: [Column; 4] = [
     Column::left("metric"),
@@ -72,7 +75,7 @@ fn rows(studied: Studied<'_>) -> Vec<Row> {
         content: optimized.whole.content.saturating_sub(optimized.safe.content),
         compressed: optimized.whole.compressed.saturating_sub(optimized.safe.compressed),
     };
-    rows.push(saving("safe savings", safe, studied.own_steps().into()));
+    rows.push(saving("safe savings", safe, where_safe(studied)));
     let range = |test: u64, safe: u64| {
         let most = Text::bytes(safe);
         if test == safe { most } else { Text::bytes(test).with(" - ").with(most) }
@@ -84,6 +87,23 @@ fn rows(studied: Studied<'_>) -> Vec<Row> {
         "estimated: with what is to be tested, and with what is safe alone".into(),
     ));
     rows
+}
+
+/// Where the safe savings are, and what of them does not come of files.
+fn where_safe(studied: Studied<'_>) -> Text {
+    let is_packing =
+        |finding: &&Finding| finding.risk == Risk::Safe && finding.rule.effort == Effort::Transport;
+    let mut packed = 0_u64;
+    for finding in studied.study.findings.iter().filter(is_packing) {
+        packed = packed.saturating_add(saved(finding).compressed);
+    }
+    let text = Text::from(studied.own_steps());
+    if packed == 0 {
+        return text;
+    }
+    text.with("; of the compressed bytes ")
+        .with(Text::bytes(packed))
+        .with(" by packing layers anew, as with zstd")
 }
 
 fn row(metric: &'static str, content: Text, compressed: Text, what: Text) -> Row {
@@ -101,12 +121,13 @@ fn saving(metric: &'static str, saving: Saving, what: Text) -> Row {
 fn layers(studied: Studied<'_>) -> Text {
     let Studied { image, found, .. } = studied;
     let full = found.layers.iter().flatten().filter(|layer| layer.content > 0).count();
+    let numbered = image.steps.iter().filter(|step| step.number.is_some()).count();
     Text::count(image.layers.len(), "layer", "layers")
         .with(", ")
         .with(Text::number(full))
         .with(" with content; ")
-        .with(Text::number(image.steps.len()))
-        .with(" build steps; ")
+        .with(Text::number(numbered))
+        .with(" numbered build steps; ")
         .with(Text::name(image.platform.to_string()))
 }
 
@@ -162,8 +183,10 @@ fn key_findings(studied: Studied<'_>) -> Vec<Text> {
                 .with(") is stored and pulled, but never shown"),
         );
     }
-    let important = studied.study.findings.iter().filter(|finding| is_key(finding));
-    sentences.extend(important.map(|finding| {
+    let mut important: Vec<&Finding> =
+        studied.study.findings.iter().filter(|finding| is_key(finding)).collect();
+    important.sort_by_key(|finding| Reverse((finding.severity, saved(finding).content)));
+    sentences.extend(important.into_iter().map(|finding| {
         let sentence = phrase(&finding.message);
         let saves = saves(finding);
         if saves.is_empty() { sentence } else { sentence.with(": ").with(saves) }

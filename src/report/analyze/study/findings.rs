@@ -1,5 +1,7 @@
 //! What rules found: a table by severity with sums, and a card for each.
 
+use std::collections::BTreeMap;
+
 use super::card::card;
 use super::words::{net_cells, origin, saving_text, severity};
 use super::{Studied, section as titled};
@@ -26,7 +28,8 @@ const SEVERITIES: [(Severity, &str); 4] = [
 ];
 
 /// Rules that tell once more what other sections say in detail.
-const REPEATED: [&str; 3] = ["comp-step-dominant", "comp-top", "pkg-requested-exclusive"];
+const REPEATED: [&str; 4] =
+    ["comp-known-slim", "comp-step-dominant", "comp-top", "pkg-requested-exclusive"];
 
 const ABOUT_OBSERVATIONS: &str =
     "They show from another side what other findings save, and save nothing themselves.";
@@ -65,8 +68,9 @@ pub(super) fn section(studied: Studied<'_>) -> Option<Section> {
         blocks.push(Block::Table(table(of())));
     }
     let findings = || studied.study.findings.iter();
+    let mut told = BTreeMap::new();
     for finding in findings().filter(|finding| is_shown(finding)) {
-        blocks.extend(card(studied, finding));
+        blocks.extend(card(studied, finding, &mut told));
     }
     let observations = || findings().filter(|finding| is_seen(finding) && !is_repeated(finding));
     if observations().next().is_some() {
@@ -75,7 +79,7 @@ pub(super) fn section(studied: Studied<'_>) -> Option<Section> {
         blocks.push(Block::Table(table(observations())));
     }
     for finding in observations() {
-        blocks.extend(card(studied, finding));
+        blocks.extend(card(studied, finding, &mut told));
     }
     blocks.extend(left_out(studied).map(Block::Paragraph));
     (!blocks.is_empty()).then(|| titled("Findings", blocks))

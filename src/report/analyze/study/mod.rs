@@ -95,10 +95,14 @@ pub(super) fn more() -> Section {
     section("", vec![Block::Paragraph(more.styled(Style::Dim))])
 }
 
-/// What a complete report has between the layers and the remarks on them.
+/// Whose the bytes are, owner by owner.
+pub(super) fn owners(studied: Studied<'_>) -> Section {
+    owners::section(studied)
+}
+
+/// What a complete report has between the layers and the tables on paths and owners.
 pub(super) fn full(inspection: &Inspection, studied: Studied<'_>) -> Vec<Section> {
-    let mut sections = vec![owners::section(studied)];
-    sections.extend(components::section(studied));
+    let mut sections: Vec<Section> = components::section(studied).into_iter().collect();
     sections.extend(duplicates::section(studied));
     sections.extend(findings::section(studied));
     sections.extend(findings::quick_wins(studied));

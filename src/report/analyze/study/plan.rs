@@ -1,6 +1,6 @@
 //! What would be left, and the way there.
 
-use super::words::{number, saves, saving_text};
+use super::words::{less, number, saves, saving_text};
 use super::{Studied, section as titled};
 use crate::analysis::{Milestone, Stage};
 use crate::report::document::{
@@ -64,7 +64,22 @@ pub(super) fn roadmap(studied: Studied<'_>) -> Option<Section> {
         });
         blocks.push(Block::List(Mark::Number, items.collect()));
     }
+    blocks.extend(small(studied));
     (!blocks.is_empty()).then(|| titled("Roadmap", blocks))
+}
+
+/// What the estimate counts beside the phases: findings of little importance.
+fn small(studied: Studied<'_>) -> Vec<Block> {
+    let plan = studied.study.optimized;
+    let all = less(plan.whole, plan.test);
+    let phases = studied.study.roadmap.last().map(|last| last.cumulative).unwrap_or_default();
+    let rest = less(all, phases);
+    if rest == Saving::default() {
+        return Vec::new();
+    }
+    let text = Text::from("saves ").with(saving_text(rest)).with("; with all before ");
+    let text = text.with(saving_text(all)).with("; JSON lists them");
+    vec![Block::Heading("Beside the phases: small findings".into()), Block::Paragraph(text)]
 }
 
 fn name(stage: Stage) -> &'static str {

@@ -116,16 +116,29 @@ pub(super) fn saves(finding: &Finding) -> Text {
         }
         return saving_text(base).with(", all of it in the base image");
     }
-    let words = match finding.risk {
-        Risk::Safe => "will free ",
-        Risk::Test => "frees ",
-        Risk::Review => "may free up to ",
-    };
-    let text = Text::from(words).with(saving_text(own));
+    let text = will_save(finding.risk, own);
     if base == Saving::default() {
         return text;
     }
     text.with("; ").with(saving_text(base)).with(" more in the base image")
+}
+
+/// Bytes that go if something is done that risks so much.
+pub(super) fn will_save(risk: Risk, saving: Saving) -> Text {
+    let words = match risk {
+        Risk::Safe => "will free ",
+        Risk::Test => "frees ",
+        Risk::Review => "may free up to ",
+    };
+    Text::from(words).with(saving_text(saving))
+}
+
+/// What is left of some bytes without others.
+pub(super) fn less(from: Saving, saving: Saving) -> Saving {
+    Saving {
+        content: from.content.saturating_sub(saving.content),
+        compressed: from.compressed.saturating_sub(saving.compressed),
+    }
 }
 
 /// An owner's name and version.

@@ -130,7 +130,10 @@ pub(super) const RULES: &[Rule] = &[
             .then(weighed),
         ),
         why: "The modules are compiled; their sources serve only who compiles against them.",
-        fix: "RUN {{cmd}} \\\n && rm -rf {{paths}}",
+        fix: "RUN {{cmd}} \\\n && find {{roots}} -regextype posix-extended -type f \
+              -regex '.*/(site-packages/.*\\.(pyx|pxd|pxi|c|cc|cpp|cxx|cu|f|f90|rs|go)|\
+              dist-packages/.*\\.(pyx|pxd))' ! -regex '.*/(cupy|cupyx|triton|torch/_inductor|\
+              torch/utils|numba|pycuda|pyopencl|deepspeed|tvm)/.*' -delete",
         caution: "Packages that compile while they run read theirs; the known ones are not \
                   counted.",
         check: "python -c 'import {{module}}'",

@@ -47,7 +47,8 @@ pub(super) const RULES: &[Rule] = &[
             .then(read_by_people),
         ),
         why: "They serve `?` and `vignette()`; a script runs without them.",
-        fix: "RUN {{cmd}} \\\n && rm -rf {{paths}}\n\
+        fix: "RUN {{cmd}} \\\n && find {{roots}} -maxdepth 2 -type d \\( -name help -o -name html \
+              -o -name doc -o -name demo -o -name examples \\) -prune -exec rm -rf {} +\n\
               # from source: options(install.packages.opts = \"--no-docs --no-html --no-multiarch\")",
         caution: "Where people work in R, they read the help. Code and data of packages (R, data, \
                   extdata) have to stay.",
