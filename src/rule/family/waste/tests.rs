@@ -97,6 +97,18 @@ RUN rm
 }
 
 #[test]
+fn what_is_in_a_directory_named_like_a_dump_is_none() {
+    let text = "
+RUN a
+  opt/numpy/core/lib/libnpymath.a 2_000_000
+RUN rm
+  -opt/numpy/core/lib/libnpymath.a
+";
+    let table = one(text, "waste-deleted-later").table.unwrap();
+    assert_eq!(table.rows[0][0], Value::Text("Static libraries".to_owned()));
+}
+
+#[test]
 fn findings_of_equal_steps_have_ids_of_their_own() {
     let step = |name: &str| format!("RUN x\n  {name} 2_000_000\n");
     let text = format!("{}{}RUN rm\n  -a\n  -b\n", step("a"), step("b"));
