@@ -4,6 +4,8 @@ mod files;
 mod packages;
 mod sdk;
 
+pub(super) use self::packages::is_compiler;
+
 use super::steps::{commands_of, is_base};
 use crate::image::{Action, Command, Manager, PackageVerb};
 use crate::rule::purpose::{compiles, is_for_building};

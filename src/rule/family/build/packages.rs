@@ -204,7 +204,8 @@ fn compilers(facts: &Facts<'_>) -> Vec<Candidate> {
     candidate(facts, words, &packages, &trees).into_iter().collect()
 }
 
-fn is_compiler(package: &Package) -> bool {
+/// Whether a package compiles, or brings what does.
+pub(in crate::rule::family) fn is_compiler(package: &Package) -> bool {
     let is = |known: &[&str]| {
         known.iter().any(|row| component_fits(row.as_bytes(), package.name.as_bytes()))
     };
