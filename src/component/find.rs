@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::Component;
 use super::knowledge::{Knowledge, Row, Signature};
 use super::parts::PartPatterns;
+use super::programs::trial;
 use super::version::{Sources, words};
 use crate::filesystem::NodeId;
 use crate::image::Image;
@@ -85,6 +86,8 @@ pub fn find(
             component.parts =
                 place.root.map(|root| patterns.find(ledger, root, &all)).unwrap_or_default();
             component.absent = patterns.absent(place.root, &component.parts);
+            let trial = |check: &String| trial(ledger, image, place.root, check);
+            component.check = row.check.as_ref().and_then(trial);
             component.root = place.root;
             component.packages = place.packages;
             component.steps = steps.get(&at).cloned().unwrap_or_default();
@@ -104,7 +107,6 @@ impl Row {
             about: self.about.clone(),
             making: self.making,
             slimmer: self.slimmer.clone(),
-            check: self.check.clone(),
             optional: self.optional,
             env: self.env.clone(),
             audience: self.audience.clone(),

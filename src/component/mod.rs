@@ -28,6 +28,7 @@
 mod find;
 mod knowledge;
 mod parts;
+pub(crate) mod programs;
 mod version;
 
 use serde::Deserialize;

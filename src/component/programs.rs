@@ -1,16 +1,18 @@
-//! The Python of an image that a command can be tried with.
+//! The programs of an image that a command can be tried with, its Python above all.
 
-use super::purpose::shows;
+use crate::filesystem::NodeId;
 use crate::image::Image;
 use crate::ledger::Ledger;
 
 /// Where programs are if the config does not tell.
 const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 const NAMES: [&str; 2] = ["python", "python3"];
+/// Programs that the runtime brings into a container, that shells have, or that run outside.
+const ELSEWHERE: [&str; 3] = ["command", "docker", "nvidia-smi"];
 
 /// The interpreter that finds the module that a file is of; without one, the first on `PATH`.
 /// `None` if the image shows none.
-pub(super) fn interpreter(ledger: &Ledger, image: &Image, file: Option<&[u8]>) -> Option<String> {
+pub(crate) fn interpreter(ledger: &Ledger, image: &Image, file: Option<&[u8]>) -> Option<String> {
     let path = image.runtime.env.get("PATH").map_or(PATH, String::as_str);
     let directories: Vec<&str> = path.split(':').map(|at| at.trim_matches('/')).collect();
     let named = |directory: &str| {
@@ -27,6 +29,68 @@ pub(super) fn interpreter(ledger: &Ledger, image: &Image, file: Option<&[u8]>) -
     })
 }
 
+/// What calls a program that the image shows on `PATH`, or in one of some other directories.
+pub(crate) fn program<'a>(
+    ledger: &Ledger,
+    image: &Image,
+    name: &str,
+    others: impl Iterator<Item = &'a str>,
+) -> Option<String> {
+    let path = image.runtime.env.get("PATH").map_or(PATH, String::as_str);
+    let at = |directory: &str| format!("{}/{name}", directory.trim_matches('/'));
+    if path.split(':').any(|directory| shows(ledger, &at(directory))) {
+        return Some(name.to_owned());
+    }
+    let found = others.map(at).find(|path| shows(ledger, path))?;
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/._+-".contains(&byte);
+    found.bytes().all(is_plain).then(|| format!("/{found}"))
+}
+
+/// A command as it can be tried in an image; `None` if the image does not show its program or the
+/// Python module that it imports. The programs of a component may be in a directory of its own.
+pub(crate) fn trial(
+    ledger: &Ledger,
+    image: &Image,
+    root: Option<NodeId>,
+    command: &str,
+) -> Option<String> {
+    let (name, arguments) = command.split_once(' ').unwrap_or((command, ""));
+    let program = match name {
+        _ if ELSEWHERE.contains(&name) => name.to_owned(),
+        "python" => interpreter(ledger, image, imported(ledger, arguments)?.as_deref())?,
+        _ => {
+            let filesystem = ledger.filesystem();
+            let path = |node| String::from_utf8_lossy(&filesystem.path(node)).into_owned();
+            let above = root.map(|root| path(filesystem.parent(root)));
+            let own = root.map(path).unwrap_or_default();
+            let mut places = vec![format!("{own}/bin"), format!("{own}/condabin"), own];
+            places.extend(above);
+            program(ledger, image, name, places.iter().map(String::as_str))?
+        }
+    };
+    Some(format!("{program} {arguments}").trim_end().to_owned())
+}
+
+/// Where the image shows the module that the arguments of Python import, if they do.
+fn imported(ledger: &Ledger, arguments: &str) -> Option<Option<Vec<u8>>> {
+    let Some((_, after)) = arguments.split_once("import ") else { return Some(None) };
+    let end = after.find(|c: char| !(c.is_ascii_alphanumeric() || c == '_'));
+    let module = after.get(..end.unwrap_or(after.len()))?;
+    let filesystem = ledger.filesystem();
+    let is_module = |node: &NodeId| {
+        let holder = filesystem.name(filesystem.parent(*node));
+        let name = filesystem.name(*node).strip_prefix(module.as_bytes());
+        let is_named = name.is_some_and(|rest| rest.is_empty() || rest == b".py");
+        is_named && (holder == b"site-packages" || holder == b"dist-packages")
+    };
+    let found = ledger.tree().iter().copied().find(is_module)?;
+    Some(Some(filesystem.path(found)))
+}
+
+fn shows(ledger: &Ledger, path: &str) -> bool {
+    ledger.find(path.as_bytes()).is_some_and(|node| ledger.filesystem().is_visible(node))
+}
+
 /// Where the interpreter of a file of a package can be installed. Distributions have theirs in
 /// `/usr` and read `/usr/local` too.
 fn prefixes(file: &str) -> Vec<&str> {
@@ -41,6 +105,27 @@ fn prefixes(file: &str) -> Vec<&str> {
 mod tests {
     use super::*;
     use crate::ledger::testing::image;
+
+    #[test]
+    fn only_what_an_image_shows_is_tried() {
+        let check = |lines: &str, command: &str, expected: Option<&str>| {
+            let (image, ledger) =
+                image(&format!("ENV PATH=/usr/bin:/bin\nRUN a\n  opt/x/a 1\n{lines}"));
+            let tried = trial(&ledger, &image, ledger.find(b"opt/x"), command);
+            assert_eq!(tried.as_deref(), expected, "{command}");
+        };
+        check("  usr/bin/conda 1\n", "conda list", Some("conda list"));
+        check("  opt/x/bin/conda 1\n", "conda list", Some("/opt/x/bin/conda list"));
+        check("  opt/y/bin/conda 1\n", "conda list", None);
+        check("  opt/uv 1\n", "uv", Some("/opt/uv"));
+        check("", "nvidia-smi", Some("nvidia-smi"));
+        let python = "  usr/bin/python3 1\n";
+        let wx = "python -c 'import wx; print(wx.version())'";
+        check(python, wx, None);
+        let module = format!("{python}  usr/lib/python3/dist-packages/wx/core.py 1\n");
+        check(&module, wx, Some("python3 -c 'import wx; print(wx.version())'"));
+        check(&module, "python -V", Some("python3 -V"));
+    }
 
     #[test]
     fn modules_are_tried_with_their_own_interpreter() {

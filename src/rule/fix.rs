@@ -5,10 +5,10 @@ use std::fmt::Write as _;
 
 use super::candidate::Candidate;
 use super::finding::StepShare;
-use super::interpreter::interpreter;
 use super::quote::{all_quoted, quoted};
 use super::shares::Shares;
 use super::{Facts, Rule};
+use crate::component::programs::interpreter;
 use crate::image::{Image, Origin};
 
 /// The snippet of a candidate.
@@ -319,8 +319,12 @@ mod tests {
         let npm = "RUN npm install -g x\n  root/.npm/_cacache/a 2_000_000\n";
         check("cache-node", npm, "RUN npm install -g x \\\n && npm cache clean --force");
         let conda = "RUN mamba install x\n  opt/conda/conda-meta/x.json 1\n  opt/conda/pkgs/x.conda 2_000_000\n";
-        let cleaned = "RUN mamba install x \\\n && conda clean -afy\n# or: mamba clean -afy, micromamba clean -afy, rm -rf /opt/conda/pkgs";
-        check("cache-conda-pkgs", conda, cleaned);
+        let cleaned = |clean: &str| format!("RUN mamba install x \\\n && {clean}");
+        check("cache-conda-pkgs", conda, &cleaned("rm -rf /opt/conda/pkgs"));
+        let program = format!("{conda}  opt/conda/bin/mamba 1\n");
+        check("cache-conda-pkgs", &program, &cleaned("/opt/conda/bin/mamba clean -afy"));
+        let named = format!("{program}ENV PATH=/opt/conda/bin:/usr/bin\n");
+        check("cache-conda-pkgs", &named, &cleaned("mamba clean -afy"));
         let copied = "COPY . /\n  root/.npm/_cacache/a 2_000_000\n";
         check("cache-node", copied, "RUN … \\\n && npm cache clean --force");
     }

@@ -59,8 +59,7 @@ pub(super) fn unstripped(facts: &Facts<'_>) -> Vec<Candidate> {
             Phrase::words("Programs and libraries are stored with symbols that only tools read");
         let stripped = instruction.split_whitespace().any(|word| word == "strip");
         let debugging = debugging.get(&layer).copied().unwrap_or_default();
-        let mut candidate =
-            Candidate::new(instruction, message, Claim::Parts(files.clone()));
+        let mut candidate = Candidate::new(instruction, message, Claim::Parts(files.clone()));
         if debugging > 0 {
             let note =
                 Phrase::words("Of that, ").bytes(debugging).and(" are sections for debuggers.");
