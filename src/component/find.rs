@@ -107,6 +107,10 @@ impl Row {
             about: self.about.clone(),
             making: self.making,
             slimmer: self.slimmer.clone(),
+            program: self
+                .check
+                .as_deref()
+                .and_then(|check| Some(check.split(' ').next()?.to_owned())),
             optional: self.optional,
             env: self.env.clone(),
             audience: self.audience.clone(),

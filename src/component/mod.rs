@@ -75,8 +75,10 @@ pub struct Component {
     pub absent: Vec<String>,
     /// Builds that are known to be smaller, one sentence each.
     pub slimmer: Vec<String>,
-    /// A command that shows that it works.
+    /// A command that shows that it works, where the image has what it calls.
     pub check: Option<String>,
+    /// The program that is called by name.
+    pub program: Option<String>,
     /// The steps whose commands install it, by their positions in the image.
     pub steps: Vec<usize>,
     /// Whether images rarely exist for it.
