@@ -18,7 +18,8 @@ use crate::image::{Image, Origin};
 /// `{{path}}` and `{{dir}}` its largest path, `{{paths}}` all of its paths that the finding lists,
 /// with remarks on those of other steps, `{{prefix}}` the installation that they are in,
 /// `{{site}}` its directory of Python packages, `{{module}}` its package there, `{{base}}` the base
-/// image. A step's command that is not known stands as `…`, all else as `<name>` in a comment.
+/// image. A step's command that is not known stands as `…`, all else as `<name>` in a comment. What
+/// only the base image can mend says so.
 pub(super) fn snippet(
     rule: &Rule,
     candidate: &Candidate,
@@ -30,7 +31,17 @@ pub(super) fn snippet(
         Ok(text) if !has_placeholder(part) => text,
         Ok(text) | Err(text) => commented(&text),
     };
-    instructions(template).into_iter().map(part).collect::<Vec<_>>().join("\n")
+    let text = instructions(template).into_iter().map(part).collect::<Vec<_>>().join("\n");
+    let is_edit = template.contains("{{cmd}}") && is_base_only(shares, image);
+    if is_edit { format!("# in the base image's Dockerfile:\n{text}") } else { text }
+}
+
+/// Whether only steps of the base image store what a finding is about.
+fn is_base_only(shares: &Shares, image: &Image) -> bool {
+    let is_base = |share: &StepShare| {
+        image.layers.get(share.layer).is_some_and(|layer| layer.origin == Origin::Base)
+    };
+    !shares.steps.is_empty() && shares.steps.iter().all(is_base)
 }
 
 /// The instructions of a template, each with the lines that continue it.
@@ -276,6 +287,8 @@ mod tests {
         check(two, "RUN b \\\n && rm -rf /srv/b/.git\n# step 1 stores /srv/a/.git\n# or");
         let base = two.replace("RUN b", "RUN c").replace("RUN a", "base: RUN a");
         check(&base, "RUN c \\\n && rm -rf /srv/b/.git\n# the base image stores /srv/a/.git\n# or");
+        let only = two.replace("RUN ", "base: RUN ");
+        check(&only, "# in the base image's Dockerfile:\nRUN b \\\n && rm -rf /srv/b/.git\n");
     }
 
     #[test]
