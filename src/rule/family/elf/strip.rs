@@ -1,13 +1,9 @@
 //! The command that strips what one step wrote, and no file of the steps before it: to rewrite
 //! such a file stores it a second time.
 
-use std::cmp::Reverse;
-use std::collections::{BTreeMap, HashSet};
-
-use super::super::steps::{common_directory, run_of};
+use super::super::places::{Place, places};
+use super::super::steps::{is_base, run_of, user_of};
 use super::MB;
-use crate::filesystem::NodeId;
-use crate::image::{Image, Origin};
 use crate::ledger::{AtomId, Ledger};
 use crate::package::Ecosystem;
 use crate::rule::purpose::installs_through_apt;
@@ -18,13 +14,6 @@ use crate::rule::{Candidate, Facts, Phrase};
 const MOST: usize = 20;
 /// Installing a program rewrites the databases of packages, which is not worth less than this.
 const WORTH: u64 = 10 * MB;
-
-/// A file or directory, and what stripping takes away there.
-struct Place {
-    path: Vec<u8>,
-    bytes: u64,
-    is_file: bool,
-}
 
 /// Adds the command to a candidate of a layer's files, or says what to do where there is none.
 pub(super) fn advise(
@@ -54,7 +43,9 @@ pub(super) fn advise(
 
 /// Strips a layer's files, and does not fail where one of them cannot be.
 fn command(ledger: &Ledger, layer: usize, files: &[(AtomId, u64)]) -> String {
-    let places = places(ledger, layer, files);
+    let is_elf = |file| ledger.elf(file).is_some();
+    let mut places = places(ledger, layer, files, is_elf);
+    places.truncate(MOST);
     let (single, trees): (Vec<&Place>, Vec<&Place>) = places.iter().partition(|at| at.is_file);
     let list = |places: &[&Place]| all_quoted(places.iter().map(|place| place.path.as_slice()));
     let mut commands = Vec::new();
@@ -67,57 +58,6 @@ fn command(ledger: &Ledger, layer: usize, files: &[(AtomId, u64)]) -> String {
         commands.push(format!("find {} {which} {run}", list(&trees)));
     }
     format!("{{ {} || true; }}", commands.join("; "))
-}
-
-/// The files, or directories of them in which no earlier layer has an executable.
-fn places(ledger: &Ledger, layer: usize, files: &[(AtomId, u64)]) -> Vec<Place> {
-    let filesystem = ledger.filesystem();
-    let mixed = directories_below(ledger, layer);
-    let mut groups: BTreeMap<NodeId, Vec<(AtomId, u64)>> = BTreeMap::new();
-    for (file, bytes) in files {
-        let mut at = ledger.atom(*file).node;
-        loop {
-            let above = filesystem.parent(at);
-            if above == NodeId::ROOT || mixed.contains(&above) {
-                break;
-            }
-            at = above;
-        }
-        groups.entry(at).or_default().push((*file, *bytes));
-    }
-    let place = |files: Vec<(AtomId, u64)>| {
-        let bytes = files.iter().map(|(_, bytes)| bytes).sum();
-        if let [(file, _)] = files[..] {
-            return Place { path: ledger.path(file), bytes, is_file: true };
-        }
-        let files: Vec<AtomId> = files.into_iter().map(|(file, _)| file).collect();
-        let path = filesystem.path(common_directory(ledger, &files));
-        Place { path, bytes, is_file: false }
-    };
-    let mut places: Vec<Place> = groups.into_values().map(place).collect();
-    places.sort_by(|a, b| (Reverse(a.bytes), &a.path).cmp(&(Reverse(b.bytes), &b.path)));
-    places.truncate(MOST);
-    places
-}
-
-/// The directories with executables that a layer finds there.
-fn directories_below(ledger: &Ledger, layer: usize) -> HashSet<NodeId> {
-    let filesystem = ledger.filesystem();
-    let mut found = HashSet::from([NodeId::ROOT]);
-    let is_there = |file: &AtomId| {
-        let atom = ledger.atom(*file);
-        let stays = atom.hidden.is_none_or(|hidden| hidden.layer > layer);
-        atom.layer < layer && stays && ledger.elf(*file).is_some()
-    };
-    for file in ledger.ids().filter(is_there) {
-        for name in ledger.names(file) {
-            let mut at = filesystem.parent(name);
-            while found.insert(at) {
-                at = filesystem.parent(at);
-            }
-        }
-    }
-    found
 }
 
 /// Whether a step finds `strip`, as far as it is still there in the end.
@@ -140,19 +80,10 @@ fn can_install(facts: &Facts<'_>, layer: usize) -> bool {
     let mut packages = facts.inventory.of(Ecosystem::Dpkg).peekable();
     let needed = facts.graph(Ecosystem::Dpkg).closure(true);
     packages.peek().is_some()
-        && facts.image.layers.get(layer).is_some_and(|layer| layer.origin != Origin::Base)
-        && runs_as_root(facts.image, layer)
+        && !is_base(facts.image, layer)
+        && user_of(facts.image, layer).is_none()
         && !installs_through_apt(facts)
         && packages.all(|(id, package)| {
             package.requested != Some(false) || package.essential || needed.contains(&id)
         })
-}
-
-/// Whether no `USER` before a layer's step names another account.
-fn runs_as_root(image: &Image, layer: usize) -> bool {
-    let Some(step) = image.layers.get(layer).and_then(|layer| layer.step) else { return false };
-    let before = image.steps.iter().take(step).rev();
-    let mut users = before.filter_map(|step| step.instruction.strip_prefix("USER "));
-    let user = users.next().map(|user| user.split(':').next().unwrap_or_default().trim());
-    matches!(user, None | Some("root" | "0"))
 }
