@@ -2,6 +2,7 @@
 
 use crate::filesystem::NodeId;
 use crate::image::Image;
+use crate::layer::Kind;
 use crate::ledger::Ledger;
 
 /// Where programs are if the config does not tell.
@@ -38,10 +39,15 @@ pub(crate) fn program<'a>(
 ) -> Option<String> {
     let path = image.runtime.env.get("PATH").map_or(PATH, String::as_str);
     let at = |directory: &str| format!("{}/{name}", directory.trim_matches('/'));
-    if path.split(':').any(|directory| shows(ledger, &at(directory))) {
+    let is_program = |path: &str| {
+        let node =
+            ledger.find(path.as_bytes()).filter(|node| ledger.filesystem().is_visible(*node));
+        node.is_some_and(|node| ledger.filesystem().node(node).kind != Kind::Directory)
+    };
+    if path.split(':').any(|directory| is_program(&at(directory))) {
         return Some(name.to_owned());
     }
-    let found = others.map(at).find(|path| shows(ledger, path))?;
+    let found = others.map(at).find(|path| is_program(path))?;
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/._+-".contains(&byte);
     found.bytes().all(is_plain).then(|| format!("/{found}"))
 }
@@ -57,7 +63,11 @@ pub(crate) fn trial(
     let (name, arguments) = command.split_once(' ').unwrap_or((command, ""));
     let program = match name {
         _ if ELSEWHERE.contains(&name) => name.to_owned(),
-        "python" => interpreter(ledger, image, imported(ledger, arguments)?.as_deref())?,
+        "python" => {
+            let module = arguments.split_once("import ").map(|(_, after)| after);
+            let file = module.map(|module| imported(ledger, module).ok_or(()));
+            interpreter(ledger, image, file.transpose().ok()?.as_deref())?
+        }
         _ => {
             let filesystem = ledger.filesystem();
             let path = |node| String::from_utf8_lossy(&filesystem.path(node)).into_owned();
@@ -71,11 +81,10 @@ pub(crate) fn trial(
     Some(format!("{program} {arguments}").trim_end().to_owned())
 }
 
-/// Where the image shows the module that the arguments of Python import, if they do.
-fn imported(ledger: &Ledger, arguments: &str) -> Option<Option<Vec<u8>>> {
-    let Some((_, after)) = arguments.split_once("import ") else { return Some(None) };
-    let end = after.find(|c: char| !(c.is_ascii_alphanumeric() || c == '_'));
-    let module = after.get(..end.unwrap_or(after.len()))?;
+/// Where the image shows the module that a text begins with.
+fn imported(ledger: &Ledger, text: &str) -> Option<Vec<u8>> {
+    let end = text.find(|c: char| !(c.is_ascii_alphanumeric() || c == '_'));
+    let module = text.get(..end.unwrap_or(text.len()))?;
     let filesystem = ledger.filesystem();
     let is_module = |node: &NodeId| {
         let holder = filesystem.name(filesystem.parent(*node));
@@ -84,7 +93,7 @@ fn imported(ledger: &Ledger, arguments: &str) -> Option<Option<Vec<u8>>> {
         is_named && (holder == b"site-packages" || holder == b"dist-packages")
     };
     let found = ledger.tree().iter().copied().find(is_module)?;
-    Some(Some(filesystem.path(found)))
+    Some(filesystem.path(found))
 }
 
 fn shows(ledger: &Ledger, path: &str) -> bool {
@@ -118,6 +127,7 @@ mod tests {
         check("  opt/x/bin/conda 1\n", "conda list", Some("/opt/x/bin/conda list"));
         check("  opt/y/bin/conda 1\n", "conda list", None);
         check("  opt/uv 1\n", "uv", Some("/opt/uv"));
+        check("  opt/conda/bin/python 1\n", "conda list", None);
         check("", "nvidia-smi", Some("nvidia-smi"));
         let python = "  usr/bin/python3 1\n";
         let wx = "python -c 'import wx; print(wx.version())'";

@@ -32,8 +32,12 @@ pub(super) fn snippet(
         Ok(text) | Err(text) => commented(&text),
     };
     let text = instructions(template).into_iter().map(part).collect::<Vec<_>>().join("\n");
-    let is_edit = template.contains("{{cmd}}") && is_base_only(shares, image);
-    if is_edit { format!("# in the base image's Dockerfile:\n{text}") } else { text }
+    let is_edit = ["{{cmd}}", "{{strip}}"].iter().any(|name| template.contains(name));
+    if is_edit && is_base_only(shares, image) {
+        format!("# in the base image's Dockerfile:\n{text}")
+    } else {
+        text
+    }
 }
 
 /// Whether only steps of the base image store what a finding is about.

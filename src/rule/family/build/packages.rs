@@ -38,8 +38,8 @@ pub(super) const RULES: &[Rule] = &[
     },
 ];
 
-/// Packages that compile, by name.
-const COMPILERS: [&str; 48] = [
+/// Packages that compile, and libraries of programs that are compiled to look for errors, by name.
+const COMPILERS: [&str; 54] = [
     "gcc",
     "gcc-*",
     "g++",
@@ -84,6 +84,12 @@ const COMPILERS: [&str; 48] = [
     "gxx_impl_linux-*",
     "gfortran_impl_linux-*",
     "binutils*",
+    "libasan*",
+    "libtsan*",
+    "liblsan*",
+    "libubsan*",
+    "libcc1-*",
+    "libgprofng*",
     "sysroot_linux-*",
     "kernel-headers_linux-*",
     "llvmdev",

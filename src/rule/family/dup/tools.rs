@@ -204,9 +204,11 @@ impl Pair<'_> {
     /// The steps that store the copy that goes.
     fn steps(&self, facts: &Facts<'_>) -> String {
         let layers = self.going.iter().map(|file| facts.ledger.atom(*file).layer);
-        let name = |layer| match is_base(facts.image, layer) {
-            true => "the base image".to_owned(),
-            false => name_step(Phrase::default(), facts.image, layer).to_string(),
+        let name = |layer| {
+            if is_base(facts.image, layer) {
+                return "the base image".to_owned();
+            }
+            name_step(Phrase::default(), facts.image, layer).to_string()
         };
         let mut names: Vec<String> =
             layers.collect::<BTreeSet<usize>>().into_iter().map(name).collect();

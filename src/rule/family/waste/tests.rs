@@ -295,6 +295,9 @@ RUN rm -rf /opt/a
 ";
     check("waste-ineffective-cleanup", text, &[4_000_000]);
     check_snippet("waste-ineffective-cleanup", text, "RUN install \\\n && rm -rf /opt/a");
+    let base = text.replace("RUN install", "base: RUN install");
+    let of_base = "# in the base image's Dockerfile:\nRUN install \\\n && rm -rf /opt/a";
+    check_snippet("waste-ineffective-cleanup", &base, of_base);
     let finding = one(text, "waste-ineffective-cleanup");
     assert_eq!(finding.net.content, 0);
     // It installs something at that.

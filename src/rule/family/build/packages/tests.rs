@@ -54,6 +54,7 @@ fn dev_packages() {
 fn compilers_and_their_trees() {
     check(compilers, IMAGE, &["gcc devel usr/bin/gcc"], 70_000_000);
     check(compilers, IMAGE, &["gcc-12-base libs usr/bin/gcc"], 40_000_000);
+    check(compilers, IMAGE, &["libasan8 libs usr/lib/libx.so.1"], 45_000_000);
     check(compilers, "RUN a\n  usr/bin/x 9_000_000\n", &["ld_impl_linux-64 x usr/bin/x"], 0);
 }
 
