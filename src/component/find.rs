@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::Component;
 use super::knowledge::{Knowledge, Row, Signature};
 use super::parts::PartPatterns;
+use super::programs::trial;
 use super::version::Sources;
 use crate::filesystem::NodeId;
 use crate::image::Image;
@@ -90,6 +91,8 @@ pub fn find(
             // Of what is known by a name alone, nobody knows what it could have.
             if component.named.is_none() {
                 component.absent = patterns.absent(place.root, &component.parts);
+                let trial = |check: &String| trial(ledger, image, place.root, check);
+                component.check = row.check.as_ref().and_then(trial);
             } else {
                 component.check = None;
             }
@@ -111,7 +114,10 @@ impl Row {
             about: self.about.clone(),
             making: self.making,
             slimmer: self.slimmer.clone(),
-            check: self.check.clone(),
+            program: self
+                .check
+                .as_deref()
+                .and_then(|check| Some(check.split(' ').next()?.to_owned())),
             optional: self.optional,
             env: self.env.clone(),
             audience: self.audience.clone(),

@@ -31,6 +31,7 @@
 mod find;
 mod knowledge;
 mod parts;
+pub(crate) mod programs;
 mod version;
 
 use serde::Deserialize;
@@ -77,10 +78,12 @@ pub struct Component {
     pub absent: Vec<String>,
     /// Builds that are known to be smaller, one sentence each.
     pub slimmer: Vec<String>,
-    /// A command that shows that it works.
+    /// A command that shows that it works, where the image has what it calls.
     pub check: Option<String>,
     /// What names it, where its place is told by the text of a step and the name of a directory.
     pub named: Option<Naming>,
+    /// The program that is called by name.
+    pub program: Option<String>,
     /// The steps whose commands install it, by their positions in the image.
     pub steps: Vec<usize>,
     /// Whether images rarely exist for it.

@@ -5,11 +5,11 @@ use std::fmt::Write as _;
 
 use super::candidate::Candidate;
 use super::finding::StepShare;
-use super::interpreter::interpreter;
 use super::quote::{all_quoted, quoted};
 use super::reach::roots;
 use super::shares::Shares;
 use super::{Facts, Rule};
+use crate::component::programs::interpreter;
 use crate::image::{Image, Origin};
 
 /// The snippet of a candidate.
@@ -20,7 +20,7 @@ use crate::image::{Image, Origin};
 /// with remarks on those of other steps, `{{prefix}}` the installation that they are in,
 /// `{{site}}` its directory of Python packages, `{{module}}` its package there, `{{roots}}` the
 /// directories of Python's or R's modules that all of its paths are in, with remarks on those of
-/// other steps, `{{base}}` the base image. A step's command that is not known stands as `…`, all else as `<name>` in a comment.
+/// other steps, `{{base}}` the base image. A step's command that is not known stands as `…`, all else as `<name>` in a comment. What only the base image can mend says so.
 pub(super) fn snippet(
     rule: &Rule,
     candidate: &Candidate,
@@ -32,7 +32,21 @@ pub(super) fn snippet(
         Ok(text) if !has_placeholder(part) => text,
         Ok(text) | Err(text) => commented(&text),
     };
-    instructions(template).into_iter().map(part).collect::<Vec<_>>().join("\n")
+    let text = instructions(template).into_iter().map(part).collect::<Vec<_>>().join("\n");
+    let is_edit = ["{{cmd}}", "{{strip}}"].iter().any(|name| template.contains(name));
+    if is_edit && is_base_only(shares, image) {
+        format!("# in the base image's Dockerfile:\n{text}")
+    } else {
+        text
+    }
+}
+
+/// Whether only steps of the base image store what a finding is about.
+fn is_base_only(shares: &Shares, image: &Image) -> bool {
+    let is_base = |share: &StepShare| {
+        image.layers.get(share.layer).is_some_and(|layer| layer.origin == Origin::Base)
+    };
+    !shares.steps.is_empty() && shares.steps.iter().all(is_base)
 }
 
 /// The instructions of a template, each with the lines that continue it.
@@ -299,6 +313,8 @@ mod tests {
         check(two, "RUN b \\\n && rm -rf /srv/b/.git\n# step 1 stores /srv/a/.git\n# or");
         let base = two.replace("RUN b", "RUN c").replace("RUN a", "base: RUN a");
         check(&base, "RUN c \\\n && rm -rf /srv/b/.git\n# the base image stores /srv/a/.git\n# or");
+        let only = two.replace("RUN ", "base: RUN ");
+        check(&only, "# in the base image's Dockerfile:\nRUN b \\\n && rm -rf /srv/b/.git\n");
     }
 
     #[test]
@@ -342,8 +358,12 @@ mod tests {
         let npm = "RUN npm install -g x\n  root/.npm/_cacache/a 2_000_000\n";
         check("cache-node", npm, "RUN npm install -g x \\\n && npm cache clean --force");
         let conda = "RUN mamba install x\n  opt/conda/conda-meta/x.json 1\n  opt/conda/pkgs/x.conda 2_000_000\n";
-        let cleaned = "RUN mamba install x \\\n && conda clean -afy\n# or: mamba clean -afy, micromamba clean -afy, rm -rf /opt/conda/pkgs";
-        check("cache-conda-pkgs", conda, cleaned);
+        let cleaned = |clean: &str| format!("RUN mamba install x \\\n && {clean}");
+        check("cache-conda-pkgs", conda, &cleaned("rm -rf /opt/conda/pkgs"));
+        let program = format!("{conda}  opt/conda/bin/mamba 1\n");
+        check("cache-conda-pkgs", &program, &cleaned("/opt/conda/bin/mamba clean -afy"));
+        let named = format!("{program}ENV PATH=/opt/conda/bin:/usr/bin\n");
+        check("cache-conda-pkgs", &named, &cleaned("mamba clean -afy"));
         let copied = "COPY . /\n  root/.npm/_cacache/a 2_000_000\n";
         check("cache-node", copied, "RUN … \\\n && npm cache clean --force");
     }

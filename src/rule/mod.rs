@@ -18,7 +18,6 @@ mod facts;
 mod family;
 mod finding;
 mod fix;
-mod interpreter;
 mod needed;
 mod packages;
 mod paths;

@@ -37,6 +37,18 @@ fn check(text: &str, expected: &[(&str, &str, Option<&str>)]) {
 }
 
 #[test]
+fn gtk_is_no_python_package() {
+    let package =
+        |ecosystem, name: &str| Package { ecosystem, name: name.to_owned(), ..Package::default() };
+    let packages = vec![package(Ecosystem::Dpkg, "libwebkit2gtk-4.0-37")];
+    let inventory = Inventory { packages, ..Inventory::default() };
+    let found = found("RUN x\n  usr/lib/libwebkit2gtk-4.0.so.37 9\n", &inventory);
+    let titles: Vec<_> =
+        found.iter().map(|(component, _)| (&*component.title, component.check.is_none())).collect();
+    assert_eq!(titles, [("GTK and WebKitGTK", true)]);
+}
+
+#[test]
 fn components_are_found_by_their_paths() {
     check(FREESURFER, &[("freesurfer", "opt/freesurfer", Some("6.0.0"))]);
     check("RUN x\n  opt/x/bin/recon-all 50\n  opt/y/SetUpFreeSurfer.sh 1\n", &[]);

@@ -1,6 +1,7 @@
 //! Bytes inside of executables, and executables that this platform cannot run.
 
 mod detect;
+mod strip;
 #[cfg(test)]
 mod tests;
 
@@ -21,8 +22,7 @@ pub(in crate::rule) const RULES: &[Rule] = &[
         detect: Detect::Layers(detect::unstripped),
         why: "Linkers keep symbols and debugging data that no program loads to run; debuggers and \
               profilers read them, and some languages name functions in their backtraces by them.",
-        fix: "RUN {{cmd}} \\\n && command -v strip \\\n && { find {{dirs}} -type f \\( -name '*.so*' -o -perm /111 \\) \
-              -exec strip --strip-unneeded {} + 2>/dev/null || true; }\n\
+        fix: "RUN {{cmd}} \\\n && {{strip}}\n\
               # Rust: [profile.release] strip = true; Go: -ldflags '-s -w'; R: ENV _R_SHLIB_STRIP_=true",
         caution: "Files whose checksum or signature is verified must stay as they are, as must \
                   kernel modules; a file stripped in a later step is stored twice.",

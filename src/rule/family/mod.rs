@@ -17,6 +17,7 @@ pub(super) mod platform;
 pub(super) mod py;
 pub(super) mod repro;
 pub(super) mod secret;
+mod places;
 mod steps;
 pub(super) mod suites;
 pub(super) mod waste;

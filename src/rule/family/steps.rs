@@ -51,6 +51,20 @@ pub(super) fn run_of<'a>(facts: &Facts<'a>, layer: usize) -> Option<&'a str> {
     facts.step(layer)?.instruction.strip_prefix("RUN ")
 }
 
+/// The argument of the last instruction of a name before a layer's step.
+pub(super) fn set_before<'a>(image: &'a Image, layer: usize, name: &str) -> Option<&'a str> {
+    let step = image.layers.get(layer)?.step?;
+    let mut before = image.steps.iter().take(step).rev();
+    before.find_map(|step| step.instruction.strip_prefix(name)?.strip_prefix(' ')).map(str::trim)
+}
+
+/// Whom a layer's step runs as; `None` for root.
+pub(super) fn user_of(image: &Image, layer: usize) -> Option<&str> {
+    let user = set_before(image, layer, "USER")?;
+    let name = user.split(':').next().unwrap_or_default();
+    Some(user).filter(|_| !matches!(name, "" | "root" | "0"))
+}
+
 /// Whether a layer is the base image's.
 pub(super) fn is_base(image: &Image, layer: usize) -> bool {
     image.layers.get(layer).is_some_and(|layer| layer.origin == Origin::Base)

@@ -3,6 +3,9 @@
 mod files;
 mod packages;
 mod sdk;
+mod stage;
+
+pub(super) use self::packages::is_compiler;
 
 use super::steps::{commands_of, is_base};
 use crate::image::{Action, Command, Manager, PackageVerb};
@@ -16,7 +19,7 @@ const BUILD: Rule = Rule {
     effort: Effort::Stage,
     bands: Bands::Normal,
     min: 5_000_000,
-    fix: "# build in a stage of its own, and copy what was made:\nCOPY --from=build /usr/local /usr/local",
+    fix: "# compile in a stage of its own, and copy from it only what was made",
     links: &["https://docs.docker.com/build/building/multi-stage/"],
     ..Rule::BLANK
 };

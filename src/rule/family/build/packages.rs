@@ -4,12 +4,13 @@ use std::cmp::Reverse;
 use std::collections::HashSet;
 
 use super::super::steps::is_base;
-use super::{BUILD, weighed};
+use super::{BUILD, stage, weighed};
 use crate::filesystem::NodeId;
 use crate::ledger::{AtomId, Ledger};
 use crate::package::{Ecosystem, Package, PackageId};
 use crate::pattern::component_fits;
-use crate::rule::{Candidate, Claim, Detect, Facts, Phrase, Rule, Table, Value};
+use crate::rule::purpose::is_interactive;
+use crate::rule::{Candidate, Claim, Detect, Facts, Phrase, Risk, Rule, Table, Value};
 
 pub(super) const RULES: &[Rule] = &[
     Rule {
@@ -37,8 +38,8 @@ pub(super) const RULES: &[Rule] = &[
     },
 ];
 
-/// Packages that compile, by name.
-const COMPILERS: [&str; 48] = [
+/// Packages that compile, and libraries of programs that are compiled to look for errors, by name.
+const COMPILERS: [&str; 54] = [
     "gcc",
     "gcc-*",
     "g++",
@@ -83,11 +84,20 @@ const COMPILERS: [&str; 48] = [
     "gxx_impl_linux-*",
     "gfortran_impl_linux-*",
     "binutils*",
+    "libasan*",
+    "libtsan*",
+    "liblsan*",
+    "libubsan*",
+    "libcc1-*",
+    "libgprofng*",
     "sysroot_linux-*",
     "kernel-headers_linux-*",
     "llvmdev",
     "clangdev",
 ];
+
+/// Those of them that people use who do not compile.
+const HISTORIES: [&str; 5] = ["git", "git-lfs", "git-man", "subversion", "mercurial"];
 
 /// Names among these that programs need: libraries of compilers, and their data.
 const LIBRARIES: [&str; 6] =
@@ -133,33 +143,61 @@ fn with_company(facts: &Facts<'_>, ids: &HashSet<PackageId>, candidate: Candidat
         .and(" together; what was compiled here may use some of them: ")
         .name(names.join(", "));
     let mut candidate = candidate.note(note);
-    let system = |id: &&PackageId| facts.inventory.package(**id).ecosystem == Ecosystem::Dpkg;
+    let kept = |id: &&PackageId| {
+        let package = facts.inventory.package(**id);
+        package.ecosystem == Ecosystem::Dpkg && !is_companion(package)
+    };
     let kept: Vec<&str> = company
         .iter()
-        .filter(system)
+        .filter(kept)
         .take(NAMES)
         .map(|id| facts.inventory.package(*id).name.as_str())
         .collect();
     if let Some(snippet) = candidate.snippet.as_mut().filter(|_| !kept.is_empty()) {
-        snippet.push_str("\n# what was compiled may use:\nRUN apt-get update \\\n && apt-get install -y --no-install-recommends {{company}} \\\n && rm -rf /var/lib/apt/lists/*");
+        snippet.push_str("\n# what was compiled may use, as ldd tells: {{company}}");
     }
     candidate.fill("company", kept.join(" "))
 }
 
+/// Whether a package only goes with compilers: tools of development, and what finds errors in
+/// programs that were compiled for that.
+fn is_companion(package: &Package) -> bool {
+    const NAMES: [&str; 9] = [
+        "libasan*",
+        "libtsan*",
+        "liblsan*",
+        "libubsan*",
+        "libitm*",
+        "libcc1-*",
+        "*-dev-tools",
+        "*-dev-bin",
+        "*-qmake*",
+    ];
+    let section = package.section.as_deref().unwrap_or_default();
+    let section = section.rsplit('/').next().unwrap_or_default();
+    matches!(section, "devel" | "libdevel")
+        || NAMES.iter().any(|row| component_fits(row.as_bytes(), package.name.as_bytes()))
+}
+
 /// How packages are kept out of the image: later steps may use them, so no step removes them.
-fn stage(ecosystem: Ecosystem) -> Option<&'static str> {
-    match ecosystem {
-        Ecosystem::Dpkg => Some(
-            "FROM {{base}} AS build\nRUN apt-get update \\\n && apt-get install -y --no-install-recommends {{dev_pkgs}}\n# the steps that compile; then, in the last stage:\nCOPY --from=build /usr/local /usr/local",
-        ),
-        Ecosystem::Apk => Some(
-            "RUN apk add --no-cache --virtual .build {{dev_pkgs}} \\\n# compile here, in the same step\n && apk del .build",
-        ),
-        Ecosystem::Rpm => Some(
-            "FROM {{base}} AS build\nRUN dnf install -y {{dev_pkgs}}\n# the steps that compile; then, in the last stage:\nCOPY --from=build /usr/local /usr/local",
-        ),
-        _ => None,
-    }
+fn stage(facts: &Facts<'_>, ecosystem: Ecosystem, found: Candidate) -> Candidate {
+    let Claim::Files(files) = &found.claim else { return found };
+    let files: Vec<AtomId> = files.iter().map(|(file, _)| *file).collect();
+    let known = stage::steps(facts, &files);
+    let snippet = match (ecosystem, known) {
+        (Ecosystem::Apk, _) => {
+            "RUN apk add --no-cache --virtual .build {{dev_pkgs}} \\\n# compile here, in the same step\n && apk del .build"
+        }
+        (Ecosystem::Dpkg | Ecosystem::Rpm | Ecosystem::Conda, Some((steps, copies))) => {
+            let found = found.fill("stage", steps).fill("copies", copies);
+            return Candidate {
+                snippet: Some("FROM {{base}} AS build\n{{stage}}\n# in the last stage, in place of the steps that compile:\n{{copies}}\n# or install {{dev_pkgs}}, compile and purge them in one RUN".to_owned()),
+                ..found
+            };
+        }
+        _ => BUILD.fix,
+    };
+    Candidate { snippet: Some(snippet.to_owned()), ..found }
 }
 
 /// Whether a package is for development alone.
@@ -201,10 +239,22 @@ fn compilers(facts: &Facts<'_>) -> Vec<Candidate> {
     let packages: Vec<&Package> = packages.filter(|package| is_compiler(package)).collect();
     let trees = trees(facts);
     let words = "Compilers and what goes with them";
-    candidate(facts, words, &packages, &trees).into_iter().collect()
+    let found = candidate(facts, words, &packages, &trees);
+    let is_history = |package: &&Package| HISTORIES.contains(&package.name.as_str());
+    // Who works in an image works with histories.
+    let is_tool = trees.is_empty() && packages.iter().all(is_history) && is_interactive(facts);
+    let as_tool = |found: Candidate| Candidate {
+        message: Phrase::words("Version control"),
+        snippet: Some(
+            "# leave out {{dev_pkgs}} if nobody works with repositories in the image".to_owned(),
+        ),
+        ..found.risk(Risk::Review)
+    };
+    found.map(|found| if is_tool { as_tool(found) } else { found }).into_iter().collect()
 }
 
-fn is_compiler(package: &Package) -> bool {
+/// Whether a package compiles, or brings what does.
+pub(in crate::rule::family) fn is_compiler(package: &Package) -> bool {
     let is = |known: &[&str]| {
         known.iter().any(|row| component_fits(row.as_bytes(), package.name.as_bytes()))
     };
@@ -273,13 +323,12 @@ fn candidate(
             rows.iter().filter(|(_, name, ecosystem)| ecosystem == first && own.contains(name));
         let alike = alike.take(NAMES);
         let names: Vec<&str> = alike.map(|(_, name, _)| *name).collect();
-        found.snippet = if names.is_empty() {
-            Some(
-                "# the base image has them: take a flavour of it without\nFROM {{base}}".to_owned(),
-            )
+        if names.is_empty() {
+            let words = "# the base image has them: take a flavour of it without\nFROM {{base}}";
+            found.snippet = Some(words.to_owned());
         } else {
-            stage(*first).map(str::to_owned)
-        };
+            found = stage(facts, *first, found);
+        }
         found = found.fill("dev_pkgs", names.join(" "));
         let rows = rows.iter().take(NAMES);
         let listed = |(bytes, name, _): &(u64, &str, Ecosystem)| {
@@ -292,105 +341,4 @@ fn candidate(
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::component::Component;
-    use crate::ledger::Documents;
-    use crate::ledger::testing::image;
-    use crate::owner::Owners;
-    use crate::package::Inventory;
-
-    /// What rules claim of an image in which packages own files; each is `NAME SECTION FILE…`.
-    fn check(
-        detect: fn(&Facts<'_>) -> Vec<Candidate>,
-        text: &str,
-        packages: &[&str],
-        expected: u64,
-    ) {
-        let (image, ledger) = image(text);
-        let documents = Documents::new(&ledger);
-        let package = |line: &&str| {
-            let words: Vec<&str> = line.split(' ').collect();
-            Package {
-                name: words[0].to_owned(),
-                section: Some(words[1].to_owned()),
-                files: words[2..].iter().filter_map(|path| ledger.find(path.as_bytes())).collect(),
-                ..Package::default()
-            }
-        };
-        let packages = packages.iter().map(package).collect();
-        let inventory = Inventory { packages, ..Inventory::default() };
-        let components: &[Component] = &[];
-        let owners = Owners::attribute(&image, &ledger, &inventory, components);
-        let facts = Facts::new(&image, &ledger, &documents, &inventory, components, &owners);
-        let files = detect(&facts).into_iter().flat_map(|found| match found.claim {
-            Claim::Files(files) => files,
-            _ => Vec::new(),
-        });
-        assert_eq!(ledger.sum(files.map(|(file, _)| file)).bytes, expected, "{text}");
-    }
-
-    const IMAGE: &str = "
-RUN apt-get install -y libx-dev gcc
-  usr/include/x.h 3_000_000
-  usr/lib/libx.a 4_000_000
-  usr/lib/libx.so.1 5_000_000
-  usr/bin/gcc 30_000_000
-  usr/lib/gcc/x86_64-linux-gnu/12/cc1 40_000_000
-";
-
-    #[test]
-    fn dev_packages() {
-        let packages = [
-            "libx-dev libdevel usr/include/x.h usr/lib/libx.a",
-            "libx1 libs usr/lib/libx.so.1",
-            "gcc devel usr/bin/gcc",
-        ];
-        check(development, IMAGE, &packages, 7_000_000);
-        check(development, IMAGE, &packages[1..], 0);
-    }
-
-    #[test]
-    fn compilers_and_their_trees() {
-        check(compilers, IMAGE, &["gcc devel usr/bin/gcc"], 70_000_000);
-        check(compilers, IMAGE, &["gcc-12-base libs usr/bin/gcc"], 40_000_000);
-        check(compilers, "RUN a\n  usr/bin/x 9_000_000\n", &["ld_impl_linux-64 x usr/bin/x"], 0);
-    }
-
-    #[test]
-    fn what_came_with_them_is_told() {
-        let text = format!("{IMAGE}  usr/lib/libz.so.1 1_000_000\n");
-        let packages = "
-dpkg +libx-dev 1 usr/include/x.h usr/lib/libx.a > libx1 libz1
-dpkg -libx1 1 usr/lib/libx.so.1
-dpkg -libz1 1 usr/lib/libz.so.1
-dpkg +app 1 > libz1
-";
-        let found = crate::rule::testing::found_with(&text, packages, &["build-dev-packages"]);
-        let [found] = &found[..] else { panic!("{found:?}") };
-        assert_eq!(found.gross.content, 7_000_000);
-        assert!(found.snippet.contains("--no-install-recommends libx-dev\n"));
-        assert!(found.snippet.contains("--no-install-recommends libx1 \\\n"));
-        assert!(!found.snippet.contains("purge"), "{}", found.snippet);
-        let bytes = found.notes[0]
-            .0
-            .iter()
-            .filter(|piece| matches!(piece, crate::rule::Piece::Bytes(5_000_000)));
-        assert_eq!(bytes.count(), 1, "{:?}", found.notes);
-    }
-
-    #[test]
-    fn conda_packages_of_headers() {
-        let text =
-            "RUN a\n  c/include/x.h 9_000_000\n  c/lib/x.so 1_000_000\n  c/lib/y.so 8_000_000\n";
-        let (_, ledger) = image(text);
-        let package = |files: &[&str]| Package {
-            ecosystem: Ecosystem::Conda,
-            location: b"c".to_vec(),
-            files: files.iter().filter_map(|path| ledger.find(path.as_bytes())).collect(),
-            ..Package::default()
-        };
-        assert!(is_development(&ledger, &package(&["c/include/x.h", "c/lib/x.so"])));
-        assert!(!is_development(&ledger, &package(&["c/include/x.h", "c/lib/y.so"])));
-    }
-}
+mod tests;

@@ -3,10 +3,12 @@
 use std::collections::HashSet;
 
 use super::CACHE;
+use crate::component::programs::program;
 use crate::filesystem::NodeId;
 use crate::ledger::{AtomId, Ledger};
 use crate::pattern::component_fits;
 use crate::rule::purpose::{has_child, starts_with_text};
+use crate::rule::quote::quoted;
 use crate::rule::{Candidate, Claim, Detect, Facts, Paths, Phrase, Risk, Rule, Table, Value};
 
 pub(super) const RULES: &[Rule] = &[
@@ -34,7 +36,7 @@ pub(super) const RULES: &[Rule] = &[
         why: "conda keeps each package as an archive and unpacked. Files of an environment are \
               links to the unpacked ones where one step made both, and cost nothing twice; only \
               what no environment shares is counted here.",
-        fix: "RUN {{cmd}} \\\n && conda clean -afy\n# or: mamba clean -afy, micromamba clean -afy, rm -rf {{dir}}",
+        fix: "RUN {{cmd}} \\\n && {{clean}}",
         caution: "Environments made with allow_softlinks have links into the cache. A later step \
                   cannot free what an earlier one stored.",
         links: &["https://docs.conda.io/projects/conda/en/stable/commands/clean.html"],
@@ -162,7 +164,11 @@ fn conda_parts(facts: &Facts<'_>, mut candidate: Candidate) -> Candidate {
         ));
     }
     if let Some(directory) = directory {
-        candidate = candidate.fill("dir", directory);
+        let clean = cleaner(facts, &directory).map_or_else(
+            || format!("rm -rf {}", quoted(directory.trim_start_matches('/').as_bytes())),
+            |program| format!("{program} clean -afy"),
+        );
+        candidate = candidate.fill("clean", clean);
     }
     let installs = ["mamba install", "conda install", "mamba create", "mamba env"];
     if installs.iter().any(|text| starts_with_text(facts.image, text)) {
@@ -171,6 +177,16 @@ fn conda_parts(facts: &Facts<'_>, mut candidate: Candidate) -> Candidate {
         ));
     }
     candidate
+}
+
+/// The program that a directory of packages belongs to, as a step calls it; none if the image
+/// shows none.
+fn cleaner(facts: &Facts<'_>, directory: &str) -> Option<String> {
+    let prefix = directory.strip_suffix("/pkgs").unwrap_or(directory);
+    let own = [format!("{prefix}/bin"), format!("{prefix}/condabin")];
+    ["conda", "mamba", "micromamba"]
+        .iter()
+        .find_map(|name| program(facts.ledger, facts.image, name, own.iter().map(String::as_str)))
 }
 
 /// Bytes of the files that show in a cache alone, as later steps hide the other names that the step

@@ -1,8 +1,9 @@
 //! Caches of the distribution's package managers and of the system.
 
 use super::CACHE;
+use crate::ledger::AtomId;
 use crate::rule::purpose::installs_through_apt;
-use crate::rule::{Candidate, Detect, Facts, Paths, Phrase, Risk, Rule};
+use crate::rule::{Candidate, Claim, Detect, Facts, Paths, Phrase, Risk, Rule};
 
 pub(super) const RULES: &[Rule] = &[
     Rule {
@@ -21,15 +22,18 @@ pub(super) const RULES: &[Rule] = &[
     },
     Rule {
         id: "cache-apt-archives",
-        title: "Downloaded packages and binary caches of apt",
-        detect: Detect::Paths(Paths::any(&[
-            "var/cache/apt/archives/*.deb",
-            "var/cache/apt/archives/partial/",
-            "var/cache/apt/pkgcache.bin",
-            "var/cache/apt/srcpkgcache.bin",
-            "var/cache/debconf/*-old",
-        ])),
-        why: "What apt downloaded is installed; it builds its binary caches anew when it runs.",
+        title: "Downloads and caches of apt, old copies of debconf's data",
+        detect: Detect::Paths(
+            Paths::any(&[
+                "var/cache/apt/archives/*.deb",
+                "var/cache/apt/archives/partial/",
+                "var/cache/apt/pkgcache.bin",
+                "var/cache/apt/srcpkgcache.bin",
+                "var/cache/debconf/*-old",
+            ])
+            .then(only_of_debconf),
+        ),
+        why: "What apt downloaded is installed; it builds its binary caches anew when it runs, and nothing reads debconf's old copies.",
         fix: "RUN {{cmd}} \\\n && rm -rf {{paths}}",
         caution: "The official Debian and Ubuntu images clean up by themselves unless \
                   /etc/apt/apt.conf.d/docker-clean is removed, which is only right beside a cache \
@@ -94,6 +98,17 @@ pub(super) const RULES: &[Rule] = &[
     },
 ];
 
+/// Says what it is where nothing of apt's is in it.
+fn only_of_debconf(facts: &Facts<'_>, mut candidate: Candidate) -> Candidate {
+    let Claim::Files(files) = &candidate.claim else { return candidate };
+    let is_debconf =
+        |(file, _): &(AtomId, u32)| facts.ledger.path(*file).starts_with(b"var/cache/debconf/");
+    if files.iter().all(is_debconf) {
+        candidate.message = Phrase::words("Old copies of debconf's answers and texts");
+    }
+    candidate
+}
+
 fn kept_for_apt(facts: &Facts<'_>, candidate: Candidate) -> Candidate {
     if !installs_through_apt(facts) {
         return candidate;
@@ -144,6 +159,10 @@ RUN apt-get install -y x
 ";
         check("cache-apt-archives", image, &[4_000_000]);
         check("cache-apt-archives", "RUN a\n  var/cache/apt/archives/lock 2_000_000\n", &[]);
+        let message = |image: &str| found(image, &["cache-apt-archives"])[0].message.to_string();
+        assert!(message(image).starts_with("Downloads and caches of apt"));
+        let debconf = "RUN a\n  var/cache/debconf/templates.dat-old 2_000_000\n";
+        assert_eq!(message(debconf), "Old copies of debconf's answers and texts");
     }
 
     #[test]

@@ -261,7 +261,7 @@ fn anchor(component: &Component, usage: &ComponentUsage) -> String {
 fn is_named(facts: &Facts<'_>, component: &Component) -> bool {
     let runtime = &facts.image.runtime;
     let root = component.root.map(|root| facts.ledger.filesystem().path(root));
-    let program = component.check.as_deref().and_then(|check| check.split(' ').next());
+    let program = component.program.as_deref();
     let names = |text: &str| {
         let mut words = text.split(|c: char| !(c.is_alphanumeric() || matches!(c, '-' | '_')));
         words.any(|word| Some(word) == program || word == component.id)

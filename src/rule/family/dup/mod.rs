@@ -79,7 +79,7 @@ pub(in crate::rule) const RULES: &[Rule] = &[
         min: tools::MIN,
         detect: Detect::Layers(tools::several),
         why: "Two places have commands of the same names, so they seem to be one tool in two versions. Only those that come first on PATH run by name.",
-        fix: "# keep {{kept}} and leave out the step that installs {{dropped}}\nENV PATH={{kept}}/bin:$PATH",
+        fix: "# keep {{kept}} and leave out what makes {{dropped}}: {{steps}}{{settings}}",
         caution: "Names alone do not make one tool: see whether the two places are. Two major versions side by side may be meant. Before the larger copy goes, the other one has to have all of its commands.",
         check: "command -v {{command}}",
         links: &[],

@@ -126,6 +126,20 @@ fn tools_at_two_places() {
     // The smaller one stays if the environment names it alone.
     let named = text.replace("/opt/ants/bin:", "");
     check("dup-tool-versions", &named, &[45_000_000]);
+    // Its programs come behind those of other tools, if nothing calls them by name now.
+    let fix = |image: &str| {
+        let finding = found(image, &["dup-tool-versions"]).remove(0);
+        (finding.snippet, finding.check)
+    };
+    let keep = "# keep /opt/ants-2.4.4 and leave out what makes /opt/ants: step 2";
+    assert_eq!(fix(&named), (keep.to_owned(), "command -v antsA".to_owned()));
+    let nowhere = named.replace(":/opt/ants-2.4.4/bin", "");
+    assert_eq!(fix(&nowhere).0, keep);
+    assert_eq!(fix(&nowhere).1, "command -v /opt/ants-2.4.4/bin/antsA");
+    let path = nowhere.replace("ENV PATH=/usr/bin", "ENV PATH=/usr/bin:/opt/ants/bin");
+    let small = path.replace("9000000", "1000000").replace("9_000_000", "1000000");
+    let moved = "# keep /opt/ants-2.4.4 and leave out what makes /opt/ants: step 2\n# take /opt/ants/bin out of PATH\nENV PATH=$PATH:/opt/ants-2.4.4/bin";
+    assert_eq!(fix(&small).0, moved);
     // Versions that the distribution keeps side by side, and few commands in common.
     let llvm =
         text.replace("opt/ants-2.4.4", "usr/lib/llvm-16").replace("opt/ants", "usr/lib/llvm-18");

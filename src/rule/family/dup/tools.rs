@@ -2,13 +2,15 @@
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::fmt::Write as _;
 
-use super::super::steps::Anchors;
+use super::super::steps::{Anchors, is_base, name_step};
 use super::roots::{SearchPath, bytes, child, named, text, version};
 use crate::component::Component;
 use crate::filesystem::NodeId;
 use crate::layer::Kind;
 use crate::ledger::{AtomId, Ledger};
+use crate::rule::quote::{quoted, unquoted, word};
 use crate::rule::{Candidate, Claim, Facts, Phrase, Risk, Table, Value};
 
 /// Smaller copies are no finding.
@@ -190,18 +192,66 @@ impl Pair<'_> {
         let anchor = anchors.unique(format!("{kept}\n{dropped}"));
         let common =
             self.dropped.commands.keys().find(|name| self.kept.commands.contains_key(*name));
-        let common = common.map(|name| String::from_utf8_lossy(name).into_owned());
         let is_spare =
             missing.is_empty() && self.is_contained(ledger) && !is_named(facts, self.dropped);
         let mut candidate =
             Candidate::new(anchor, message, Claim::files(self.going.iter().copied()))
                 .risk(if is_spare { Risk::Test } else { Risk::Review })
-                .fill("kept", kept)
-                .fill("dropped", dropped)
-                .fill("command", common.unwrap_or_default());
+                .fill("kept", place(ledger, self.kept.root))
+                .fill("dropped", place(ledger, self.dropped.root))
+                .fill("steps", self.steps(facts))
+                .fill("settings", self.settings(facts));
+        if let Some(common) = common {
+            candidate = candidate.fill("command", self.command(facts, common));
+        }
         candidate.table = Some(self.table(facts));
         candidate.notes.extend(self.notes(facts, &missing));
         candidate
+    }
+
+    /// The steps that store the copy that goes.
+    fn steps(&self, facts: &Facts<'_>) -> String {
+        let layers = self.going.iter().map(|file| facts.ledger.atom(*file).layer);
+        let name = |layer| {
+            if is_base(facts.image, layer) {
+                return "the base image".to_owned();
+            }
+            name_step(Phrase::default(), facts.image, layer).to_string()
+        };
+        let mut names: Vec<String> =
+            layers.collect::<BTreeSet<usize>>().into_iter().map(name).collect();
+        names.dedup();
+        names.join(", ")
+    }
+
+    /// What else has to change: the variables that name the copy that goes, and `PATH` where only
+    /// that one is on it.
+    fn settings(&self, facts: &Facts<'_>) -> String {
+        let ledger = facts.ledger;
+        let search = SearchPath::new(facts.image);
+        let is_on_path = |tool: &Tool| search.place(&ledger.filesystem().path(tool.bin)).is_some();
+        let mut lines = String::new();
+        for name in variables(facts, &text(ledger, self.dropped.root)) {
+            let (from, to) = (place(ledger, self.dropped.root), place(ledger, self.kept.root));
+            // Writing to a string does not fail.
+            let _ = write!(lines, "\n# {} names {from}: set it to {to}", word(name.as_bytes()));
+        }
+        if is_on_path(self.dropped) {
+            let bin = place(ledger, self.dropped.bin);
+            let _ = write!(lines, "\n# take {bin} out of PATH");
+            if !is_on_path(self.kept) {
+                let bin = unquoted(&ledger.filesystem().path(self.kept.bin));
+                let _ = write!(lines, "\nENV PATH=$PATH:{bin}");
+            }
+        }
+        lines
+    }
+
+    /// A command of both, as it is found once the other copy is gone.
+    fn command(&self, facts: &Facts<'_>, name: &[u8]) -> String {
+        let bin = facts.ledger.filesystem().path(self.kept.bin);
+        let is_on_path = SearchPath::new(facts.image).place(&bin).is_some();
+        if is_on_path { word(name) } else { quoted(&[&bin, &b"/"[..], name].concat()) }
     }
 
     /// Whether the contents of all files that go are known to be among those that stay.
@@ -267,13 +317,22 @@ impl Pair<'_> {
                 notes.push(note.and(": ").name(variables.join(", ")).and("."));
             }
         }
-        let more = Phrase::words("To keep it and drop the other copy would free up to ");
-        let more = more.bytes(bytes(ledger, &self.staying));
+        let more = Phrase::words("To keep ")
+            .name(text(ledger, self.dropped.root))
+            .and(" and drop ")
+            .name(text(ledger, self.kept.root))
+            .and(" would free up to ")
+            .bytes(bytes(ledger, &self.staying));
         if self.kept.commands.keys().all(|name| self.dropped.commands.contains_key(name)) {
-            notes.push(more.and("; it has all of that copy's commands."));
+            notes.push(more.and("; it has all commands of that."));
         }
         notes
     }
+}
+
+/// A directory as a word of a shell.
+fn place(ledger: &Ledger, node: NodeId) -> String {
+    quoted(&ledger.filesystem().path(node))
 }
 
 /// Whether a variable, `PATH` among them, names a tool's directory.

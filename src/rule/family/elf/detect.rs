@@ -3,14 +3,13 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::super::steps::directories;
+use super::{MB, strip};
 use crate::filesystem::NodeId;
 use crate::layer::Elf;
 use crate::ledger::{AtomId, Ledger};
-use crate::rule::quote::{all_quoted, unquoted};
+use crate::rule::quote::unquoted;
 use crate::rule::{Candidate, Claim, Facts, Phrase, Saving, Table, Value};
 
-const MB: u64 = 1_000_000;
 /// Less than this in all is not worth a step.
 const UNSTRIPPED: u64 = 5 * MB;
 /// Rows of a table.
@@ -60,18 +59,13 @@ pub(super) fn unstripped(facts: &Facts<'_>) -> Vec<Candidate> {
             Phrase::words("Programs and libraries are stored with symbols that only tools read");
         let stripped = instruction.split_whitespace().any(|word| word == "strip");
         let debugging = debugging.get(&layer).copied().unwrap_or_default();
-        let places = directories(facts.ledger, files.iter().map(|(file, _)| *file));
-        let mut candidate = Candidate::new(instruction, message, Claim::Parts(files))
-            .fill("dirs", all_quoted(places.iter().map(Vec::as_slice)));
+        let mut candidate = Candidate::new(instruction, message, Claim::Parts(files.clone()));
         if debugging > 0 {
             let note =
                 Phrase::words("Of that, ").bytes(debugging).and(" are sections for debuggers.");
             candidate = candidate.note(note);
         }
-        if !has_strip(facts, layer) {
-            let note = "The image has no strip when the step runs: install binutils in it first, and remove it there again.";
-            candidate = candidate.note(Phrase::words(note));
-        }
+        candidate = strip::advise(facts, layer, &files, candidate);
         if stripped {
             let note = "The step runs strip already, but not on these files.";
             candidate = candidate.note(Phrase::words(note));
@@ -79,20 +73,6 @@ pub(super) fn unstripped(facts: &Facts<'_>) -> Vec<Candidate> {
         candidate
     };
     layers.into_iter().map(candidate).collect()
-}
-
-/// Whether a step finds `strip`, as far as it is still there in the end.
-fn has_strip(facts: &Facts<'_>, layer: usize) -> bool {
-    const PLACES: [&[u8]; 6] = [
-        b"usr/bin/strip",
-        b"usr/bin/x86_64-linux-gnu-strip",
-        b"usr/bin/aarch64-linux-gnu-strip",
-        b"usr/local/bin/strip",
-        b"opt/conda/bin/strip",
-        b"bin/strip",
-    ];
-    let files = PLACES.iter().filter_map(|path| facts.ledger.atom_at(facts.ledger.find(path)?));
-    files.into_iter().any(|file| facts.ledger.atom(file).layer <= layer)
 }
 
 /// Bytes that `strip --strip-unneeded` takes away.

@@ -3,7 +3,7 @@ use std::process::Command;
 use super::detect::{is_of_other_system, is_other_machine, strippable, without_processor};
 use crate::layer::{Elf, ElfSection};
 use crate::rule::Risk;
-use crate::rule::testing::{check, found};
+use crate::rule::testing::{check, found, found_with};
 
 #[test]
 fn unstripped() {
@@ -22,6 +22,55 @@ RUN make install
     // What a linker may still move keeps its symbols.
     let linkable = "RUN x\n  usr/bin/a 9_000_000 elf=62,3,.rela.text:3000000,.symtab:6000000\n";
     check("elf-unstripped", linkable, &[]);
+}
+
+#[test]
+fn only_files_of_the_step_are_stripped() {
+    let check = |image: &str, expected: &str| {
+        let findings = found(image, &["elf-unstripped"]);
+        let last = findings.iter().max_by_key(|finding| finding.steps[0].layer).unwrap();
+        assert_eq!(last.snippet.lines().nth(1).unwrap(), expected, "{image}");
+    };
+    let elf = "elf=62,3,.symtab:6000000";
+    let strip = format!("RUN a\n  usr/bin/strip 9\n  usr/local/bin/uv 7_000_000 {elf}\n");
+    // The program of another step is beside it.
+    let one = format!("{strip}RUN b\n  usr/local/bin/node 7_000_000 {elf}\n  usr/local/x 9\n");
+    check(&one, " && { strip --strip-unneeded /usr/local/bin/node || true; }");
+    // A directory of its own is searched, one in which there was something is not.
+    let trees = format!(
+        "{one}  opt/x/a.so 7_000_000 {elf}\n  opt/x/b/c 7_000_000 {elf}\n  usr/local/bin/y 7_000_000 {elf}\n"
+    );
+    let find = "find /opt/x -xdev -type f \\( -name '*.so*' -o -perm /111 \\) -exec strip --strip-unneeded {} + 2>/dev/null";
+    let two = "strip --strip-unneeded /usr/local/bin/node /usr/local/bin/y";
+    check(&trees, &format!(" && {{ {two}; {find} || true; }}"));
+    // What was there before and goes is there no more.
+    let replaced = format!("{strip}  opt/x/a.so 7_000_000 {elf}\n");
+    let replaced = replaced + &trees.split_once("RUN b").map(|(_, b)| format!("RUN b{b}")).unwrap();
+    check(&replaced, &format!(" && {{ {two}; {find} || true; }}"));
+}
+
+#[test]
+fn steps_without_strip_install_it_only_where_nothing_else_is_removed() {
+    let check = |steps: &str, packages: &str, expected: &str| {
+        let image = format!("{steps}\n  usr/bin/node 99_000_000 elf=62,3,.symtab:20000000\n");
+        let [finding] = &found_with(&image, packages, &["elf-unstripped"])[..] else {
+            panic!("one")
+        };
+        assert!(finding.snippet.contains(expected), "{}", finding.snippet);
+        assert_eq!(finding.snippet.contains("RUN"), expected.contains(" && "), "{steps}");
+        assert!(!finding.snippet.contains("command -v"), "{}", finding.snippet);
+    };
+    let strip = "{ strip --strip-unneeded /usr/bin/node || true; }";
+    let block = format!(
+        "RUN a \\\n && apt-get update && apt-get install -y --no-install-recommends binutils && {strip} && apt-get purge -y --auto-remove binutils && rm -rf /var/lib/apt/lists/*"
+    );
+    let words = format!("# or strip them in a builder stage:\n# {strip}");
+    check("RUN a", "dpkg +x 1 usr/bin/node > y\ndpkg -y 1", &block);
+    // Nothing needs it any more, but what was compiled may.
+    check("RUN a", "dpkg +x 1 usr/bin/node\ndpkg -y 1", &words);
+    check("RUN a", "apk +x 1 usr/bin/node", &words);
+    check("USER app\nRUN a", "dpkg +x 1 usr/bin/node", &words);
+    check("COPY a /usr/bin/", "dpkg +x 1", &format!("# the stage that they come from\n# {strip}"));
 }
 
 #[test]

@@ -76,7 +76,7 @@ pub(in crate::rule) const RULES: &[Rule] = &[
         bands: Bands::Fixed(Severity::Medium),
         detect: Detect::Manifest(shape::order),
         why: "Each change of the copied files makes all later steps run anew, and their layers are pushed and pulled again.",
-        fix: "# copy what changes often last, and before the installation only what it reads:\nCOPY requirements.txt /tmp/\nRUN {{cmd}}\n{{copy}}",
+        fix: "# move {{from}} below {{last}}, unless a step between them reads its files:\n{{copy}}",
         caution: "A later step may really depend on the files.",
         links: &[CACHE],
         ..LAYER

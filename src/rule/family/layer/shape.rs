@@ -28,6 +28,8 @@ const REBUILT: u64 = 200 * MB;
 const MUCH_REBUILT: u64 = 2 * GB;
 /// A larger copy is a product, not a source that changes often.
 const VOLATILE: u64 = 50 * MB;
+/// A smaller copy of files by name is of settings rather than of sources.
+const SETTLED: u64 = 10_000;
 
 fn figure(compressed: u64) -> Claim {
     Claim::Figure(Saving { content: 0, compressed })
@@ -145,29 +147,42 @@ pub(super) fn order(image: &Image) -> Vec<Candidate> {
             continue;
         }
         let bytes = later.iter().fold(0, |sum: u64, later| sum.saturating_add(later.compressed));
-        let largest = later.iter().max_by_key(|later| later.compressed);
-        if let Some(largest) = largest.filter(|_| bytes >= REBUILT) {
-            return vec![reorder(image, layer, largest, bytes)];
+        if let Some(last) = later.last().filter(|_| bytes >= REBUILT) {
+            return vec![reorder(image, layer, last, bytes, &sources)];
         }
     }
     Vec::new()
 }
 
-fn reorder(image: &Image, copy: &Layer, largest: &Layer, bytes: u64) -> Candidate {
+fn reorder(image: &Image, copy: &Layer, last: &Layer, bytes: u64, sources: &[String]) -> Candidate {
     let message = Phrase::words("When the files of ");
     let message = name_step(message, image, copy.index).and(" change, ").bytes(bytes);
-    let severity = if bytes >= MUCH_REBUILT { Severity::High } else { Severity::Medium };
+    let severity = match bytes {
+        _ if is_settled(copy, sources) => Severity::Low,
+        MUCH_REBUILT.. => Severity::High,
+        _ => Severity::Medium,
+    };
     let instruction = instruction(image, copy);
-    let command = step(image, largest).map(|step| step.instruction.trim_start_matches("RUN "));
-    Candidate::new(
+    let mut candidate = Candidate::new(
         instruction.clone(),
         message.and(" are built and downloaded anew"),
         figure(bytes),
     )
     .severity(severity)
     .note(Phrase::words("The step is: ").name(instruction.clone()))
-    .fill("copy", instruction)
-    .fill("cmd", command.unwrap_or("…"))
+    .fill("from", name_step(Phrase::default(), image, copy.index).to_string())
+    .fill("last", name_step(Phrase::default(), image, last.index).to_string())
+    .fill("copy", instruction);
+    if sources.is_empty() {
+        candidate.snippet = Some("# copy before an installation only the files that it reads, and below {{last}} the rest:\n{{copy}}".to_owned());
+    }
+    candidate
+}
+
+/// Whether a copy brings a few small files by their names, as a licence, which seldom change.
+fn is_settled(copy: &Layer, sources: &[String]) -> bool {
+    let is_file = |name: &String| name.contains('.') || name.to_lowercase().starts_with("licen");
+    copy.compressed < SETTLED && !sources.is_empty() && sources.iter().all(is_file)
 }
 
 /// For a copy of the build context: the names of the files that it brings, none of which stands

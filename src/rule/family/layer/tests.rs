@@ -84,6 +84,14 @@ fn order() {
     check("layer-order", &with("COPY requirements.txt /app/"), &[]);
     check("layer-order", &with("COPY --from=build /x /app"), &[]);
     check("layer-order", &with("COPY . /app").replace("600_", "300_"), &[]);
+    // A licence seldom changes, and no step is told to copy what the build does not have.
+    let licence = with("COPY license.txt /app/license.txt");
+    check("layer-order", &licence, &[Severity::Low]);
+    let snippet = |image: &str| found(image, &["layer-order"])[0].snippet.clone();
+    let moved = "# move step 1 below step 2, unless a step between them reads its files:\nCOPY license.txt /app/license.txt";
+    assert_eq!(snippet(&licence), moved);
+    let rest = "# copy before an installation only the files that it reads, and below step 2 the rest:\nCOPY . /app";
+    assert_eq!(snippet(&with("COPY . /app")), rest);
 }
 
 #[test]

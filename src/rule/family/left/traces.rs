@@ -6,6 +6,7 @@ use super::super::steps::directories;
 use super::LEFT;
 use crate::filesystem::NodeId;
 use crate::ledger::AtomId;
+use crate::pattern::component_fits;
 use crate::rule::quote::{all_quoted, word};
 use crate::rule::{Candidate, Claim, Detect, Facts, Paths, Rule};
 
@@ -149,11 +150,11 @@ fn is_log(facts: &Facts<'_>, file: AtomId) -> bool {
 /// a directory of such a name is something else.
 fn is_dump(facts: &Facts<'_>, file: AtomId) -> bool {
     const CORE: u16 = 4;
+    const NAMES: [&str; 6] =
+        ["*.hprof", "hs_err_pid*.log", "heapdump*.phd", "*.mdmp", "javacore*.txt", "*.stackdump"];
     let name = facts.ledger.name(file);
-    if !(name == b"core" || name.starts_with(b"core.") || name.ends_with(b".core")) {
-        return true;
-    }
-    facts.ledger.elf(file).is_some_and(|elf| elf.kind == CORE)
+    NAMES.iter().any(|row| component_fits(row.as_bytes(), name))
+        || facts.ledger.elf(file).is_some_and(|elf| elf.kind == CORE)
 }
 
 /// Backups that a snippet names one by one.
@@ -265,6 +266,7 @@ RUN a
   app/java.hprof 200_000
   usr/lib/python3/dist-packages/numpy/core/multiarray.so 5_000_000 elf=62,3,.text:100:a
   usr/lib/python3/dist-packages/pandas/core/frame.py 600_000
+  usr/lib/python3/dist-packages/numpy/core/lib/libnpymath.a 800_000
   opt/core.d/a 700_000
   opt/x.hprof/b 800_000
   bin/core 400_000 elf=62,2,.text:100:a

@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use super::super::build::is_compiler;
 use super::{
     ROWS, atoms, by_location, bytes, ecosystems, files, names, place, ranked, sum, table, version,
 };
@@ -207,6 +208,10 @@ pub(super) fn metapackages(facts: &Facts<'_>) -> Vec<Candidate> {
             }
             let brought = ranked(facts, brought);
             let package = facts.inventory.package(root);
+            // Without it there is no compiler; `build-compilers` says how it stays out.
+            if is_compiler(package) {
+                continue;
+            }
             let message = Phrase::name(Phrase::default(), package.name.clone())
                 .and(" holds ")
                 .bytes(bytes(facts, root))
@@ -345,6 +350,9 @@ conda -gdal 3 @opt/conda opt/conda/gdal
         check_with("pkg-metapackages", CONDA, packages, &[950_000_000]);
         let found = found_with(CONDA, packages, &["pkg-metapackages"]);
         assert!(found[0].snippet.contains("Instead of all"), "{}", found[0].snippet);
+        // To install what a compiler brings in its place saves nothing.
+        let compiler = packages.replace("+all", "+g++");
+        check_with("pkg-metapackages", CONDA, &compiler, &[]);
         // It holds most itself.
         check_with("pkg-metapackages", CONDA, SPECS, &[]);
     }

@@ -27,7 +27,7 @@ fn is_deleted(how: How) -> bool {
 
 pub(super) fn deleted(facts: &Facts<'_>) -> Vec<Candidate> {
     let mut anchors = Anchors::default();
-    let mut labels = Labels::new(facts.ledger);
+    let mut labels = Labels::new(facts);
     let pairs = pairs(facts, |_, hidden| is_deleted(hidden.how));
     let candidate = |pair: Pair| {
         let born = pair.born;

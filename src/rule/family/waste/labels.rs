@@ -4,35 +4,43 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap};
 
 use crate::filesystem::{Amount, NodeId};
-use crate::ledger::{AtomId, Ledger};
+use crate::ledger::AtomId;
 use crate::pattern::Patterns;
-use crate::rule::{Detect, Table, Value, rules};
+use crate::rule::{Detect, Facts, Table, Value, rules};
 
 /// Rows that a finding lists.
 const ROWS: usize = 8;
 
 pub(super) struct Labels<'a> {
-    ledger: &'a Ledger,
-    patterns: Patterns<&'static str>,
-    directories: HashMap<NodeId, Option<&'static str>>,
+    facts: &'a Facts<'a>,
+    patterns: Patterns<Label>,
+    directories: HashMap<NodeId, Option<Label>>,
+}
+
+/// What a rule calls the files that it is about.
+#[derive(Clone, Copy)]
+struct Label {
+    title: &'static str,
+    only: Option<fn(&Facts<'_>, AtomId) -> bool>,
 }
 
 impl<'a> Labels<'a> {
-    pub(super) fn new(ledger: &'a Ledger) -> Self {
+    pub(super) fn new(facts: &'a Facts<'a>) -> Self {
         let mut patterns = Patterns::default();
         for rule in rules() {
             let Detect::Paths(paths) = &rule.detect else { continue };
-            paths.any.iter().for_each(|row| patterns.add(row.as_bytes(), rule.title));
+            let label = Label { title: rule.title, only: paths.only };
+            paths.any.iter().for_each(|row| patterns.add(row.as_bytes(), label));
         }
-        Self { ledger, patterns, directories: HashMap::from([(NodeId::ROOT, None)]) }
+        Self { facts, patterns, directories: HashMap::from([(NodeId::ROOT, None)]) }
     }
 
     /// The bytes of some files by what they are; `None` if nothing is known of any.
     pub(super) fn table(&mut self, files: &[AtomId]) -> Option<Table> {
         let mut sums: BTreeMap<Option<&'static str>, Amount> = BTreeMap::new();
         for file in files {
-            let atom = self.ledger.atom(*file);
-            *sums.entry(self.of(atom.node)).or_default() += atom.amount();
+            let amount = self.facts.ledger.atom(*file).amount();
+            *sums.entry(self.of(*file)).or_default() += amount;
         }
         if sums.keys().all(Option::is_none) {
             return None;
@@ -47,8 +55,9 @@ impl<'a> Labels<'a> {
         Some(Table { columns: vec!["What", "Files", "Size"], rows })
     }
 
-    fn of(&mut self, node: NodeId) -> Option<&'static str> {
-        let filesystem = self.ledger.filesystem();
+    fn of(&mut self, file: AtomId) -> Option<&'static str> {
+        let node = self.facts.ledger.atom(file).node;
+        let filesystem = self.facts.ledger.filesystem();
         let mut above = Vec::new();
         let mut at = filesystem.parent(node);
         while !self.directories.contains_key(&at) {
@@ -60,11 +69,14 @@ impl<'a> Labels<'a> {
             label = label.or_else(|| self.fitting(directory, true));
             self.directories.insert(directory, label);
         }
-        label.or_else(|| self.fitting(node, false))
+        // A directory may be named like one without being it.
+        let is_it = |label: &Label| label.only.is_none_or(|only| only(self.facts, file));
+        let label = label.filter(is_it).or_else(|| self.fitting(node, false).filter(is_it));
+        label.map(|label| label.title)
     }
 
-    fn fitting(&self, node: NodeId, is_directory: bool) -> Option<&'static str> {
-        let path = self.ledger.filesystem().path(node);
+    fn fitting(&self, node: NodeId, is_directory: bool) -> Option<Label> {
+        let path = self.facts.ledger.filesystem().path(node);
         let components: Vec<&[u8]> = path.split(|byte| *byte == b'/').collect();
         self.patterns.fitting(&components, is_directory).next().copied()
     }

@@ -97,6 +97,18 @@ RUN rm
 }
 
 #[test]
+fn what_is_in_a_directory_named_like_a_dump_is_none() {
+    let text = "
+RUN a
+  opt/numpy/core/lib/libnpymath.a 2_000_000
+RUN rm
+  -opt/numpy/core/lib/libnpymath.a
+";
+    let table = one(text, "waste-deleted-later").table.unwrap();
+    assert_eq!(table.rows[0][0], Value::Text("Static libraries".to_owned()));
+}
+
+#[test]
 fn findings_of_equal_steps_have_ids_of_their_own() {
     let step = |name: &str| format!("RUN x\n  {name} 2_000_000\n");
     let text = format!("{}{}RUN rm\n  -a\n  -b\n", step("a"), step("b"));
@@ -283,6 +295,9 @@ RUN rm -rf /opt/a
 ";
     check("waste-ineffective-cleanup", text, &[4_000_000]);
     check_snippet("waste-ineffective-cleanup", text, "RUN install \\\n && rm -rf /opt/a");
+    let base = text.replace("RUN install", "base: RUN install");
+    let of_base = "# in the base image's Dockerfile:\nRUN install \\\n && rm -rf /opt/a";
+    check_snippet("waste-ineffective-cleanup", &base, of_base);
     let finding = one(text, "waste-ineffective-cleanup");
     assert_eq!(finding.net.content, 0);
     // It installs something at that.

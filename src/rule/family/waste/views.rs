@@ -101,9 +101,12 @@ fn where_born(facts: &Facts<'_>, hidden: usize, files: &[AtomId]) -> String {
         born.into_iter().map(|(born, files)| Pair { born, hidden, files }).collect();
     pairs.sort_by_cached_key(|pair| Reverse(pair.sum(facts).content));
     pairs.truncate(SNIPPETS);
-    let texts: Vec<String> =
-        pairs.iter().map(|pair| joined(facts, pair.born, &cleanup(facts, pair))).collect();
-    texts.join("\n")
+    let text = |pair: &Pair| {
+        let text = joined(facts, pair.born, &cleanup(facts, pair));
+        let is_base = is_base(facts.image, pair.born);
+        if is_base { format!("# in the base image's Dockerfile:\n{text}") } else { text }
+    };
+    pairs.iter().map(text).collect::<Vec<_>>().join("\n")
 }
 
 pub(super) fn base(facts: &Facts<'_>) -> Vec<Candidate> {
