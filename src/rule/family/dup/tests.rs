@@ -126,6 +126,8 @@ fn tools_at_two_places() {
     // The smaller one stays if the environment names it alone.
     let named = text.replace("/opt/ants/bin:", "");
     check("dup-tool-versions", &named, &[45_000_000]);
+    let inside = ["opt/ants", "opt/ants/lib/ants"].map(|root| commands(root, 9_000_000)).concat();
+    check("dup-tool-versions", &format!("RUN a\n{inside}"), &[]);
     // Its programs come behind those of other tools, if nothing calls them by name now.
     let fix = |image: &str| {
         let finding = found(image, &["dup-tool-versions"]).remove(0);

@@ -48,6 +48,9 @@ pub(super) fn several(facts: &Facts<'_>) -> Vec<Candidate> {
     // What is known to be two tools is no second copy of one.
     pairs.retain(|(a, b)| id(*a).zip(id(*b)).is_none_or(|(a, b)| a == b));
     pairs.extend(same.iter().copied());
+    // A part of an installation is no second one.
+    let holds = |a: usize, b: usize| ledger.is_inside(tools[a].root, tools[b].root);
+    pairs.retain(|(a, b)| !holds(*a, *b) && !holds(*b, *a));
     let mut seen: BTreeSet<NodeId> = BTreeSet::new();
     let mut anchors = Anchors::default();
     let mut found = Vec::new();
