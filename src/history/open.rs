@@ -8,6 +8,7 @@ use std::fs::{self, File};
 use std::io::{self, Read as _};
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use sqlx::any::AnyConnectOptions;
 use sqlx::{AnyConnection, AssertSqlSafe, ConnectOptions as _, Connection as _};
@@ -18,6 +19,8 @@ use super::{Access, Error, chain};
 
 /// How long a process waits for another that writes, in milliseconds.
 const PATIENCE: u32 = 30_000;
+/// A server that has not answered by then is away.
+const LONGEST_DIAL: Duration = Duration::from_secs(20);
 /// What a log keeps on the disk when all of it is in the file.
 const LOG_LIMIT: u32 = 4 << 20;
 const MAGIC: &[u8; 16] = b"SQLite format 3\0";
@@ -223,7 +226,12 @@ pub(super) fn check_version(found: i64, name: &str) -> Result<(), Error> {
 async fn dial(url: &str, name: &str) -> Result<AnyConnection, Error> {
     let failed = |error| Error::of(name, &error);
     let options: AnyConnectOptions = url.parse().map_err(failed)?;
-    options.disable_statement_logging().connect().await.map_err(failed)
+    let options = options.disable_statement_logging();
+    let Ok(connected) = tokio::time::timeout(LONGEST_DIAL, options.connect()).await else {
+        let reason = format!("it did not answer in {} seconds", LONGEST_DIAL.as_secs());
+        return Err(Error::Unreachable { place: name.to_owned(), reason });
+    };
+    connected.map_err(failed)
 }
 
 /// Carries out a statement that gives no rows of interest.

@@ -182,6 +182,21 @@ fn a_tag_is_gone_when_the_registry_says_so_of_the_tag() {
 }
 
 #[test]
+fn a_tag_that_is_named_and_gone_stays_gone() {
+    let (registry, sandbox) = (registry(), Sandbox::new());
+    settings(&sandbox, &registry, "tags = [\"1.0\", \"1.1\"]");
+    run(&sandbox, 1, 0);
+    registry.update(|content| content.remove("team/app", "1.1"));
+    assert_eq!(count(&run(&sandbox, 2, 0), "gone"), 1);
+    for day in 3..6 {
+        let report = run(&sandbox, day, 0);
+        assert_eq!((count(&report, "gone"), count(&report, "failures")), (0, 0), "{report}");
+    }
+    put(&registry, "1.1", &[300, 11]);
+    assert_eq!(run(&sandbox, 6, 0)["moved"][0]["state"], "back");
+}
+
+#[test]
 fn what_fails_stops_nothing_else() {
     let (registry, sandbox) = (registry(), Sandbox::new());
     let more = format!(

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use futures::stream::{self, StreamExt as _};
 use tokio::sync::{Semaphore, mpsc};
 
-use super::known::Known;
+use super::known::{Known, Tag};
 use super::{IMAGES, Pass};
 use crate::analysis::{AnalysisOptions, ImageAnalysis, PathSearch, analyze};
 use crate::audit::{Depth, Target};
@@ -277,7 +277,9 @@ impl Look<'_> {
                 .await
                 .map(|found| Sighting::Read(tag, found));
         }
-        let is_recorded = self.known.tag(&tag).is_some_and(|tag| !tag.images.is_empty());
+        // What went before is still gone, and no failure.
+        let is_recorded = |tag: &Tag| !tag.images.is_empty() || !tag.gone.is_empty();
+        let is_recorded = self.known.tag(&tag).is_some_and(is_recorded);
         if now.is_some() || !is_recorded {
             return Err(error);
         }

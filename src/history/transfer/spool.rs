@@ -66,13 +66,21 @@ pub struct Replayed {
     pub aside: Vec<(PathBuf, String)>,
 }
 
+/// A file by the directory that it is really in, however that was named.
+fn real(path: &Path) -> PathBuf {
+    let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    let directory = absolute.parent().and_then(|directory| directory.canonicalize().ok());
+    match (directory, absolute.file_name()) {
+        (Some(directory), Some(name)) => directory.join(name),
+        _ => absolute,
+    }
+}
+
 impl Spools {
     /// The spools in a directory, which need not be there yet, of the history at `place`.
     pub fn new(directory: impl Into<PathBuf>, place: &Place) -> Self {
         let name = match &place.0 {
-            Kind::File(path) => {
-                std::path::absolute(path).unwrap_or_else(|_| path.clone()).display().to_string()
-            }
+            Kind::File(path) => real(path).display().to_string(),
             Kind::Server(_) => place.to_string(),
         };
         let prefix = Digest::of(name.as_bytes()).hex().chars().take(16).collect();
@@ -288,5 +296,23 @@ impl Reading {
             }
         }
         batch
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_history_has_its_spools_whatever_its_path_is_called() {
+        let home = tempfile::tempdir().expect("a directory");
+        let prefix = |path: &str| Spools::new("spool", &Place::file(home.path().join(path))).prefix;
+        fs::create_dir_all(home.path().join("real/in")).expect("directories");
+        std::os::unix::fs::symlink("real", home.path().join("link")).expect("a link");
+        for same in ["link/h.sqlite", "real/in/../h.sqlite", "real/./h.sqlite"] {
+            assert_eq!(prefix(same), prefix("real/h.sqlite"), "{same}");
+        }
+        assert_ne!(prefix("real/other.sqlite"), prefix("real/h.sqlite"));
+        assert_ne!(prefix("none/h.sqlite"), prefix("real/h.sqlite"));
     }
 }
