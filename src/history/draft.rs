@@ -6,7 +6,7 @@ use std::io::Read as _;
 use sha2::{Digest as _, Sha256};
 use sqlx::{AnyConnection, Row as _};
 
-use super::news::{New, Outcome, Point, Target};
+use super::news::{BreachState, New, Outcome, Point, Target};
 use super::record::{Body, EventKind, PointBody, Row, clean};
 use super::sql::{self, Linked, lock_head, set_head};
 use super::{Error, Head, chain, ranges};
@@ -24,6 +24,9 @@ struct Last {
     complete: bool,
 }
 
+/// What happened to a breach, with its detail.
+type Told = (EventKind, String);
+
 /// Rows that are about to be appended.
 pub(super) struct Draft {
     head: Head,
@@ -31,7 +34,8 @@ pub(super) struct Draft {
     targets: HashMap<Target, i64>,
     /// The last points of targets; `None` for one that is not there.
     latest: HashMap<i64, Option<Last>>,
-    breaches: HashMap<(i64, String), Option<EventKind>>,
+    /// The last rows of breaches.
+    breaches: HashMap<(i64, String), Option<Told>>,
     /// Checksums of snapshots by image and whether its layers were read.
     checksums: HashMap<(Vec<u8>, bool), Option<Vec<u8>>>,
     /// Targets that were read and are what they were, by the time of reading.
@@ -130,28 +134,28 @@ impl Draft {
         connection: &mut AnyConnection,
         new: &New,
     ) -> Result<Outcome, sqlx::Error> {
-        let New::Breach { target, at, rule, state, message } = new else {
+        let New::Breach { target, at, rule, state } = new else {
             return Ok(Outcome::Unchanged);
         };
         let id = self.target(connection, target).await?;
-        let kind = EventKind::from(*state);
+        let now: Told = (EventKind::from(state), clean(&state.detail()));
         let key = (id, clean(rule));
-        let before = match self.breaches.get(&key) {
-            Some(known) => *known,
+        let before = match self.breaches.remove(&key) {
+            Some(known) => known,
             None => last_breach(connection, id, &key.1).await?,
         };
-        let open = matches!(before, Some(EventKind::Opened | EventKind::Notified));
-        let changes = match kind {
-            EventKind::Opened => !open,
-            EventKind::Notified => before == Some(EventKind::Opened),
-            _ => open,
+        let open = matches!(before, Some((EventKind::Opened | EventKind::Notified, _)));
+        let changes = match state {
+            BreachState::Opened(_) => !open,
+            BreachState::Notified(_) => open && before.as_ref() != Some(&now),
+            BreachState::Cleared(_) => open,
         };
         if !changes {
             self.breaches.insert(key, before);
             return Ok(Outcome::Unchanged);
         }
-        self.push(Row::told(kind, Some(id), *at, rule, message), Some(target));
-        self.breaches.insert(key, Some(kind));
+        self.push(Row::told(now.0, Some(id), *at, rule, &now.1), Some(target));
+        self.breaches.insert(key, Some(now));
         Ok(Outcome::Recorded)
     }
 
@@ -308,12 +312,13 @@ async fn last_breach(
     connection: &mut AnyConnection,
     target: i64,
     rule: &str,
-) -> Result<Option<EventKind>, sqlx::Error> {
-    let text = "SELECT kind FROM event WHERE target = $1 AND subject = $2 AND kind IN \
+) -> Result<Option<Told>, sqlx::Error> {
+    let text = "SELECT kind, detail FROM event WHERE target = $1 AND subject = $2 AND kind IN \
                 ('opened', 'notified', 'cleared') ORDER BY seq DESC LIMIT 1";
-    let found: Option<String> =
-        sqlx::query_scalar(text).bind(target).bind(rule).fetch_optional(connection).await?;
-    Ok(found.and_then(|kind| EventKind::named(&kind)))
+    let found: Option<(String, Option<String>)> =
+        sqlx::query_as(text).bind(target).bind(rule).fetch_optional(connection).await?;
+    Ok(found
+        .and_then(|(kind, detail)| Some((EventKind::named(&kind)?, detail.unwrap_or_default()))))
 }
 
 /// JSON on one line: line breaks are only ever between its tokens.

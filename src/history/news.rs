@@ -2,6 +2,8 @@
 //!
 //! Times are given by the caller, to the millisecond. Amounts are bytes.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -100,7 +102,7 @@ pub enum New {
         /// The error in words.
         message: String,
     },
-    /// A target exceeds a limit, somebody was told of it, or it does no longer. What changes
+    /// A target exceeds a limit, others know of it than before, or it does no longer. What changes
     /// nothing is not recorded: a breach is opened once, until it is cleared.
     Breach {
         /// Which.
@@ -111,8 +113,6 @@ pub enum New {
         rule: String,
         /// What happened to the breach.
         state: BreachState,
-        /// The breach in words.
-        message: String,
     },
     /// A run over many targets began or ended. One that did not end is half a run.
     Run {
@@ -154,14 +154,14 @@ pub struct Run {
 }
 
 /// What happened to a breach.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum BreachState {
-    /// A limit is exceeded.
-    Opened,
-    /// Somebody was told.
-    Notified,
-    /// The limit is kept again.
-    Cleared,
+    /// A limit is exceeded: the breach in words.
+    Opened(String),
+    /// These know of it and not of its end: channels by name.
+    Notified(BTreeSet<String>),
+    /// It is over: the breach, or why it is over, in words.
+    Cleared(String),
 }
 
 /// What became of something to record.
@@ -182,11 +182,11 @@ pub struct Breach {
     pub target: Target,
     /// The limit.
     pub rule: String,
-    /// When it was opened or told of.
+    /// When it was opened.
     pub since: Timestamp,
-    /// Whether somebody was told.
-    pub notified: bool,
-    /// The breach in words.
+    /// The names of the channels that know of it and not of its end.
+    pub told: BTreeSet<String>,
+    /// The breach in words, as it was opened.
     pub message: String,
 }
 
@@ -209,6 +209,21 @@ impl New {
             figures: Figures::of(snapshot),
         };
         Ok(Self::Point { point, snapshot: Some(json) })
+    }
+}
+
+impl BreachState {
+    /// The detail of its row. Text is cut there, and a list of names that is cut is none.
+    pub(super) fn detail(&self) -> String {
+        match self {
+            Self::Opened(message) | Self::Cleared(message) => message.clone(),
+            Self::Notified(channels) => serde_json::to_string(channels).unwrap_or_default(),
+        }
+    }
+
+    /// The channels of a row's detail; without a list it is not known that any was told.
+    pub(super) fn channels(detail: &str) -> BTreeSet<String> {
+        serde_json::from_str(detail).unwrap_or_default()
     }
 }
 

@@ -166,24 +166,29 @@ async fn pairs(
     rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).collect()
 }
 
-/// The last rows of breaches that were not cleared, as far as they are up to `through`.
+/// The rows that tell of breaches that were opened up to `through` and not cleared: that they were
+/// opened, and who knows of them at last, which comes after it.
 async fn open_breaches(
     connection: &mut AnyConnection,
     through: i64,
 ) -> Result<Vec<Linked>, sqlx::Error> {
     let text = format!("{EVENT} WHERE kind IN ('opened', 'notified', 'cleared') ORDER BY seq");
     let rows = statement(text).fetch_all(connection).await?;
-    let mut last = HashMap::new();
+    let mut open: HashMap<_, Vec<Linked>> = HashMap::new();
     for row in &rows {
         let linked = event_of(row)?;
-        let Body::Event { subject, .. } = &linked.row.body else { continue };
-        last.insert((linked.row.target, subject.clone()), linked);
+        let Body::Event { kind, subject, .. } = &linked.row.body else { continue };
+        let told = open.entry((linked.row.target, subject.clone())).or_default();
+        match kind {
+            EventKind::Notified => told.truncate(1),
+            _ => told.clear(),
+        }
+        if *kind != EventKind::Cleared {
+            told.push(linked);
+        }
     }
-    let holds = |linked: &Linked| {
-        let Body::Event { kind, .. } = &linked.row.body else { return false };
-        linked.seq <= through && *kind != EventKind::Cleared
-    };
-    Ok(last.into_values().filter(holds).collect())
+    let holds = |told: &Vec<Linked>| told.first().is_some_and(|first| first.seq <= through);
+    Ok(open.into_values().filter(holds).flatten().collect())
 }
 
 /// The hash of the row behind which the chain will begin.

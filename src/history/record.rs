@@ -64,12 +64,12 @@ impl EventKind {
     }
 }
 
-impl From<BreachState> for EventKind {
-    fn from(state: BreachState) -> Self {
+impl From<&BreachState> for EventKind {
+    fn from(state: &BreachState) -> Self {
         match state {
-            BreachState::Opened => Self::Opened,
-            BreachState::Notified => Self::Notified,
-            BreachState::Cleared => Self::Cleared,
+            BreachState::Opened(_) => Self::Opened,
+            BreachState::Notified(_) => Self::Notified,
+            BreachState::Cleared(_) => Self::Cleared,
         }
     }
 }
@@ -192,8 +192,8 @@ impl New {
             Self::Failed { at, kind, message, .. } => {
                 Row::told(EventKind::Failed, None, *at, kind, message)
             }
-            Self::Breach { at, rule, state, message, .. } => {
-                Row::told(EventKind::from(*state), None, *at, rule, message)
+            Self::Breach { at, rule, state, .. } => {
+                Row::told(EventKind::from(state), None, *at, rule, &state.detail())
             }
             Self::Run { id, at, state, detail } => {
                 Row::told(EventKind::from(*state), None, *at, id, detail)

@@ -122,7 +122,7 @@ impl Store {
         &mut self,
         since: Option<Timestamp>,
     ) -> Result<Vec<BreachLife>, Error> {
-        let text = format!("{EVENT} WHERE kind IN ('opened', 'notified', 'cleared') ORDER BY seq");
+        let text = format!("{EVENT} WHERE kind IN ('opened', 'cleared') ORDER BY seq");
         let rows = statement(text).fetch_all(&mut self.connection).await;
         let mut open: HashMap<(Option<i64>, String), (i64, BreachLife)> = HashMap::new();
         let mut lives = Vec::new();

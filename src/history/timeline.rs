@@ -1,11 +1,13 @@
 //! Questions to a history: what a target was, what it is, what is wrong with it.
 
+use std::collections::{BTreeSet, HashMap};
+
 use jiff::Timestamp;
 use sqlx::Row as _;
 use sqlx::any::AnyRow;
 
 use super::draft::unpack;
-use super::news::{Breach, Point, Run, Target};
+use super::news::{Breach, BreachState, Point, Run, Target};
 use super::ranges;
 use super::record::{Body, EventKind, Row, digest_bytes, digest_of, time};
 use super::sql::{EVENT, Linked, POINT, event_of, point_of, statement, target_of};
@@ -166,23 +168,31 @@ impl Store {
         let text = format!(
             "{EVENT} AS e WHERE kind IN ('opened', 'notified') AND NOT EXISTS \
              (SELECT 1 FROM event AS later WHERE later.target = e.target AND later.seq > e.seq \
-             AND later.subject = e.subject AND later.kind IN ('opened', 'notified', 'cleared')) \
+             AND later.subject = e.subject AND later.kind IN ('opened', 'cleared')) \
              ORDER BY seq"
         );
         let rows = statement(text).fetch_all(&mut self.connection).await;
         let rows = self.decoded(rows, event_of)?;
-        let mut breaches = Vec::with_capacity(rows.len());
+        let mut breaches: Vec<Breach> = Vec::with_capacity(rows.len());
+        let mut places: HashMap<(Option<i64>, String), usize> = HashMap::new();
         for linked in rows {
+            let since = self.time_of(&linked)?;
             let Body::Event { kind, subject, detail } = linked.row.body else { continue };
+            let (rule, detail) = (subject.unwrap_or_default(), detail.unwrap_or_default());
+            let (message, told) = match kind {
+                EventKind::Notified => (String::new(), BreachState::channels(&detail)),
+                _ => (detail, BTreeSet::new()),
+            };
+            let key = (linked.row.target, rule.clone());
+            if let Some(breach) = places.get(&key).and_then(|place| breaches.get_mut(*place)) {
+                breach.told = told;
+                continue;
+            }
             let target = self.named(linked.row.target).await?;
-            breaches.push(Breach {
-                target: target
-                    .ok_or_else(|| self.corrupt("a breach is of no target".to_owned()))?,
-                rule: subject.unwrap_or_default(),
-                since: time(linked.row.seen).map_err(|reason| self.corrupt(reason))?,
-                notified: kind == EventKind::Notified,
-                message: detail.unwrap_or_default(),
-            });
+            let target =
+                target.ok_or_else(|| self.corrupt("a breach is of no target".to_owned()))?;
+            places.insert(key, breaches.len());
+            breaches.push(Breach { target, rule, since, told, message });
         }
         Ok(breaches)
     }

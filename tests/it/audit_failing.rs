@@ -130,6 +130,78 @@ fn who_was_not_told_is_in_the_report() {
 }
 
 #[test]
+fn a_channel_that_fails_costs_the_others_no_message() {
+    let (registry, sandbox) = (registry(), Sandbox::new());
+    let path = |name: &str| sandbox.path(name).display().to_string();
+    let limits = format!(
+        "tags = [\"1.0\"]\n[audit.target.budget]\nmax-layers = 1\n\
+         [audit.notify.sound]\nexec = [\"sh\", \"-c\", \"cat >> {}; echo >> {}\"]\n\
+         [audit.notify.weak]\nexec = [\"sh\", \"-c\", \"test -e {} && cat >> {}\"]",
+        path("sound"),
+        path("sound"),
+        path("mended"),
+        path("weak")
+    );
+    let told = |name: &str| {
+        let text = std::fs::read_to_string(path(name)).unwrap_or_default();
+        let states = text.split("\"state\":\"").skip(1);
+        states.map(|rest| rest.split('"').next().unwrap_or_default().to_owned()).collect::<Vec<_>>()
+    };
+    let undelivered = |report: &Value| count(report, "undelivered");
+    settings(&sandbox, &registry, &limits);
+    for day in 1..4 {
+        assert_eq!(undelivered(&run(&sandbox, day, 1)), 1);
+        assert_eq!((told("sound"), told("weak")), (vec!["exceeded".to_owned()], vec![]));
+    }
+    put(&registry, "1.0", &[5]);
+    assert_eq!(undelivered(&run(&sandbox, 4, 0)), 0);
+    assert_eq!((told("sound").len(), told("weak").len()), (2, 0));
+    put(&registry, "1.0", &[5, 6]);
+    assert_eq!(undelivered(&run(&sandbox, 5, 1)), 1);
+    std::fs::write(path("mended"), "").unwrap();
+    run(&sandbox, 6, 1);
+    run(&sandbox, 7, 1);
+    assert_eq!((told("sound").len(), told("weak").len()), (3, 1));
+    // The end is told to each that heard of it, once, too.
+    std::fs::remove_file(path("mended")).unwrap();
+    put(&registry, "1.0", &[5]);
+    assert_eq!(undelivered(&run(&sandbox, 8, 2)), 1);
+    assert_eq!(undelivered(&run(&sandbox, 9, 2)), 1);
+    std::fs::write(path("mended"), "").unwrap();
+    assert_eq!(undelivered(&run(&sandbox, 10, 0)), 0);
+    run(&sandbox, 11, 0);
+    assert_eq!((told("sound").len(), told("weak").len()), (4, 2));
+    assert_eq!(
+        (told("sound").pop(), told("weak").pop()),
+        (Some("cleared".to_owned()), Some("cleared".to_owned()))
+    );
+}
+
+#[test]
+fn nobody_is_told_before_it_can_be_put_down() {
+    let (registry, sandbox) = (registry(), Sandbox::new());
+    let limits = "tags = [\"1.0\"]\n[audit.target.budget]\nmax-layers = 1";
+    told_by_file(&sandbox, &registry, "tags = [\"1.0\"]");
+    run(&sandbox, 1, 0);
+    told_by_file(&sandbox, &registry, limits);
+    let told = || std::fs::read_to_string(sandbox.path("told")).unwrap_or_default().lines().count();
+    let config = sandbox.path("regsize.toml").display().to_string();
+    for day in 2..4 {
+        let now = format!("2026-11-{day:02}T06:00:00Z");
+        let arguments = ["audit", "run", "--config", &config, "--now", &now, "--format", "json"];
+        let output = sandbox.shell("ulimit -f 40; exec \"$0\" \"$@\"", &arguments);
+        assert_eq!((output.code, told()), (Some(2), 0), "{output}");
+        let report = output.json();
+        assert_eq!(report["saved"], false, "{report}");
+        let reason = report["undelivered"][0]["reason"].as_str().unwrap();
+        assert!(reason.contains("before the history can be written"), "{report}");
+    }
+    run(&sandbox, 4, 1);
+    run(&sandbox, 5, 1);
+    assert_eq!(told(), 1);
+}
+
+#[test]
 fn listed_names_that_are_no_tags_are_told() {
     let (registry, sandbox) = (registry(), Sandbox::new());
     settings(&sandbox, &registry, "");

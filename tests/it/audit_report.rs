@@ -94,8 +94,7 @@ pub(crate) fn month() -> Sandbox {
         target: target("nightly"),
         at: day(3),
         rule: "max-compressed".to_owned(),
-        state: BreachState::Opened,
-        message: "compressed 3.36 MB is more than 1 MB".to_owned(),
+        state: BreachState::Opened("compressed 3.36 MB is more than 1 MB".to_owned()),
     };
     append(
         &sandbox,

@@ -84,8 +84,7 @@ fn run_is(id: &str, at: i64, state: RunState) -> New {
 }
 
 fn breach(state: BreachState, at: i64) -> New {
-    let (rule, message) = ("compressed".into(), "too large".into());
-    New::Breach { target: target("12"), at: day(at), rule, state, message }
+    New::Breach { target: target("12"), at: day(at), rule: "compressed".into(), state }
 }
 
 pub(crate) async fn timelines(store: &mut Store, tag: Option<&str>) -> Vec<Timeline> {
@@ -257,27 +256,37 @@ pub(crate) async fn tags_go_and_come_back(spot: Spot) {
 }
 
 pub(crate) async fn a_breach_is_opened_once_until_it_is_cleared(spot: Spot) {
-    use BreachState::{Cleared, Notified, Opened};
+    let [opened, cleared] =
+        [BreachState::Opened, BreachState::Cleared].map(|state| state("too large".to_owned()));
+    let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+    let told = |channels: &[&str]| BreachState::Notified(names(channels));
     let mut store = spot.open().await;
     let mut at = 0;
-    let mut steps = async |store: &mut Store, states: &[BreachState]| -> Vec<bool> {
+    let mut steps = async |store: &mut Store, states: &[&BreachState]| -> Vec<bool> {
         at += 1;
-        let news: Vec<New> = states.iter().map(|state| breach(*state, at)).collect();
+        let news: Vec<New> = states.iter().map(|state| breach((*state).clone(), at)).collect();
         let outcomes = store.append(&news).await.unwrap();
         outcomes.iter().map(|outcome| *outcome == Outcome::Recorded).collect()
     };
     assert_eq!(
-        steps(&mut store, &[Cleared, Notified, Opened, Opened]).await,
+        steps(&mut store, &[&cleared, &told(&["a"]), &opened, &opened]).await,
         [false, false, true, false]
     );
     let open = store.breaches().await.unwrap();
-    assert_eq!((open.len(), open[0].notified, open[0].rule.as_str()), (1, false, "compressed"));
-    assert_eq!(steps(&mut store, &[Notified]).await, [true]);
-    assert_eq!(steps(&mut store, &[Notified, Opened]).await, [false, false]);
-    assert!(store.breaches().await.unwrap()[0].notified);
-    assert_eq!(steps(&mut store, &[Cleared, Opened]).await, [true, true]);
-    assert!(!store.breaches().await.unwrap()[0].notified);
-    assert_eq!(steps(&mut store, &[Cleared]).await, [true]);
+    let found = (open.len(), open[0].since, &*open[0].rule, &*open[0].message);
+    assert_eq!((found, open[0].told.len()), ((1, day(1), "compressed", "too large"), 0));
+    // Who knows of it replaces who knew before.
+    assert_eq!(steps(&mut store, &[&told(&["a"])]).await, [true]);
+    assert_eq!(
+        steps(&mut store, &[&told(&["a"]), &opened, &told(&["b", "a"])]).await,
+        [false, false, true]
+    );
+    let open = store.breaches().await.unwrap();
+    assert_eq!((open.len(), open[0].since, &*open[0].message), (1, day(1), "too large"));
+    assert_eq!(open[0].told, names(&["a", "b"]));
+    assert_eq!(steps(&mut store, &[&cleared, &opened]).await, [true, true]);
+    assert_eq!(store.breaches().await.unwrap()[0].told, names(&[]));
+    assert_eq!(steps(&mut store, &[&cleared]).await, [true]);
     assert_eq!(store.breaches().await.unwrap(), []);
 }
 
@@ -361,20 +370,24 @@ pub(crate) async fn the_first_broken_row_is_named(spot: Spot) {
 pub(crate) async fn pruning_keeps_what_holds_and_the_chain(spot: Spot) {
     fill(&spot).await;
     let mut store = spot.open().await;
-    store.append(&[breach(BreachState::Opened, 2)]).await.unwrap();
+    store.append(&[breach(BreachState::Opened("too large".into()), 2)]).await.unwrap();
     store.append(&[New::Gone { target: target("13"), at: day(2) }]).await.unwrap();
     store.append(&[point("14", 10, "new")]).await.unwrap();
+    let told = BreachState::Notified(["team".to_owned()].into());
+    store.append(&[breach(told, 10)]).await.unwrap();
+    let before = store.breaches().await.unwrap();
     let plan = store.prunable(day(9)).await.unwrap();
-    assert_eq!((plan.rows, plan.through, plan.carried), (7, 7, 2));
+    assert_eq!((plan.rows, plan.through, plan.carried), (7, 7, 3));
     let pruned = store.prune(day(9), day(12)).await.unwrap();
-    assert_eq!((pruned.rows, pruned.carried, pruned.snapshots), (7, 2, 2));
+    assert_eq!((pruned.rows, pruned.carried, pruned.snapshots), (7, 3, 2));
     let verified = store.verify().await.unwrap();
-    // A new point, two that were carried, and the record of it.
-    assert_eq!((verified.first, verified.last, verified.rows), (8, 11, 4));
+    // A new point, who knows of the breach, three that were carried, and the record of it.
+    assert_eq!((verified.first, verified.last, verified.rows), (8, 13, 6));
     assert_eq!((verified.snapshots, verified.broken), (2, None));
     let timeline = only(&mut store, "12").await;
     assert_eq!((timeline.points.len(), timeline.points[0].seen), (1, day(1)));
-    assert_eq!(store.breaches().await.unwrap().len(), 1);
+    assert_eq!((before[0].since, before[0].told.len()), (day(2), 1));
+    assert_eq!(store.breaches().await.unwrap(), before);
     assert_eq!(timelines(&mut store, Some("13")).await, []);
     assert_eq!(store.append(&[point("12", 13, "aa")]).await.unwrap(), [Outcome::Same]);
     // There is nothing left to prune, and the row before the first is known.
@@ -389,7 +402,7 @@ pub(crate) async fn pruning_keeps_what_holds_and_the_chain(spot: Spot) {
 pub(crate) async fn exports_are_imported_whole_and_once(spot: Spot) {
     fill(&spot).await;
     let mut store = spot.open().await;
-    store.append(&[breach(BreachState::Opened, 2)]).await.unwrap();
+    store.append(&[breach(BreachState::Opened("too large".into()), 2)]).await.unwrap();
     store.append(&[started("r1", 2)]).await.unwrap();
     let directory = TempDir::new().unwrap();
     for form in [Form::JsonLines, Form::Parquet] {

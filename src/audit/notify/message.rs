@@ -1,8 +1,8 @@
 //! The message about breaches and failures: words for people, and JSON that chat services take.
 //!
-//! `text` is what Slack and services like it show; `breaches` and `failures` are for programs. Names and messages
-//! come from others, so they are folded to one line, and what such services take for links and
-//! commands is escaped.
+//! `text` is what Slack and services like it show; `breaches` and `failures` are for programs.
+//! Names and messages come from others, so they are folded to one line, and what such services take
+//! for links and commands is escaped.
 
 use std::collections::BTreeMap;
 
@@ -45,14 +45,13 @@ struct FailureJson {
 }
 
 impl Message {
-    /// The message about what is planned; `None` if there is nothing to tell.
-    pub fn new(planned: &[Planned]) -> Option<Self> {
-        let told: Vec<&Planned> = planned.iter().filter(|planned| planned.is_told()).collect();
-        if told.is_empty() {
+    /// The message about what is due; `None` if there is nothing to tell.
+    pub fn new(due: &[&Planned]) -> Option<Self> {
+        if due.is_empty() {
             return None;
         }
         let (failures, breaches): (Vec<&Planned>, Vec<&Planned>) =
-            told.into_iter().partition(|planned| planned.is_reading());
+            due.iter().partition(|planned| planned.is_reading());
         let parts = [of_breaches(&breaches), of_failures(&failures)].concat();
         let mut lines = vec![format!("regsize: {}", parts.join(", "))];
         let about = breaches.iter().map(|planned| line(planned));
@@ -94,7 +93,7 @@ fn of_breaches(told: &[&Planned]) -> Vec<String> {
 fn of_failures(told: &[&Planned]) -> Vec<String> {
     let mut parts = Vec::new();
     for (step, what) in [
-        (Step::Remind, "cannot be read"),
+        (Step::Stay, "cannot be read"),
         (Step::Clear, "can be read again"),
         (Step::End, "could not be read and went"),
     ] {
@@ -194,8 +193,8 @@ fn is_hidden(character: char) -> bool {
 /// The word for what happened to a failure.
 fn state(planned: &Planned) -> &'static str {
     match planned.step {
-        Step::Open | Step::Remind => "failing",
-        Step::Clear | Step::Forget => "cleared",
+        Step::Open | Step::Stay => "failing",
+        Step::Clear => "cleared",
         Step::End => "gone",
     }
 }
@@ -216,8 +215,8 @@ impl BreachJson {
     fn new(planned: &Planned) -> Self {
         Self {
             state: match planned.step {
-                Step::Open | Step::Remind => "exceeded",
-                Step::Clear | Step::Forget => "cleared",
+                Step::Open | Step::Stay => "exceeded",
+                Step::Clear => "cleared",
                 Step::End => "gone",
             },
             repository: planned.subject.repository.clone(),

@@ -1,9 +1,9 @@
 //! Whom to tell of limits that are exceeded, once.
 //!
-//! [`plan`] compares the breaches that are known with what a pass found: a breach is told of when
-//! it opens, again only if telling failed, and once more when it is over. What the pass could not
-//! look at stays as it was. Sending is apart from it, and a message that was not delivered is
-//! due again in the next pass.
+//! [`plan`] compares the breaches that are known with what a pass found. Each channel is told of a
+//! breach once, and once more when it is over; one that could not be told is due again in the next
+//! pass, and the others are not. What the pass could not look at stays as it was. Sending is apart
+//! from it.
 //!
 //! [`plan_readings`] does the same for what cannot be read, which is told of when it failed twice.
 
@@ -15,7 +15,7 @@ mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::history::Target;
+use crate::history::{BreachState, Target};
 
 pub use exec::{ExecError, exec};
 pub use message::Message;
@@ -33,8 +33,8 @@ pub struct Known {
     pub rule: String,
     /// The breach in words.
     pub message: String,
-    /// Whether it was told of.
-    pub notified: bool,
+    /// The channels that know of it and not of its end.
+    pub told: BTreeSet<String>,
 }
 
 /// What a pass found of one target.
@@ -64,14 +64,12 @@ pub struct Undelivered {
 pub enum Step {
     /// It is new.
     Open,
-    /// It is known and was not told of.
-    Remind,
-    /// It is over and was told of.
+    /// It is known and goes on.
+    Stay,
+    /// It is over.
     Clear,
-    /// It was told of, and the image is gone.
+    /// It is over, as the image is gone.
     End,
-    /// It is over, and nobody was told of it.
-    Forget,
 }
 
 /// A breach and what becomes of it.
@@ -85,6 +83,8 @@ pub struct Planned {
     pub message: String,
     /// What becomes of it.
     pub step: Step,
+    /// The channels that know of it and not of its end.
+    pub told: BTreeSet<String>,
 }
 
 impl Planned {
@@ -93,12 +93,39 @@ impl Planned {
         is_reading(&self.rule)
     }
 
-    /// Whether somebody is told.
-    pub fn is_told(&self) -> bool {
+    /// Whether a channel is to be told.
+    pub fn is_due(&self, channel: &str) -> bool {
+        let knows = self.told.contains(channel);
         match self.step {
             Step::Open => !self.is_reading(),
-            Step::Forget => false,
-            Step::Remind | Step::Clear | Step::End => true,
+            Step::Stay => !knows,
+            Step::Clear | Step::End => knows,
+        }
+    }
+
+    /// What became of it where some of the channels that it concerns were told; `None` if nothing
+    /// did. What is over is over when none is left that it concerns and that does not know so.
+    pub fn after(
+        &self,
+        channels: &BTreeSet<&str>,
+        reached: &BTreeSet<&str>,
+    ) -> Option<BreachState> {
+        let is_reached = |channel: &str| self.is_due(channel) && reached.contains(channel);
+        let told: BTreeSet<String> = match self.step {
+            Step::Open | Step::Stay => {
+                let new = channels.iter().filter(|channel| is_reached(channel));
+                self.told.iter().cloned().chain(new.map(|channel| (*channel).to_owned())).collect()
+            }
+            Step::Clear | Step::End => {
+                let left = self.told.iter().filter(|told| channels.contains(told.as_str()));
+                left.filter(|told| !is_reached(told)).cloned().collect()
+            }
+        };
+        match self.step {
+            Step::Clear | Step::End if told.is_empty() => {
+                Some(BreachState::Cleared(self.message.clone()))
+            }
+            _ => (told != self.told).then_some(BreachState::Notified(told)),
         }
     }
 }
@@ -113,13 +140,11 @@ pub fn plan(known: &[Known], found: &[Standing]) -> Vec<Planned> {
     for standing in found {
         let subject = &standing.subject;
         for (rule, message) in &standing.exceeded {
-            let step = match open.get(&(subject.clone(), rule.clone())) {
-                None => Step::Open,
-                Some(breach) if !breach.notified => Step::Remind,
-                Some(_) => continue,
-            };
+            let known = open.get(&(subject.clone(), rule.clone()));
+            let step = if known.is_some() { Step::Stay } else { Step::Open };
+            let told = known.map(|breach| breach.told.clone()).unwrap_or_default();
             let (subject, rule, message) = (subject.clone(), rule.clone(), message.clone());
-            planned.push(Planned { subject, rule, message, step });
+            planned.push(Planned { subject, rule, message, step, told });
         }
         let over = open.values().filter(|breach| {
             breach.subject == *subject
@@ -130,11 +155,8 @@ pub fn plan(known: &[Known], found: &[Standing]) -> Vec<Planned> {
             subject: subject.clone(),
             rule: breach.rule.clone(),
             message: breach.message.clone(),
-            step: match (breach.notified, standing.is_gone) {
-                (true, false) => Step::Clear,
-                (true, true) => Step::End,
-                (false, _) => Step::Forget,
-            },
+            step: if standing.is_gone { Step::End } else { Step::Clear },
+            told: breach.told.clone(),
         }));
     }
     planned.sort_by(|a, b| a.subject.cmp(&b.subject).then_with(|| a.rule.cmp(&b.rule)));

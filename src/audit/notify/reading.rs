@@ -74,16 +74,15 @@ pub fn plan_readings(known: &[Known], readings: &[Reading]) -> Vec<Planned> {
     let planned = readings.iter().filter_map(|reading| {
         let (subject, rule) = (reading.subject.clone(), reading.rule.clone());
         let known = open.get(&(subject.clone(), rule.clone()));
-        let was = || known.map(|breach| breach.message.clone()).unwrap_or_default();
-        let (step, message) = match (&reading.became, known.map(|breach| breach.notified)) {
-            (Became::Failed(why), None) => (Step::Open, why.clone()),
-            (Became::Failed(why), Some(false)) => (Step::Remind, why.clone()),
-            (Became::Failed(_), Some(true)) | (_, None) => return None,
-            (_, Some(false)) => (Step::Forget, was()),
-            (Became::Gone, Some(true)) => (Step::End, was()),
-            (Became::Read, Some(true)) => (Step::Clear, was()),
+        let (step, message) = match (&reading.became, known) {
+            (Became::Failed(why), None) => (Step::Open, why),
+            (Became::Failed(why), Some(_)) => (Step::Stay, why),
+            (_, None) => return None,
+            (Became::Gone, Some(known)) => (Step::End, &known.message),
+            (Became::Read, Some(known)) => (Step::Clear, &known.message),
         };
-        Some(Planned { subject, rule, message, step })
+        let (message, told) = (message.clone(), known.map(|known| known.told.clone()));
+        Some(Planned { subject, rule, message, step, told: told.unwrap_or_default() })
     });
     planned.collect()
 }

@@ -13,39 +13,52 @@ fn standing(tag: &str, exceeded: &[&str], unknown: &[&str]) -> Standing {
     }
 }
 
-/// What a history holds after a pass, whose messages were delivered or not.
-fn apply(known: &mut Vec<Known>, planned: &[Planned], delivered: bool) {
-    for step in planned {
-        let is_it = |breach: &Known| breach.subject == step.subject && breach.rule == step.rule;
-        match step.step {
-            Step::Open => known.push(Known {
-                subject: step.subject.clone(),
-                rule: step.rule.clone(),
-                message: step.message.clone(),
-                notified: delivered,
-            }),
-            Step::Remind => {
-                known.iter_mut().filter(|k| is_it(k)).for_each(|k| k.notified |= delivered);
+const CHANNELS: [&str; 2] = ["a", "b"];
+
+/// What a history holds after a pass, whose messages reached some channels.
+fn apply(known: &mut Vec<Known>, planned: &[Planned], reached: &[&str]) {
+    for planned in planned {
+        let Planned { subject, rule, message, .. } = planned.clone();
+        if planned.step == Step::Open {
+            known.push(Known { subject, rule, message, told: BTreeSet::new() });
+        }
+        let after = planned.after(&CHANNELS.into(), &reached.iter().copied().collect());
+        let is_it = |known: &Known| known.subject == planned.subject && known.rule == planned.rule;
+        match after {
+            Some(BreachState::Notified(told)) => {
+                let it = known.iter_mut().find(|known| is_it(known)).expect("a breach");
+                it.told = told;
             }
-            // That it is over is told of again until it is delivered.
-            Step::Clear | Step::End if !delivered => {}
-            Step::Clear | Step::End | Step::Forget => known.retain(|breach| !is_it(breach)),
+            Some(BreachState::Cleared(_)) => known.retain(|known| !is_it(known)),
+            Some(BreachState::Opened(_)) => unreachable!("it is opened before"),
+            None => {}
         }
     }
 }
 
-/// What a pass finds, whether messages are delivered, and the steps.
-type Passed<'a> = (&'a [Standing], bool, &'a [(&'a str, Step)]);
+/// The channels that are to be told, one after the other.
+fn due(planned: &Planned) -> String {
+    CHANNELS.into_iter().filter(|channel| planned.is_due(channel)).collect()
+}
+
+fn message(planned: &[Planned]) -> Option<Message> {
+    Message::new(&planned.iter().filter(|planned| planned.is_due("a")).collect::<Vec<_>>())
+}
+
+/// What a pass finds, whom messages reach, and the steps with those to be told.
+type Passed<'a> = (&'a [Standing], &'a [&'a str], &'a [(&'a str, Step, &'a str)]);
 
 /// Passes one after another.
 fn check(passes: &[Passed<'_>]) {
     let mut known = Vec::new();
-    for (number, (found, delivered, expected)) in passes.iter().enumerate() {
+    for (number, (found, reached, expected)) in passes.iter().enumerate() {
         let planned = plan(&known, found);
-        let steps: Vec<(&str, Step)> =
-            planned.iter().map(|step| (step.rule.as_str(), step.step)).collect();
-        assert_eq!(steps, *expected, "pass {number}");
-        apply(&mut known, &planned, *delivered);
+        let steps: Vec<(&str, Step, String)> =
+            planned.iter().map(|it| (it.rule.as_str(), it.step, due(it))).collect();
+        let expected: Vec<(&str, Step, String)> =
+            expected.iter().map(|(rule, step, due)| (*rule, *step, (*due).to_owned())).collect();
+        assert_eq!(steps, expected, "pass {number}");
+        apply(&mut known, &planned, reached);
     }
 }
 
@@ -54,32 +67,55 @@ fn a_breach_is_told_of_once_until_it_is_over() {
     let over = [standing("1", &["max"], &[])];
     let fine = [standing("1", &[], &[])];
     check(&[
-        (&over, true, &[("max", Step::Open)]),
-        (&over, true, &[]),
-        (&over, true, &[]),
-        (&fine, true, &[("max", Step::Clear)]),
-        (&fine, true, &[]),
-        (&over, true, &[("max", Step::Open)]),
+        (&over, &["a", "b"], &[("max", Step::Open, "ab")]),
+        (&over, &["a", "b"], &[("max", Step::Stay, "")]),
+        (&over, &["a", "b"], &[("max", Step::Stay, "")]),
+        (&fine, &["a", "b"], &[("max", Step::Clear, "ab")]),
+        (&fine, &["a", "b"], &[]),
+        (&over, &["a", "b"], &[("max", Step::Open, "ab")]),
     ]);
 }
 
 #[test]
-fn what_was_not_delivered_is_told_again() {
+fn whom_a_message_did_not_reach_is_told_again_and_the_others_are_not() {
     let over = [standing("1", &["max"], &[])];
     let fine = [standing("1", &[], &[])];
     check(&[
-        (&over, false, &[("max", Step::Open)]),
-        (&over, false, &[("max", Step::Remind)]),
-        (&over, true, &[("max", Step::Remind)]),
-        (&over, true, &[]),
-        (&fine, false, &[("max", Step::Clear)]),
-        (&fine, true, &[("max", Step::Clear)]),
+        (&over, &[], &[("max", Step::Open, "ab")]),
+        (&over, &["a"], &[("max", Step::Stay, "ab")]),
+        (&over, &["a"], &[("max", Step::Stay, "b")]),
+        (&over, &["a", "b"], &[("max", Step::Stay, "b")]),
+        (&over, &[], &[("max", Step::Stay, "")]),
+        (&fine, &["b"], &[("max", Step::Clear, "ab")]),
+        (&fine, &["b"], &[("max", Step::Clear, "a")]),
+        // Who heard of the end hears of it when it goes on.
+        (&over, &["a", "b"], &[("max", Step::Stay, "b")]),
+        (&fine, &["a", "b"], &[("max", Step::Clear, "ab")]),
+        (&fine, &[], &[]),
+    ]);
+    // Only who heard of it hears of its end.
+    check(&[
+        (&over, &["a"], &[("max", Step::Open, "ab")]),
+        (&fine, &["a"], &[("max", Step::Clear, "a")]),
+        (&fine, &[], &[]),
     ]);
     check(&[
-        (&over, false, &[("max", Step::Open)]),
-        (&fine, true, &[("max", Step::Forget)]),
-        (&fine, true, &[]),
+        (&over, &[], &[("max", Step::Open, "ab")]),
+        (&fine, &[], &[("max", Step::Clear, "")]),
+        (&fine, &[], &[]),
     ]);
+}
+
+#[test]
+fn a_channel_that_is_no_more_holds_up_no_end() {
+    let told = ["a", "gone"].map(str::to_owned).into();
+    let (rule, message) = ("max".to_owned(), "too much".to_owned());
+    let known = Known { subject: subject("1"), rule, message, told };
+    let planned = plan(&[known], &[standing("1", &[], &[])]);
+    let after =
+        |reached: &[&str]| planned[0].after(&CHANNELS.into(), &reached.iter().copied().collect());
+    assert_eq!(after(&["a"]), Some(BreachState::Cleared("too much".to_owned())));
+    assert_eq!(after(&[]), Some(BreachState::Notified(["a".to_owned()].into())));
 }
 
 #[test]
@@ -89,11 +125,15 @@ fn what_was_not_looked_at_stays() {
     let unknown = [standing("1", &["b"], &["a"])];
     let fine = [standing("1", &["b"], &[])];
     check(&[
-        (&over, true, &[("a", Step::Open), ("b", Step::Open), ("a", Step::Open)]),
-        (&only_two, true, &[("a", Step::Clear)]),
-        (&unknown, true, &[]),
-        (&[], true, &[]),
-        (&fine, true, &[("a", Step::Clear)]),
+        (
+            &over,
+            &["a"],
+            &[("a", Step::Open, "ab"), ("b", Step::Open, "ab"), ("a", Step::Open, "ab")],
+        ),
+        (&only_two, &[], &[("a", Step::Clear, "a")]),
+        (&unknown, &[], &[("b", Step::Stay, "b")]),
+        (&[], &[], &[]),
+        (&fine, &["a"], &[("a", Step::Clear, "a"), ("b", Step::Stay, "b")]),
     ]);
 }
 
@@ -101,10 +141,13 @@ fn what_was_not_looked_at_stays() {
 fn what_is_gone_kept_no_limit() {
     let over = [standing("1", &["max"], &[])];
     let gone = [Standing { is_gone: true, ..standing("1", &[], &[]) }];
-    check(&[(&over, true, &[("max", Step::Open)]), (&gone, true, &[("max", Step::End)])]);
-    let known =
-        Known { subject: subject("1"), rule: "max".into(), message: String::new(), notified: true };
-    let message = Message::new(&plan(&[known], &gone)).expect("a message");
+    check(&[
+        (&over, &["a"], &[("max", Step::Open, "ab")]),
+        (&gone, &["a"], &[("max", Step::End, "a")]),
+    ]);
+    let told = ["a".to_owned()].into();
+    let known = Known { subject: subject("1"), rule: "max".into(), message: String::new(), told };
+    let message = message(&plan(&[known], &gone)).expect("a message");
     assert_eq!(
         message.text(),
         "regsize: 1 budget of images that are gone\n\
@@ -118,10 +161,10 @@ fn messages_name_what_happened() {
         subject: subject("1"),
         rule: "max".into(),
         message: "was over".into(),
-        notified: true,
+        told: ["a".to_owned()].into(),
     }];
     let found = [standing("1", &["growth"], &[])];
-    let message = Message::new(&plan(&known, &found)).expect("a message");
+    let message = message(&plan(&known, &found)).expect("a message");
     assert_eq!(
         message.text(),
         "regsize: 1 budget exceeded, 1 budget kept again\n\
@@ -143,9 +186,10 @@ fn messages_have_no_commands_of_others() {
         rule: hostile.into(),
         message: hostile.into(),
         step: Step::Open,
+        told: BTreeSet::new(),
     };
     let many = vec![planned; 25];
-    let message = Message::new(&many).expect("a message");
+    let message = message(&many).expect("a message");
     let text = message.text();
     assert_eq!(text.lines().count(), 22);
     assert!(text.ends_with("and 5 more"));
@@ -159,34 +203,35 @@ fn reading(tag: &str, became: Became) -> Reading {
 #[test]
 fn what_cannot_be_read_is_told_of_when_it_failed_twice() {
     let failed = || Became::Failed("no answer".into());
-    let check = |passes: &[(Became, bool, &[Step], bool)]| {
+    let check = |passes: &[(Became, &[&str], &[Step], &str)]| {
         let mut known = Vec::new();
-        for (number, (became, delivered, expected, told)) in passes.iter().enumerate() {
+        for (number, (became, reached, expected, told)) in passes.iter().enumerate() {
             let planned = plan_readings(&known, &[reading("1", became.clone())]);
             let steps: Vec<Step> = planned.iter().map(|planned| planned.step).collect();
             assert_eq!(steps, *expected, "pass {number}");
-            assert_eq!(Message::new(&planned).is_some(), *told, "pass {number}");
+            assert_eq!(planned.iter().map(due).collect::<String>(), *told, "pass {number}");
             // No limit is kept or exceeded by it.
             assert_eq!(plan(&known, &[standing("1", &[], &[])]), []);
-            apply(&mut known, &planned, *delivered && *told);
+            apply(&mut known, &planned, reached);
         }
     };
     check(&[
-        (failed(), true, &[Step::Open], false),
-        (Became::Read, true, &[Step::Forget], false),
-        (Became::Read, true, &[], false),
-        (failed(), true, &[Step::Open], false),
-        (failed(), false, &[Step::Remind], true),
-        (failed(), true, &[Step::Remind], true),
-        (failed(), true, &[], false),
-        (Became::Read, true, &[Step::Clear], true),
-        (Became::Read, true, &[], false),
+        (failed(), &["a", "b"], &[Step::Open], ""),
+        (Became::Read, &["a", "b"], &[Step::Clear], ""),
+        (Became::Read, &["a", "b"], &[], ""),
+        (failed(), &["a", "b"], &[Step::Open], ""),
+        (failed(), &["a"], &[Step::Stay], "ab"),
+        (failed(), &["a", "b"], &[Step::Stay], "b"),
+        (failed(), &["a", "b"], &[Step::Stay], ""),
+        (Became::Read, &["b"], &[Step::Clear], "ab"),
+        (Became::Read, &["a"], &[Step::Clear], "a"),
+        (Became::Read, &[], &[], ""),
     ]);
     check(&[
-        (failed(), true, &[Step::Open], false),
-        (failed(), true, &[Step::Remind], true),
-        (Became::Gone, true, &[Step::End], true),
-        (Became::Gone, true, &[], false),
+        (failed(), &["a"], &[Step::Open], ""),
+        (failed(), &["a"], &[Step::Stay], "ab"),
+        (Became::Gone, &["a"], &[Step::End], "a"),
+        (Became::Gone, &["a"], &[], ""),
     ]);
 }
 
@@ -199,23 +244,23 @@ fn failures_of_a_repository_are_one_line() {
     first.push(named("other", Became::Failed("away".into())));
     first.push(named("r.example/app", Became::Failed("away".into())));
     let mut known = Vec::new();
-    apply(&mut known, &plan_readings(&[], &first), false);
+    apply(&mut known, &plan_readings(&[], &first), &[]);
     let planned = plan_readings(&known, &first);
-    let message = Message::new(&planned).expect("a message");
+    let message_of_all = message(&planned).expect("a message");
     assert_eq!(
-        message.text(),
+        message_of_all.text(),
         "regsize: 2 repositories cannot be read, 12 tags cannot be read\n\
          - r.example/app: 1.00, 1.01, 1.02, 1.03, 1.04, 1.05, 1.06, 1.07, 1.08, 1.09 and 2 more: \
          cannot be read, the first because: &lt;no&gt; answer\n\
          - r.example/app: cannot be read: away\n\
          - r.example/app (other): cannot be read: away"
     );
-    let json: serde_json::Value = serde_json::from_str(&message.json()).expect("a document");
+    let json: serde_json::Value = serde_json::from_str(&message_of_all.json()).expect("a document");
     assert_eq!(json["failures"].as_array().map(Vec::len), Some(14));
     assert_eq!(json["failures"][0]["tag"], "1.00");
     assert_eq!(json["failures"][13]["tag"], serde_json::Value::Null);
-    apply(&mut known, &planned, true);
-    let message = Message::new(&plan_readings(&known, &[reading("1.00", Became::Read)]));
+    apply(&mut known, &planned, &CHANNELS);
+    let message = message(&plan_readings(&known, &[reading("1.00", Became::Read)]));
     let text = message.expect("a message").text().to_owned();
     assert_eq!(text, "regsize: 1 tag can be read again\n- r.example/app: 1.00: read again");
 }

@@ -95,6 +95,11 @@ impl Journal {
         self.store.is_none()
     }
 
+    /// Whether all that was found out so far is recorded.
+    pub fn is_saving(&self) -> bool {
+        self.store.is_some() && self.unsaved.is_none()
+    }
+
     /// What was recorded so far.
     pub fn saved(&self) -> Saved {
         self.saved

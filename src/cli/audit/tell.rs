@@ -26,80 +26,67 @@ pub(super) async fn tell(
     journal: &mut Journal,
     options: &Options,
 ) -> Vec<Undelivered> {
-    let Some(store) = journal.store() else {
-        return tell_later(setup, summary, journal).await;
-    };
-    let breaches = match store.breaches().await {
-        Ok(breaches) => breaches,
-        Err(reason) => {
-            let reason = super::error(reason);
-            let undelivered = |channel: &String| Undelivered {
-                channel: channel.clone(),
-                reason: format!("what was told before cannot be read: {reason}"),
-            };
-            let undelivered = setup.watchlist.channels.keys().map(undelivered).collect();
-            complain(&reason);
-            return undelivered;
-        }
-    };
+    let mut known = known(journal).await;
     if is_all {
-        for breach in breaches.iter().filter(|breach| !is_watched(breach, summary)) {
-            let message = "no longer watched".to_owned();
-            let (rule, state) = (breach.rule.clone(), BreachState::Cleared);
-            let (target, at) = (breach.target.clone(), summary.at);
-            journal.push(New::Breach { target, at, rule, state, message }).await;
+        for breach in known.extract_if(.., |breach| !is_watched(breach, summary)) {
+            let state = BreachState::Cleared("no longer watched".to_owned());
+            journal.push(event(breach.subject, breach.rule, summary, state)).await;
         }
     }
-    let known: Vec<Known> = breaches.into_iter().map(known).collect();
     let planned =
         [plan(&known, &summary.standings), plan_readings(&known, &summary.readings)].concat();
     for opened in planned.iter().filter(|planned| planned.step == Step::Open) {
-        journal.push(event(opened, summary, BreachState::Opened)).await;
+        let state = BreachState::Opened(opened.message.clone());
+        journal.push(event(opened.subject.clone(), opened.rule.clone(), summary, state)).await;
     }
     // What is open is recorded before anybody is told.
     journal.flush().await;
-    let undelivered = send(setup, &planned, options).await;
-    for planned in &planned {
-        let channels = channels_of(setup, planned);
-        let arrived = !undelivered.iter().any(|it| channels.contains(&*it.channel));
-        let is_told = planned.is_told() && arrived && !channels.is_empty();
-        let state = match planned.step {
-            Step::Open | Step::Remind if is_told => BreachState::Notified,
-            Step::Clear | Step::End if arrived => BreachState::Cleared,
-            Step::Forget => BreachState::Cleared,
-            _ => continue,
+    let mut undelivered = Vec::new();
+    for (name, channel) in &setup.watchlist.channels {
+        let is_due = |planned: &&Planned| {
+            planned.is_due(name) && channels_of(setup, planned).contains(name.as_str())
         };
-        journal.push(event(planned, summary, state)).await;
+        let due: Vec<&Planned> = planned.iter().filter(is_due).collect();
+        let Some(message) = Message::new(&due) else { continue };
+        // Who was told and is not put down would be told again and again.
+        let sent = if journal.is_saving() {
+            deliver(setup, name, channel, &message, options).await
+        } else {
+            Err("nobody is told before the history can be written".to_owned())
+        };
+        undelivered.extend(sent.err().map(|reason| Undelivered { channel: name.clone(), reason }));
+    }
+    for planned in planned {
+        let channels = channels_of(setup, &planned);
+        let is_missed = |channel: &str| undelivered.iter().any(|it| it.channel == channel);
+        let reached = channels.iter().copied().filter(|channel| !is_missed(channel)).collect();
+        if let Some(state) = planned.after(&channels, &reached) {
+            journal.push(event(planned.subject, planned.rule, summary, state)).await;
+        }
     }
     journal.flush().await;
     undelivered
 }
 
-/// Without the history it is not known who knows what: limits that are exceeded are put down, and
-/// the next run that has the history tells of them.
-async fn tell_later(setup: &Setup, summary: &Summary, journal: &mut Journal) -> Vec<Undelivered> {
-    let planned = [plan(&[], &summary.standings), plan_readings(&[], &summary.readings)].concat();
-    let opened = planned.iter().filter(|planned| planned.step == Step::Open);
-    for opened in opened {
-        journal.push(event(opened, summary, BreachState::Opened)).await;
+/// The breaches that are open, as far as the history can tell.
+async fn known(journal: &mut Journal) -> Vec<Known> {
+    let Some(store) = journal.store() else { return Vec::new() };
+    match store.breaches().await {
+        Ok(breaches) => breaches.into_iter().map(known_of).collect(),
+        Err(reason) => {
+            journal.broke(reason);
+            Vec::new()
+        }
     }
-    let to_tell = planned.iter().filter(|planned| planned.is_told());
-    let channels: BTreeSet<&str> =
-        to_tell.flat_map(|planned| channels_of(setup, planned)).collect();
-    let undelivered = |channel: &str| Undelivered {
-        channel: channel.to_owned(),
-        reason: "nobody is told of limits without the history; the next run that has it tells"
-            .to_owned(),
-    };
-    channels.into_iter().map(undelivered).collect()
 }
 
 /// Whether an image was looked at, or would have been but for a failure.
-fn is_watched(breach: &Breach, summary: &Summary) -> bool {
-    let Image { repository, tag, .. } = &breach.target;
+fn is_watched(breach: &Known, summary: &Summary) -> bool {
+    let Image { repository, tag, .. } = &breach.subject;
     let of_tag = |tag_of: Option<&String>| tag_of.is_none_or(|other| other == tag);
-    let is_it = |reading: &Reading| reading.subject == breach.target && reading.rule == breach.rule;
-    summary.standings.iter().any(|standing| standing.subject == breach.target)
+    let is_it =
+        |reading: &Reading| reading.subject == breach.subject && reading.rule == breach.rule;
+    summary.standings.iter().any(|standing| standing.subject == breach.subject)
         || summary.readings.iter().any(is_it)
         || summary
             .failures
@@ -108,23 +95,13 @@ fn is_watched(breach: &Breach, summary: &Summary) -> bool {
         || summary.left.iter().any(|left| left.repository == *repository && left.tag == *tag)
 }
 
-fn known(breach: Breach) -> Known {
-    Known {
-        subject: breach.target,
-        rule: breach.rule,
-        message: breach.message,
-        notified: breach.notified,
-    }
+fn known_of(breach: Breach) -> Known {
+    let Breach { target: subject, rule, message, told, .. } = breach;
+    Known { subject, rule, message, told }
 }
 
-fn event(planned: &Planned, summary: &Summary, state: BreachState) -> New {
-    New::Breach {
-        target: planned.subject.clone(),
-        at: summary.at,
-        rule: planned.rule.clone(),
-        state,
-        message: planned.message.clone(),
-    }
+fn event(target: Image, rule: String, summary: &Summary, state: BreachState) -> New {
+    New::Breach { target, at: summary.at, rule, state }
 }
 
 /// The channels that are told of something, without summaries of jobs, which get the report.
@@ -146,44 +123,43 @@ fn channels_of<'a>(setup: &'a Setup, planned: &Planned) -> BTreeSet<&'a str> {
     targets.flat_map(|target| &target.notify).filter(is_told).map(String::as_str).collect()
 }
 
-/// Sends to each channel what it is to be told; gives those that did not get it.
-async fn send(setup: &Setup, planned: &[Planned], options: &Options) -> Vec<Undelivered> {
-    let mut undelivered = Vec::new();
-    for (name, channel) in &setup.watchlist.channels {
-        let is_told = |planned: &&Planned| channels_of(setup, planned).contains(name.as_str());
-        let about: Vec<Planned> = planned.iter().filter(is_told).cloned().collect();
-        let Some(message) = Message::new(&about) else { continue };
-        if let Err((error, reason)) = deliver(setup, channel, &message, options).await {
-            complain(&error.about(&format!("audit.notify.{name}")));
-            line("note: the message is due again in the next run");
-            undelivered.push(Undelivered { channel: name.clone(), reason });
-        }
-    }
-    undelivered
-}
-
-/// Sends a message; gives the error, and the reason for a report, which others may see.
+/// Sends a message; gives the reason why it did not arrive, for a report, which others may see.
 async fn deliver(
     setup: &Setup,
+    name: &str,
     channel: &Channel,
     message: &Message,
     options: &Options,
-) -> Result<(), (Error, String)> {
-    let plain = |error: Error| {
-        let reason = error.to_string();
-        (error, reason)
-    };
-    match channel {
+) -> Result<(), String> {
+    let sent = match channel {
         Channel::GithubSummary => Ok(()),
-        Channel::Webhook(address) => {
-            let address = secret(setup, address).map_err(plain)?;
-            post_json(&address, message.json(), options).await.map_err(plain)
-        }
+        Channel::Webhook(address) => post(setup, address, message, options).await,
         Channel::Exec(command) => exec(command, &message.json(), PATIENCE).await.map_err(|error| {
             let reason = error.without_words();
             (Error::new(ErrorKind::Local, error.to_string()), reason)
         }),
-    }
+    };
+    sent.map_err(|(error, reason)| {
+        complain(&error.about(&format!("audit.notify.{name}")));
+        line("note: the message is due again in the next run");
+        reason
+    })
+}
+
+async fn post(
+    setup: &Setup,
+    address: &Address,
+    message: &Message,
+    options: &Options,
+) -> Result<(), (Error, String)> {
+    let posted = match secret(setup, address) {
+        Ok(address) => post_json(&address, message.json(), options).await,
+        Err(error) => Err(error),
+    };
+    posted.map_err(|error| {
+        let reason = error.to_string();
+        (error, reason)
+    })
 }
 
 fn secret(setup: &Setup, address: &Address) -> Result<Secret, Error> {

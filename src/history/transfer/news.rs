@@ -75,9 +75,9 @@ impl Targets {
                 (kind, subject.unwrap_or_default(), detail.unwrap_or_default())
             }
         };
-        let breach = |target, state| {
-            let (rule, message) = (subject.clone(), detail.clone());
-            New::Breach { target, at, rule, state, message }
+        let breach = |target, state: fn(String) -> BreachState| {
+            let (rule, state) = (subject.clone(), state(detail.clone()));
+            New::Breach { target, at, rule, state }
         };
         let run = |state| New::Run { id: subject.clone(), at, state, detail: detail.clone() };
         Ok(Some(match kind {
@@ -91,7 +91,9 @@ impl Targets {
                 New::Failed { target: target()?, at, kind: subject, message: detail }
             }
             EventKind::Opened => breach(target()?, BreachState::Opened),
-            EventKind::Notified => breach(target()?, BreachState::Notified),
+            EventKind::Notified => {
+                breach(target()?, |detail| BreachState::Notified(BreachState::channels(&detail)))
+            }
             EventKind::Cleared => breach(target()?, BreachState::Cleared),
             EventKind::Started => run(RunState::Started),
             EventKind::Ended => run(RunState::Ended),
@@ -123,7 +125,7 @@ mod tests {
             platform: "linux/amd64".into(),
         };
         let word = |text: &str| text.to_owned();
-        let (rule, message) = (word("max-compressed"), word("too much"));
+        let rule = word("max-compressed");
         let point = Point {
             target: target("1"),
             seen: at,
@@ -131,13 +133,7 @@ mod tests {
             image: Digest::of(b"image"),
             figures: Figures { compressed: 9, content: Some(7), layers: 2, ..Figures::default() },
         };
-        let breach = |state| New::Breach {
-            target: target("1"),
-            at,
-            rule: rule.clone(),
-            state,
-            message: message.clone(),
-        };
+        let breach = |state| New::Breach { target: target("1"), at, rule: rule.clone(), state };
         let run = |state| New::Run { id: word("id"), at, state, detail: word("a process") };
         let all = [
             run(RunState::Started),
@@ -148,9 +144,9 @@ mod tests {
             New::Gone { target: target("2"), at },
             New::Read { target: target("2"), at, root: Digest::of(b"r"), scope: word("files") },
             New::Failed { target: target("3"), at, kind: word("network"), message: word("no") },
-            breach(BreachState::Opened),
-            breach(BreachState::Notified),
-            breach(BreachState::Cleared),
+            breach(BreachState::Opened(word("too much"))),
+            breach(BreachState::Notified([word("a \"team\""), word("b")].into())),
+            breach(BreachState::Cleared(word("too much"))),
             run(RunState::Ended),
             run(RunState::Abandoned),
         ];
