@@ -21,7 +21,7 @@ use crate::support::{Postgres, Reply, Sandbox, until};
 
 /// The way to a server, which is closed after so many messages of clients.
 #[derive(Clone)]
-struct Gate(Arc<State>);
+pub(crate) struct Gate(Arc<State>);
 
 struct State {
     address: SocketAddr,
@@ -30,14 +30,17 @@ struct State {
     left: AtomicUsize,
     /// Whether the server hears the last message, too.
     is_heard: AtomicBool,
+    /// Whether all is swallowed in both directions, and nothing closed.
+    is_mute: AtomicBool,
 }
 
 impl Gate {
-    fn to(server: SocketAddr) -> Self {
+    pub(crate) fn to(server: SocketAddr) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let (left, is_heard) = (AtomicUsize::new(usize::MAX), AtomicBool::new(false));
-        let gate = Self(Arc::new(State { address, server, left, is_heard }));
+        let is_mute = AtomicBool::new(false);
+        let gate = Self(Arc::new(State { address, server, left, is_heard, is_mute }));
         let this = gate.clone();
         std::thread::spawn(move || {
             for client in listener.incoming().flatten() {
@@ -55,11 +58,20 @@ impl Gate {
         self.0.left.store(left, Ordering::SeqCst);
     }
 
-    fn open(&self) {
+    pub(crate) fn open(&self) {
         self.set(usize::MAX, false);
     }
 
-    fn close(&self) {
+    /// Lets nothing through any more, or something again, without a word.
+    pub(crate) fn mute(&self, is_mute: bool) {
+        self.0.is_mute.store(is_mute, Ordering::SeqCst);
+    }
+
+    fn is_mute(&self) -> bool {
+        self.0.is_mute.load(Ordering::SeqCst)
+    }
+
+    pub(crate) fn close(&self) {
         self.set(0, false);
     }
 
@@ -69,7 +81,7 @@ impl Gate {
     }
 
     /// The address of a database through the gate.
-    fn url(&self, direct: &str) -> String {
+    pub(crate) fn url(&self, direct: &str) -> String {
         direct.replace(&self.0.server.to_string(), &self.0.address.to_string())
     }
 
@@ -81,6 +93,9 @@ impl Gate {
         std::thread::spawn(move || {
             let mut buffer = vec![0; 65_536];
             while let Ok(length @ 1..) = answers.read(&mut buffer) {
+                if gate.is_mute() {
+                    continue;
+                }
                 let is_closed = gate.0.left.load(Ordering::SeqCst) == 0;
                 if is_closed || to_client.write_all(&buffer[..length]).is_err() {
                     break;
@@ -90,6 +105,9 @@ impl Gate {
         });
         let mut buffer = vec![0; 65_536];
         while let Ok(length @ 1..) = client.read(&mut buffer) {
+            if self.is_mute() {
+                continue;
+            }
             let less = |left: usize| left.checked_sub(1);
             let left = self.0.left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, less);
             let is_last = left.is_ok_and(|left| left == 1);
@@ -103,17 +121,17 @@ impl Gate {
     }
 }
 
-fn files(directory: &Path) -> Vec<PathBuf> {
+pub(crate) fn files(directory: &Path) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(directory).into_iter().flatten();
     entries.map(|entry| entry.unwrap().path()).collect()
 }
 
-async fn store(url: &str) -> Store {
+pub(crate) async fn store(url: &str) -> Store {
     Store::open(&url.parse().unwrap(), Access::Write).await.unwrap()
 }
 
 /// Rows of a history by their kinds; a list of targets counts as many.
-async fn rows(store: &mut Store) -> BTreeMap<String, usize> {
+pub(crate) async fn rows(store: &mut Store) -> BTreeMap<String, usize> {
     assert_eq!(store.verify().await.unwrap().broken, None);
     let mut out = Vec::new();
     store.export(Form::JsonLines, &mut out).await.unwrap();

@@ -12,7 +12,7 @@ use crate::registry::{Error, ErrorKind};
 /// Opens the history to write, or else to read. One that cannot be reached stops nothing where what
 /// is found out can wait in a spool.
 pub(super) async fn open(place: &Place, spools: Option<&Spools>) -> Result<Opened, Error> {
-    let unwritable = match Store::open(place, Access::Write).await {
+    let unwritable = match Store::open_in_time(place, Access::Write).await {
         Ok(store) => return Ok(Opened::Writable(store)),
         Err(reason) => reason,
     };
@@ -22,7 +22,7 @@ pub(super) async fn open(place: &Place, spools: Option<&Spools>) -> Result<Opene
             None => Err(error(unwritable)),
         };
     }
-    match Store::open(place, Access::Read).await {
+    match Store::open_in_time(place, Access::Read).await {
         Ok(store) => Ok(Opened::Readable(store, unwritable)),
         Err(_) => Err(error(unwritable)),
     }

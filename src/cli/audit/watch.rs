@@ -55,7 +55,7 @@ pub(super) async fn run(cli: &Cli, args: &AuditWatchArgs, stop: &Stop) -> Result
     let typed: Vec<String> = scheduled.iter().map(|target| target.repository_name()).collect();
     let prepared = prepare(cli, &typed)?.with_reserve(args.reserve);
     // Tables are made, and what is wrong with the history is told, before anything is due.
-    let store = Store::open(&place, Access::Write).await.map_err(error)?;
+    let store = Store::open_in_time(&place, Access::Write).await.map_err(error)?;
     let mut opened = Opened::Writable(store);
     let mut _claim = None;
     if !place.is_server() {
