@@ -107,6 +107,21 @@ pub(crate) fn count(report: &Value, field: &str) -> usize {
 }
 
 #[test]
+fn a_variable_that_is_empty_is_not_set() {
+    let (registry, mut sandbox) = (registry(), Sandbox::new());
+    settings(&sandbox, &registry, "depth = \"manifest\"");
+    for name in ["REGSIZE_SPOOL", "REGSIZE_CACHE_DIR", "REGSIZE_CACHE_SIZE", "REGSIZE_SHARED_CACHE"]
+    {
+        sandbox.set(name, "");
+    }
+    run(&sandbox, 1, 0);
+    assert!(sandbox.path("home/.cache/regsize").is_dir());
+    let output = pass(&sandbox, 2, &["--spool", ""]);
+    assert!(output.stderr.contains("--spool"), "{output}");
+    assert_eq!(output.code, Some(2), "{output}");
+}
+
+#[test]
 fn what_did_not_move_costs_one_head() {
     let (registry, sandbox) = (registry(), Sandbox::new());
     settings(&sandbox, &registry, "");
