@@ -128,6 +128,9 @@ pub enum Error {
         /// What it said.
         reason: String,
     },
+    /// There is no directory for what cannot be recorded.
+    #[error("there is no place where it could wait: HOME and XDG_STATE_HOME are not set")]
+    NoSpool,
 }
 
 impl Error {
@@ -180,6 +183,7 @@ impl Error {
     /// did last.
     pub(crate) fn lost_connection(&self) -> bool {
         matches!(self, Self::Unreachable { .. })
+            Self::NoSpool => "name a directory: --spool DIRECTORY, or REGSIZE_SPOOL",
     }
 
     /// The error that a database driver gave about `place`.

@@ -351,12 +351,92 @@ fn tags_are_recorded_without_a_server_too() {
         .unwrap();
     gate.open();
     let next = sandbox.run(&record);
-    assert_eq!((next.code, &next.json()["same"]), (Some(0), &1.into()), "{next}");
+    assert_eq!((next.code, &next.json()["same"]), (Some(2), &1.into()), "{next}");
     let [aside] = &files(&waiting)[..] else { panic!("{next}") };
     assert_eq!(aside.extension().unwrap(), "damaged");
     assert!(next.stderr.contains(&format!("{} keeps it: line 3: ", aside.display())), "{next}");
     let last = sandbox.run(&record);
     assert_eq!((last.code, last.stderr.contains("keeps it")), (Some(0), false), "{last}");
+}
+
+#[test]
+fn a_run_that_finds_a_damaged_spool_does_its_work_and_ends_with_2() {
+    let (registry, sandbox) = (registry(), Sandbox::new());
+    settings(&sandbox, &registry, "depth = \"manifest\"");
+    let [waiting, store] = ["waiting", "own.sqlite"].map(|name| sandbox.path(name));
+    let (spool, place) = (waiting.to_str().unwrap(), store.to_str().unwrap());
+    let store = ["--spool", spool, "--store", place];
+    assert_eq!(pass(&sandbox, 1, &store).code, Some(0));
+    let spools = Spools::new(&waiting, &Place::file(place));
+    let path = Spool::begin(&spools, day(1)).unwrap().finish().unwrap();
+    std::fs::write(&path, "{\"kind\": \"else\"}\n").unwrap();
+    let next = pass(&sandbox, 2, &store);
+    let report = next.json();
+    assert_eq!((next.code, &report["same"]), (Some(2), &3.into()), "{next}");
+    assert!(next.stderr.contains("keeps it: it is no export of a history"), "{next}");
+    assert_eq!(pass(&sandbox, 3, &store).code, Some(0));
+}
+
+#[test]
+fn a_spool_that_a_full_disk_cuts_off_ends_with_a_whole_row() {
+    let (registry, sandbox) = (registry(), Sandbox::new());
+    settings(&sandbox, &registry, "depth = \"manifest\"");
+    let directory = TempDir::new().unwrap();
+    let spool = directory.path().to_str().unwrap();
+    let config = sandbox.path("regsize.toml").display().to_string();
+    let away = "postgres://u@127.0.0.1:1/x";
+    let fixed = ["audit", "run", "--config", &config, "--spool", spool, "--store", away];
+    // A file may have 1024 bytes; the signal of it is an error of the write.
+    let output = sandbox.shell("ulimit -f 1; exec \"$0\" \"$@\"", &fixed);
+    assert_eq!(output.code, Some(2), "{output}");
+    assert!(output.stderr.contains("the rest, or some of it, is lost"), "{output}");
+    let [file] = &files(directory.path())[..] else { panic!("{output}") };
+    assert_eq!(file.extension().unwrap(), "jsonl");
+    let text = std::fs::read_to_string(file).unwrap();
+    let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert!(lines.len() > 1 && text.ends_with('\n') && text.len() < 1024, "{text}");
+}
+
+#[test]
+fn half_a_row_at_the_end_of_a_spool_is_left_out_and_told() {
+    let directory = TempDir::new().unwrap();
+    let place = Place::file(directory.path().join("history.sqlite"));
+    let spools = Spools::new(directory.path().join("spool"), &place);
+    let whole = [point("1", 0, "a"), point("2", 0, "a")];
+    run(async {
+        let mut store = Store::open(&place, Access::Write).await.unwrap();
+        let mut check = async |cut: fn(&mut Vec<u8>), rows: usize, is_cut: bool| {
+            let mut spool = Spool::begin(&spools, day(1)).unwrap();
+            spool.add(&whole).unwrap();
+            let path = spool.finish().unwrap();
+            let mut text = std::fs::read(&path).unwrap();
+            cut(&mut text);
+            std::fs::write(&path, text).unwrap();
+            let replayed = store.replay(&spools).await.unwrap();
+            let cut = usize::from(is_cut);
+            assert_eq!(replayed, Replayed { files: 1, rows, cut, aside: Vec::new() });
+        };
+        check(|text| text.truncate(20), 0, true).await;
+        check(|text| text.truncate(text.len() - 10), 1, true).await;
+        // A row without the end of its line is whole.
+        check(|text| text.truncate(text.len() - 1), 1, false).await;
+        check(|_| {}, 0, false).await;
+        assert_eq!(store.replay(&spools).await.unwrap(), Replayed::default());
+    });
+}
+
+#[test]
+fn a_run_without_a_place_for_a_spool_looks_and_says_where_one_could_be() {
+    let (registry, mut sandbox) = (registry(), Sandbox::new());
+    settings(&sandbox, &registry, "depth = \"manifest\"");
+    sandbox.unset("HOME");
+    sandbox.set("REGSIZE_STORE", "postgres://u@127.0.0.1:1/x");
+    let output = pass(&sandbox, 1, &[]);
+    let report = output.json();
+    assert_eq!((output.code, &report["read"]), (Some(2), &3.into()), "{output}");
+    assert_eq!(report["saved"], false, "{output}");
+    assert!(output.stderr.contains("is lost: there is no place where it could wait"), "{output}");
+    assert!(output.stderr.contains("--spool DIRECTORY"), "{output}");
 }
 
 #[test]
@@ -375,7 +455,7 @@ fn what_a_killed_process_leaves_is_taken_as_far_as_it_goes() {
         let mut file = std::fs::OpenOptions::new().append(true).open(part).unwrap();
         file.write_all(b"{\"kind\":\"poi").unwrap();
         let replayed = store.replay(&spools).await.unwrap();
-        assert_eq!(replayed, Replayed { files: 1, rows: 2, aside: Vec::new() });
+        assert_eq!(replayed, Replayed { files: 1, rows: 2, cut: 1, aside: Vec::new() });
         assert!(files(&directory.path().join("spool")).is_empty());
         // Another history's spools are not this one's.
         let other = Spools::new(directory.path().join("spool"), &Place::file("other"));

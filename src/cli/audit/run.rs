@@ -66,8 +66,8 @@ pub(super) async fn run(cli: &Cli, args: &AuditRunArgs) -> Result<Exit, Error> {
     let typed: Vec<String> = targets.iter().map(|target| target.repository_name()).collect();
     let prepared = prepare(cli, &typed)?.with_reserve(args.reserve);
     let spools = environment::spools(&args.spool, &place);
-    let (opened, _claim) = claim(&place, open(&place, spools.as_ref()).await?, now).await?;
-    let opened = replay(opened, spools.as_ref()).await;
+    let (opened, _claim) = claim(&place, open(&place).await?, now).await?;
+    let (opened, is_damaged) = replay(opened, spools.as_ref()).await;
     let is_all = args.only.is_empty();
     let round = Round { kind: KIND, setup: &setup, targets: &targets, is_all, now };
     let work = async |session: &Session, _, observers: Observers<'_>| {
@@ -77,7 +77,8 @@ pub(super) async fn run(cli: &Cli, args: &AuditRunArgs) -> Result<Exit, Error> {
     if let Some(store) = done.store.take() {
         done.closed(store.close().await);
     }
-    Ok(show(cli, &setup, &targets, &place, done))
+    let shown = show(cli, &setup, &targets, &place, done);
+    Ok(if is_damaged { Exit::Unknown } else { shown })
 }
 
 impl Round<'_> {

@@ -62,7 +62,7 @@ pub(super) async fn run(cli: &Cli, args: &AuditWatchArgs, stop: &Stop) -> Result
         (opened, _claim) = claim(&place, opened, now).await?;
     }
     let spools = environment::spools(&args.spool, &place);
-    let mut store = match replay(opened, spools.as_ref()).await {
+    let mut store = match replay(opened, spools.as_ref()).await.0 {
         Opened::Writable(store) => store,
         Opened::Readable(_, reason) | Opened::Away(reason) => return Err(error(reason)),
     };
@@ -213,13 +213,13 @@ impl Work<'_> {
     }
 
     async fn look(&self, target: &Target) -> Result<Outcome, Error> {
-        let opened = replay(open(self.place, self.spools).await?, self.spools).await;
+        let (opened, is_damaged) = replay(open(self.place).await?, self.spools).await;
         let kind = format!("{KIND} {}", target.name);
         let (setup, now) = (self.setup, Timestamp::now());
         let round = Round { kind: &kind, setup, targets: &[target], is_all: false, now };
         let journal = Journal::new(opened, self.spools.cloned(), now);
         let mut done = round.run(self.session, self.observers, journal).await?;
-        let is_whole = done.undelivered.is_empty() && done.unsaved.is_none();
+        let is_whole = done.undelivered.is_empty() && done.unsaved.is_none() && !is_damaged;
         let whole = if is_whole { Verdict::Pass } else { Verdict::Unknown };
         let verdict = done.summary.verdict().max(whole);
         let mut found = Outcome { verdict, ..Outcome::default() };
