@@ -309,6 +309,53 @@ fn a_webhook_gets_the_breach_and_nobody_its_address() {
 }
 
 #[test]
+fn a_summary_that_cannot_be_written_is_not_told() {
+    let (registry, mut sandbox) = (registry(), Sandbox::new());
+    settings(&sandbox, &registry, "[audit.notify.job]\ngithub-summary = true");
+    let summary = sandbox.path("summary.md");
+    sandbox.set("GITHUB_STEP_SUMMARY", summary.to_str().unwrap());
+    let report = run(&sandbox, 1, 0);
+    assert_eq!(count(&report, "undelivered"), 0, "{report}");
+    let written = std::fs::read_to_string(&summary).unwrap();
+    assert!(written.contains("team/app:1.0"), "{written}");
+    sandbox.set("GITHUB_STEP_SUMMARY", sandbox.path("none/summary.md").to_str().unwrap());
+    let report = run(&sandbox, 2, 2);
+    assert_eq!(report["undelivered"][0]["channel"], "job", "{report}");
+    let reason = report["undelivered"][0]["reason"].as_str().unwrap();
+    assert!(reason.contains("none/summary.md cannot be written: No such file"), "{reason}");
+}
+
+#[test]
+fn a_broken_file_that_happens_to_be_there_stops_no_command() {
+    let (registry, sandbox) = (registry(), Sandbox::new());
+    settings(&sandbox, &registry, "depth = \"manifest\"");
+    run(&sandbox, 1, 0);
+    sandbox.write("home/regsize.toml", "not = [toml");
+    let store = sandbox.path("history.sqlite").display().to_string();
+    let tag = registry.reference("team/app:1.0");
+    let asks: [&[&str]; 6] = [
+        &["report", "--days", "100000"],
+        &["history", &tag],
+        &["verify"],
+        &["export"],
+        &["prune", "--keep", "100000d", "--dry-run"],
+        &["record", &tag, "--manifest-only"],
+    ];
+    for ask in asks {
+        let output = sandbox.run(&[&["audit"], ask, &["--store", &store]].concat());
+        assert_eq!(output.code, Some(0), "{output}");
+        let is_told = output.stderr.contains("note: regsize.toml: ");
+        assert_eq!(is_told, ask[0] == "report", "{output}");
+        // What is named, or needed, has to be right.
+        for with in [&["--store", &store, "--config", "regsize.toml"][..], &[]] {
+            let output = sandbox.run(&[&["audit"], ask, with].concat());
+            assert_eq!(output.code, Some(2), "{output}");
+            assert!(output.stderr.contains("error: regsize.toml: "), "{output}");
+        }
+    }
+}
+
+#[test]
 fn tags_of_one_image_are_read_once() {
     let (registry, sandbox) = (registry(), Sandbox::new());
     registry.update(|content| content.put_tags("team/app", "1.0", &["1", "1.0.0", "stable"]));
