@@ -240,13 +240,12 @@ impl Store {
                     Err(error) => return Err(error),
                 }
             }
-            match reading.wrong {
-                Some(reason) => replayed.aside.push((put_aside(&path), reason)),
-                None => {
-                    replayed.cut += usize::from(reading.is_cut);
-                    replayed.files += usize::from(fs::remove_file(&path).is_ok());
-                }
+            if let Some(reason) = reading.wrong {
+                replayed.aside.push((put_aside(&path), reason));
+                continue;
             }
+            replayed.cut += usize::from(reading.is_cut);
+            replayed.files += usize::from(fs::remove_file(&path).is_ok());
         }
         Ok(replayed)
     }
@@ -301,8 +300,7 @@ impl Reading {
 
     /// Whether an error is of half a line at the end, as a killed process or a full disk leaves it.
     fn ends_after(&mut self, error: &io::Error) -> bool {
-        let is_last =
-            |lines: &mut BufReader<File>| lines.fill_buf().is_ok_and(|rest| rest.is_empty());
+        let is_last = |lines: &mut BufReader<File>| lines.fill_buf().is_ok_and(<[u8]>::is_empty);
         let is_half = error.kind() == io::ErrorKind::UnexpectedEof;
         let is_cut = is_half && self.lines.as_mut().is_some_and(is_last);
         self.is_cut |= is_cut;
