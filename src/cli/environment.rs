@@ -4,7 +4,7 @@
 
 use std::collections::BTreeSet;
 use std::env;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::io::{self, IsTerminal as _, Read as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -393,6 +393,11 @@ fn connections(requests: usize, blobs: usize) -> (usize, usize) {
     let blobs = blobs.min(possible / FILES_PER_BLOB_SHARE).max(1);
     let requests = requests.min(possible.saturating_sub(blobs) / CONNECTIONS_PER_REQUEST).max(1);
     (requests, blobs)
+}
+
+/// Whether a variable is set to nothing.
+pub(super) fn is_empty(name: &OsStr) -> bool {
+    env::var_os(name).is_some_and(|value| value.is_empty())
 }
 
 fn set(name: &str) -> Option<OsString> {

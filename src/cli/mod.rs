@@ -30,8 +30,9 @@ use std::io::{self, BufWriter, Write};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::Parser as _;
+use clap::builder::Resettable;
 use clap::error::{ContextKind, ContextValue, ErrorKind as ClapKind};
+use clap::{CommandFactory as _, FromArgMatches as _};
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::audit::watch::Stop;
@@ -48,11 +49,29 @@ const LONGEST_END: Duration = Duration::from_millis(500);
 /// Runs the program with its arguments, the first of which is its name.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let arguments: Vec<OsString> = arguments.into_iter().collect();
-    let cli = match Cli::try_parse_from(&arguments) {
+    let cli = match parsed(&arguments) {
         Ok(cli) => cli,
         Err(error) => return usage(&error, &arguments).into(),
     };
     run(&cli).into()
+}
+
+fn parsed(arguments: &[OsString]) -> Result<Cli, clap::Error> {
+    let mut grammar = without_empty(Cli::command());
+    let mut matches = grammar.try_get_matches_from_mut(arguments)?;
+    Cli::from_arg_matches_mut(&mut matches).map_err(|error| error.format(&mut grammar))
+}
+
+/// A grammar in which a variable that is empty counts as one that is not set.
+fn without_empty(command: clap::Command) -> clap::Command {
+    let command = command.mut_args(|arg| {
+        if arg.get_env().is_some_and(environment::is_empty) {
+            arg.env(Resettable::Reset)
+        } else {
+            arg
+        }
+    });
+    command.mut_subcommands(without_empty)
 }
 
 fn run(cli: &Cli) -> Exit {

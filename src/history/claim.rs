@@ -8,8 +8,7 @@ use std::io::{Read as _, Seek as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use sqlx::AnyConnection;
-
+use super::link::Link;
 use super::open;
 use super::place::{Kind, Place};
 use super::{Access, Error};
@@ -33,7 +32,7 @@ pub struct Claim {
 #[expect(dead_code, reason = "they are held")]
 enum Held {
     File(File),
-    Server(AnyConnection),
+    Server(Link),
 }
 
 impl Claim {
@@ -70,7 +69,7 @@ fn of_file(path: &Path, holder: &str) -> Result<Result<Claim, String>, Error> {
 }
 
 async fn of_server(place: &Place) -> Result<Result<Claim, String>, Error> {
-    let (mut connection, _) = open::connect(place, Access::Read).await?;
+    let (mut connection, _) = open::connect(place, Access::Read, false).await?;
     let text = "SELECT CASE WHEN pg_try_advisory_lock($1) THEN 1 ELSE 0 END::bigint";
     for _ in 0..ATTEMPTS {
         let taken: i64 = sqlx::query_scalar(text)

@@ -4,8 +4,9 @@ use std::collections::HashMap;
 use std::io::Read as _;
 
 use sha2::{Digest as _, Sha256};
-use sqlx::{AnyConnection, Row as _};
+use sqlx::Row as _;
 
+use super::link::Link;
 use super::news::{BreachState, New, Outcome, Point, Target};
 use super::record::{Body, EventKind, PointBody, Row, clean};
 use super::sql::{self, Linked, lock_head, set_head};
@@ -44,7 +45,7 @@ pub(super) struct Draft {
 
 impl Draft {
     /// Begins to append, with the lock of the chain's end; tells the schema, too.
-    pub(super) async fn new(connection: &mut AnyConnection) -> Result<(Self, i64), sqlx::Error> {
+    pub(super) async fn new(connection: &mut Link) -> Result<(Self, i64), sqlx::Error> {
         let (head, schema) = lock_head(connection).await?;
         let draft = Self {
             head,
@@ -61,7 +62,7 @@ impl Draft {
     /// Puts down what is new of `new`; `name` is the place, for errors.
     pub(super) async fn take(
         &mut self,
-        connection: &mut AnyConnection,
+        connection: &mut Link,
         new: &New,
         name: &str,
     ) -> Result<Outcome, Error> {
@@ -102,7 +103,7 @@ impl Draft {
 
     async fn point(
         &mut self,
-        connection: &mut AnyConnection,
+        connection: &mut Link,
         point: &Point,
         snapshot: Option<&str>,
         name: &str,
@@ -129,11 +130,7 @@ impl Draft {
         Ok(Outcome::Recorded)
     }
 
-    async fn breach(
-        &mut self,
-        connection: &mut AnyConnection,
-        new: &New,
-    ) -> Result<Outcome, sqlx::Error> {
+    async fn breach(&mut self, connection: &mut Link, new: &New) -> Result<Outcome, sqlx::Error> {
         let New::Breach { target, at, rule, state } = new else {
             return Ok(Outcome::Unchanged);
         };
@@ -179,18 +176,12 @@ impl Draft {
     }
 
     /// Writes what was put down so far.
-    pub(super) async fn flush(
-        &mut self,
-        connection: &mut AnyConnection,
-    ) -> Result<(), sqlx::Error> {
+    pub(super) async fn flush(&mut self, connection: &mut Link) -> Result<(), sqlx::Error> {
         sql::insert(connection, &std::mem::take(&mut self.rows)).await
     }
 
     /// Writes the rest and tells where the chain ends.
-    pub(super) async fn finish(
-        mut self,
-        connection: &mut AnyConnection,
-    ) -> Result<Head, sqlx::Error> {
+    pub(super) async fn finish(mut self, connection: &mut Link) -> Result<Head, sqlx::Error> {
         for (at, ids) in std::mem::take(&mut self.same) {
             self.seen(at, ids);
         }
@@ -207,7 +198,7 @@ impl Draft {
     /// The number of a target; a new target gets the next one.
     pub(super) async fn target(
         &mut self,
-        connection: &mut AnyConnection,
+        connection: &mut Link,
         target: &Target,
     ) -> Result<i64, sqlx::Error> {
         let target = target.cleaned();
@@ -237,7 +228,7 @@ impl Draft {
     /// The target's last point, if it is there.
     async fn latest(
         &mut self,
-        connection: &mut AnyConnection,
+        connection: &mut Link,
         id: i64,
     ) -> Result<Option<Last>, sqlx::Error> {
         if let Some(known) = self.latest.get(&id) {
@@ -264,7 +255,7 @@ impl Draft {
     /// Keeps what is known of a point's image unless as much is kept already; gives its checksum.
     pub(super) async fn snapshot(
         &mut self,
-        connection: &mut AnyConnection,
+        connection: &mut Link,
         point: &PointBody,
         json: Option<&str>,
         name: &str,
@@ -309,7 +300,7 @@ impl Last {
 
 /// What happened last to a breach.
 async fn last_breach(
-    connection: &mut AnyConnection,
+    connection: &mut Link,
     target: i64,
     rule: &str,
 ) -> Result<Option<Told>, sqlx::Error> {

@@ -6,9 +6,8 @@
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 
-use sqlx::AnyConnection;
-
 use super::draft::Draft;
+use super::link::Link;
 use super::news::New;
 use super::record::{Body, EventKind, Row};
 use super::sql::{EVENT, Linked, POINT, event_of, point_of, statement};
@@ -40,7 +39,7 @@ impl Earlier {
     /// What of `new` is not recorded.
     pub(super) async fn missing<'n>(
         &mut self,
-        change: &mut AnyConnection,
+        change: &mut Link,
         draft: &mut Draft,
         new: &'n New,
         name: &str,
@@ -71,7 +70,7 @@ impl Earlier {
     }
 
     /// The rows of a time, with those that came since it was asked for last.
-    async fn of(&mut self, change: &mut AnyConnection, time: i64) -> Result<&Moment, sqlx::Error> {
+    async fn of(&mut self, change: &mut Link, time: i64) -> Result<&Moment, sqlx::Error> {
         let moment = self.times.entry(time).or_default();
         if moment.looked < self.end {
             for (text, read) in [(POINT, point_of as fn(&_) -> _), (EVENT, event_of)] {

@@ -54,6 +54,14 @@ pub enum Error {
         /// The place.
         place: String,
     },
+    /// The server takes no changes.
+    #[error("{place} takes no changes: {reason}")]
+    Frozen {
+        /// The place.
+        place: String,
+        /// What the server said.
+        reason: String,
+    },
     /// There is no room left.
     #[error("{place} cannot grow: the disk is full")]
     Full {
@@ -79,6 +87,14 @@ pub enum Error {
     /// A server refuses the user.
     #[error("{place} refuses access: {reason}")]
     Denied {
+        /// The place.
+        place: String,
+        /// What the server said.
+        reason: String,
+    },
+    /// A server lets the user in, but not do everything.
+    #[error("{place} does not allow this to the user: {reason}")]
+    Forbidden {
         /// The place.
         place: String,
         /// What the server said.
@@ -112,6 +128,9 @@ pub enum Error {
         /// What is wrong with it.
         reason: String,
     },
+    /// There is no directory for what cannot be recorded.
+    #[error("there is no place where it could wait: HOME and XDG_STATE_HOME are not set")]
+    NoSpool,
     /// A file cannot be read or written.
     #[error("{what}")]
     File {
@@ -145,6 +164,9 @@ impl Error {
             Self::Newer { .. } => "use the newer regsize; nothing was changed",
             Self::Locked { .. } => "wait until the other process ends, then run this again",
             Self::ReadOnly { .. } => "give this user the right to write, or name another place",
+            Self::Frozen { .. } => {
+                "name a server that does: a standby does not, nor a database or user with default_transaction_read_only"
+            }
             Self::Full { .. } => "make room; what was recorded before is still there",
             Self::Corrupt { .. } => {
                 "keep the file, and restore a copy; `regsize audit export` saves what can be read"
@@ -156,8 +178,12 @@ impl Error {
             }
             Self::Unreachable { .. } => "look whether the server runs, and at its host and port",
             Self::Denied { .. } => {
-                "look at the user, the password (PGPASSFILE, REGSIZE_STORE) and the rights in the database"
+                "look at the user, the password (PGPASSFILE, REGSIZE_STORE) and the name of the database"
             }
+            Self::Forbidden { .. } => {
+                "what the schema regsize needs: GRANT USAGE on it, SELECT on its tables to read, and to record INSERT, UPDATE and DELETE as well; its owner makes it"
+            }
+            Self::NoSpool => "name a directory: --spool DIRECTORY, or REGSIZE_SPOOL",
             Self::NotBuilt { .. } => "build with the feature `postgres`",
             Self::Broken { .. } => {
                 "run `regsize audit verify`, and export the history before anything else"
@@ -225,11 +251,12 @@ fn of_sqlite(place: String, code: u32, reason: String) -> Error {
 
 fn of_postgres(place: String, code: &str, reason: String) -> Error {
     match code {
-        "25006" => Error::ReadOnly { place },
+        "25006" => Error::Frozen { place, reason },
         "53100" => Error::Full { place },
         "55P03" | "40P01" | "40001" => Error::Locked { place },
         "XX001" | "XX002" => Error::Corrupt { place, reason },
-        "28000" | "28P01" | "42501" | "3D000" => Error::Denied { place, reason },
+        "28000" | "28P01" | "3D000" => Error::Denied { place, reason },
+        "42501" => Error::Forbidden { place, reason },
         "53300" => Error::Unreachable { place, reason },
         _ if code.starts_with("08") || code.starts_with("57P") => {
             Error::Unreachable { place, reason }
@@ -253,7 +280,8 @@ mod tests {
         let postgres =
             |code: &str| of_postgres("h".to_owned(), code, "said".to_owned()).to_string();
         assert_eq!(postgres("53100"), sqlite(13));
-        assert_eq!(postgres("25006"), sqlite(8));
+        assert_eq!(postgres("25006"), "h takes no changes: said");
+        assert_eq!(postgres("42501"), "h does not allow this to the user: said");
         assert_eq!(postgres("28P01"), "h refuses access: said");
         assert_eq!(postgres("57P01"), "h cannot be reached: said");
         assert_eq!(postgres("22000"), "h: said");

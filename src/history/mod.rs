@@ -16,6 +16,7 @@ mod claim;
 mod draft;
 mod earlier;
 mod error;
+mod link;
 mod news;
 mod open;
 mod place;
@@ -32,7 +33,7 @@ mod transfer;
 mod verify;
 mod write;
 
-use sqlx::{AnyConnection, Connection as _};
+use self::link::Link;
 
 pub use self::claim::Claim;
 pub use self::error::Error;
@@ -57,7 +58,7 @@ pub enum Access {
 /// An open history.
 #[derive(Debug)]
 pub struct Store {
-    connection: AnyConnection,
+    connection: Link,
     place: Place,
     access: Access,
     sqlite: bool,
@@ -75,9 +76,19 @@ struct Head {
 }
 
 impl Store {
-    /// Opens the history at `place`.
+    /// Opens the history at `place`. When it is open, answers of a server are waited for without end.
     pub async fn open(place: &Place, access: Access) -> Result<Self, Error> {
-        let (connection, sqlite) = open::connect(place, access).await?;
+        Self::opened(place, access, true).await
+    }
+
+    /// Opens the history at `place` for what must not hang: a server that sends nothing for a minute
+    /// while something is expected of it is away (`read_timeout` of its address, in seconds).
+    pub async fn open_in_time(place: &Place, access: Access) -> Result<Self, Error> {
+        Self::opened(place, access, false).await
+    }
+
+    async fn opened(place: &Place, access: Access, waits: bool) -> Result<Self, Error> {
+        let (connection, sqlite) = open::connect(place, access, waits).await?;
         Ok(Self { connection, place: place.clone(), access, sqlite })
     }
 

@@ -11,32 +11,36 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use sqlx::any::AnyConnectOptions;
-use sqlx::{AnyConnection, AssertSqlSafe, ConnectOptions as _, Connection as _};
+use sqlx::{AssertSqlSafe, ConnectOptions as _};
 
-use super::place::{self, Kind, Place};
+use super::link::{self, Link};
+use super::place::{self, Kind, Patience, Place};
 use super::schema::{APPLICATION, NEWEST, migrations};
 use super::{Access, Error, chain};
 
 /// How long a process waits for another that writes, in milliseconds.
 const PATIENCE: u32 = 30_000;
-/// A server that has not answered by then is away.
-const LONGEST_DIAL: Duration = Duration::from_secs(20);
 /// What a log keeps on the disk when all of it is in the file.
 const LOG_LIMIT: u32 = 4 << 20;
 const MAGIC: &[u8; 16] = b"SQLite format 3\0";
 /// The lock under which a server's tables are made.
 const LOCK: i64 = 0x7267_737a_6869_7374;
 
-/// A connection to the history at `place`, and whether it is SQLite's.
-pub(super) async fn connect(place: &Place, access: Access) -> Result<(AnyConnection, bool), Error> {
+/// A connection to the history at `place`, and whether it is SQLite's. Answers of a server are waited
+/// for without end only if asked for.
+pub(super) async fn connect(
+    place: &Place,
+    access: Access,
+    waits: bool,
+) -> Result<(Link, bool), Error> {
     sqlx::any::install_default_drivers();
     match &place.0 {
         Kind::File(path) => Ok((open_file(path, access).await?, true)),
-        Kind::Server(url) => Ok((open_server(place, url, access).await?, false)),
+        Kind::Server(url) => Ok((open_server(place, url, access, waits).await?, false)),
     }
 }
 
-async fn open_file(path: &Path, access: Access) -> Result<AnyConnection, Error> {
+async fn open_file(path: &Path, access: Access) -> Result<Link, Error> {
     let name = path.display().to_string();
     if let Some(kind) = place::network_file_system(path) {
         return Err(Error::NetworkFileSystem { place: name, kind });
@@ -49,7 +53,7 @@ async fn open_file(path: &Path, access: Access) -> Result<AnyConnection, Error> 
     }
     look_at_header(path, &name)?;
     let mut connection = match access {
-        Access::Write => dial(&sqlite_url(path, "mode=rw")?, &name).await?,
+        Access::Write => dial(&sqlite_url(path, "mode=rw")?, &name, None).await?,
         Access::Read => open_to_read(path, &name).await?,
     };
     prepare(&mut connection, &name, access).await?;
@@ -75,20 +79,20 @@ fn look_at_header(path: &Path, name: &str) -> Result<(), Error> {
 
 /// Opens a file without writing to it. Beside a directory that cannot be written there is no
 /// writer, and the file stands for itself if nothing waits in its log.
-async fn open_to_read(path: &Path, name: &str) -> Result<AnyConnection, Error> {
+async fn open_to_read(path: &Path, name: &str) -> Result<Link, Error> {
     let mut log = path.as_os_str().to_owned();
     log.push("-wal");
     let log = PathBuf::from(log);
     let directory = parent(path);
     let writable = rustix::fs::access(directory, rustix::fs::Access::WRITE_OK).is_ok();
     if writable || log.exists() {
-        return dial(&sqlite_url(path, "mode=ro")?, name).await;
+        return dial(&sqlite_url(path, "mode=ro")?, name, None).await;
     }
-    dial(&sqlite_url(path, "mode=ro&immutable=1")?, name).await
+    dial(&sqlite_url(path, "mode=ro&immutable=1")?, name, None).await
 }
 
 /// What a connection is set to; refuses files of other programs and other versions.
-async fn prepare(connection: &mut AnyConnection, name: &str, access: Access) -> Result<(), Error> {
+async fn prepare(connection: &mut Link, name: &str, access: Access) -> Result<(), Error> {
     let failed = |error| Error::of(name, &error);
     pragma(connection, &format!("busy_timeout = {PATIENCE}")).await.map_err(failed)?;
     let id: i64 = sqlx::query_scalar("SELECT application_id FROM pragma_application_id")
@@ -126,7 +130,7 @@ async fn create_file(path: &Path, name: &str) -> Result<(), Error> {
     let new =
         tempfile::Builder::new().prefix(".regsize-").tempfile_in(directory).map_err(cannot)?;
     let failed = |error| Error::of(name, &error);
-    let mut connection = dial(&sqlite_url(new.path(), "mode=rw")?, name).await?;
+    let mut connection = dial(&sqlite_url(new.path(), "mode=rw")?, name, None).await?;
     for setting in [&format!("application_id = {APPLICATION}"), "auto_vacuum = INCREMENTAL"] {
         pragma(&mut connection, setting).await.map_err(failed)?;
     }
@@ -147,13 +151,16 @@ async fn open_server(
     place: &Place,
     url: &url::Url,
     access: Access,
-) -> Result<AnyConnection, Error> {
+    waits: bool,
+) -> Result<Link, Error> {
     let name = place.to_string();
     if !cfg!(feature = "postgres") {
         return Err(Error::NotBuilt { place: name });
     }
     let failed = |error| Error::of(&name, &error);
-    let mut connection = dial(place::careful(url).as_str(), &name).await?;
+    let Patience { dial: longest, answer } = place::patience(url)?;
+    let mut connection = dial(place::careful(url).as_str(), &name, longest).await?;
+    connection.set_patience(answer);
     for setting in ["SET search_path = regsize", "SET client_min_messages = warning"] {
         run(&mut connection, setting.to_owned()).await.map_err(failed)?;
     }
@@ -170,19 +177,22 @@ async fn open_server(
     let found = if tables == 0 { 0 } else { version(&mut connection).await.map_err(failed)? };
     check_version(found, &name)?;
     if found < NEWEST && access == Access::Write {
+        // Indexes of a long history take their time.
+        connection.set_patience(None);
         migrate(&mut connection, "BEGIN", false).await.map_err(failed)?;
     }
+    connection.set_patience(answer.filter(|_| !waits));
     Ok(connection)
 }
 
 /// Brings the tables to the newest schema, or leaves them as they were. What is missing is found
 /// out under a lock, as another process may have done it.
 async fn migrate(
-    connection: &mut AnyConnection,
+    connection: &mut Link,
     begin: &'static str,
     sqlite: bool,
 ) -> Result<(), sqlx::Error> {
-    let mut change = connection.begin_with(begin).await?;
+    let mut change = connection.begin(begin).await?;
     let exists = if sqlite {
         "SELECT COUNT(*) FROM sqlite_master WHERE type = 'table' AND name = 'head'"
     } else {
@@ -211,7 +221,7 @@ async fn migrate(
 }
 
 /// The schema's version of an existing history.
-async fn version(connection: &mut AnyConnection) -> Result<i64, sqlx::Error> {
+async fn version(connection: &mut Link) -> Result<i64, sqlx::Error> {
     sqlx::query_scalar("SELECT schema_version FROM head").fetch_one(connection).await
 }
 
@@ -223,24 +233,21 @@ pub(super) fn check_version(found: i64, name: &str) -> Result<(), Error> {
     Ok(())
 }
 
-async fn dial(url: &str, name: &str) -> Result<AnyConnection, Error> {
+async fn dial(url: &str, name: &str, longest: Option<Duration>) -> Result<Link, Error> {
     let failed = |error| Error::of(name, &error);
     let options: AnyConnectOptions = url.parse().map_err(failed)?;
     let options = options.disable_statement_logging();
-    let Ok(connected) = tokio::time::timeout(LONGEST_DIAL, options.connect()).await else {
-        let reason = format!("it did not answer in {} seconds", LONGEST_DIAL.as_secs());
-        return Err(Error::Unreachable { place: name.to_owned(), reason });
-    };
-    connected.map_err(failed)
+    let connection = link::limited(longest, options.connect()).await.map_err(failed)?;
+    Ok(Link::new(connection))
 }
 
 /// Carries out a statement that gives no rows of interest.
-async fn run(connection: &mut AnyConnection, sql: String) -> Result<(), sqlx::Error> {
+async fn run(connection: &mut Link, sql: String) -> Result<(), sqlx::Error> {
     sqlx::raw_sql(AssertSqlSafe(sql)).execute(connection).await.map(|_| ())
 }
 
 /// Sets something of SQLite.
-pub(super) async fn pragma(connection: &mut AnyConnection, text: &str) -> Result<(), sqlx::Error> {
+pub(super) async fn pragma(connection: &mut Link, text: &str) -> Result<(), sqlx::Error> {
     run(connection, format!("PRAGMA {text}")).await
 }
 

@@ -3,10 +3,18 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
+use std::time::Duration;
 
 use url::Url;
 
 use super::Error;
+
+/// What says in the address of a server how long it is waited for, in seconds; 0 is without end.
+const LIMITS: [&str; 2] = ["connect_timeout", "read_timeout"];
+/// A server that has not let anybody in by then is away.
+const LONGEST_DIAL: Duration = Duration::from_secs(20);
+/// So is one that says nothing for so long; it waits half of that for the locks of others.
+const LONGEST_SILENCE: Duration = Duration::from_mins(1);
 
 /// Where a history is kept. Printing it leaves out user name, password and options.
 #[derive(Clone, PartialEq, Eq)]
@@ -65,6 +73,7 @@ impl FromStr for Place {
         }
         if text.starts_with("postgres:") || text.starts_with("postgresql:") {
             let url = Url::parse(text).map_err(|error| malformed(&error.to_string()))?;
+            patience(&url)?;
             return if url.has_host() || url.query_pairs().any(|(key, _)| key == "host") {
                 Ok(Self(Kind::Server(Box::new(url))))
             } else {
@@ -98,10 +107,34 @@ impl fmt::Debug for Place {
     }
 }
 
+/// How long a server is waited for; `None` is without end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Patience {
+    /// Until it lets in who calls.
+    pub(super) dial: Option<Duration>,
+    /// Until it sends the next part of an answer.
+    pub(super) answer: Option<Duration>,
+}
+
+/// How long the server with an address is waited for.
+pub(super) fn patience(url: &Url) -> Result<Patience, Error> {
+    let [dial, answer] = LIMITS;
+    let limit = |name: &str, usual: Duration| {
+        let Some((_, text)) = url.query_pairs().find(|(key, _)| key == name) else {
+            return Ok(Some(usual));
+        };
+        let seconds: u32 = text
+            .parse()
+            .map_err(|_| Error::Place { reason: format!("{name} is no number of seconds") })?;
+        Ok((seconds > 0).then(|| Duration::from_secs(seconds.into())))
+    };
+    Ok(Patience { dial: limit(dial, LONGEST_DIAL)?, answer: limit(answer, LONGEST_SILENCE)? })
+}
+
 /// The address of a server with what regsize asks for where the user did not say: away from this
-/// machine, a certificate for the server's name.
+/// machine, a certificate for the server's name. What the driver does not know is left out.
 pub(super) fn careful(url: &Url) -> Url {
-    let mut url = url.clone();
+    let mut url = without_limits(url);
     let says = |name: &str| url.query_pairs().any(|(key, _)| key == name);
     let is_local = match url.host() {
         None => true,
@@ -117,6 +150,15 @@ pub(super) fn careful(url: &Url) -> Url {
         url.query_pairs_mut().append_pair("sslmode", "verify-full");
     }
     url
+}
+
+fn without_limits(url: &Url) -> Url {
+    let mut rest = url.clone();
+    if url.query_pairs().any(|(key, _)| LIMITS.contains(&&*key)) {
+        let others = url.query_pairs().filter(|(key, _)| !LIMITS.contains(&&**key));
+        rest.query_pairs_mut().clear().extend_pairs(others);
+    }
+    rest
 }
 
 /// The name of the network file system that `path` is on, if it is one.
@@ -185,6 +227,7 @@ mod tests {
         check("sqlite::memory:", "file is missing");
         check("mysql://u:hush@db/x", "only sqlite: and postgres://");
         check("postgres://u:hush@db:port/x", "port");
+        check("postgres://u:hush@db/x?read_timeout=1m", "read_timeout is no number of seconds");
         check("postgres:///x", "host of the server is missing");
     }
 
@@ -196,12 +239,31 @@ mod tests {
         check("postgres://db/x", "postgres://db/x?sslmode=verify-full");
         check("postgres://db/x?sslmode=require", "postgres://db/x?sslmode=require");
         check("postgres://localhost/x", "postgres://localhost/x");
+        check("postgres://localhost/x?read_timeout=5", "postgres://localhost/x?");
+        check(
+            "postgres://db/x?connect_timeout=5&sslmode=require",
+            "postgres://db/x?sslmode=require",
+        );
         check("postgres://127.0.0.1:1/x", "postgres://127.0.0.1:1/x");
         check(
             "postgres://localhost/x?host=db",
             "postgres://localhost/x?host=db&sslmode=verify-full",
         );
         check("postgres://%2Frun%2Fpostgresql/x", "postgres://%2Frun%2Fpostgresql/x");
+    }
+
+    #[test]
+    fn an_address_says_how_long_its_server_is_waited_for() {
+        let check = |text: &str, dial: Option<u64>, answer: Option<u64>| {
+            let expected = Patience {
+                dial: dial.map(Duration::from_secs),
+                answer: answer.map(Duration::from_secs),
+            };
+            assert_eq!(patience(&Url::parse(text).unwrap()).unwrap(), expected);
+        };
+        check("postgres://db/x", Some(20), Some(60));
+        check("postgres://db/x?connect_timeout=3", Some(3), Some(60));
+        check("postgres://db/x?read_timeout=300&connect_timeout=0", None, Some(300));
     }
 
     #[test]

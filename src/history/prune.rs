@@ -7,9 +7,10 @@
 use std::collections::HashMap;
 
 use jiff::Timestamp;
-use sqlx::{AnyConnection, Row as _};
+use sqlx::Row as _;
 
 use super::draft::Draft;
+use super::link::Link;
 use super::news::Target;
 use super::record::{Body, EventKind, Row};
 use super::sql::{EVENT, Linked, POINT, event_of, point_of, statement};
@@ -37,7 +38,7 @@ impl Store {
             return Ok(plan);
         }
         let targets = self.targets().await?;
-        let body = async |change: &mut AnyConnection, name: &str, draft: Draft| {
+        let body = async |change: &mut Link, name: &str, draft: Draft| {
             let end = prune(change, draft, &targets, plan, (before, at)).await;
             end.map_err(|error| Error::of(name, &error))
         };
@@ -95,7 +96,7 @@ impl Store {
 
 /// Carries over what holds, says so, and removes the rows; `times` are before when, and now.
 async fn prune(
-    change: &mut AnyConnection,
+    change: &mut Link,
     mut draft: Draft,
     targets: &HashMap<i64, Target>,
     plan: Pruned,
@@ -130,7 +131,7 @@ fn record(plan: Pruned, before: Timestamp, carried: usize, at: Timestamp) -> Row
 }
 
 /// The rows up to `through` that still hold.
-async fn carried(connection: &mut AnyConnection, through: i64) -> Result<Vec<Linked>, sqlx::Error> {
+async fn carried(connection: &mut Link, through: i64) -> Result<Vec<Linked>, sqlx::Error> {
     let mut seqs = last_points(connection, through).await?;
     let breaches = open_breaches(connection, through).await?;
     let mut rows = Vec::with_capacity(seqs.len() + breaches.len());
@@ -145,10 +146,7 @@ async fn carried(connection: &mut AnyConnection, through: i64) -> Result<Vec<Lin
 }
 
 /// The last points of targets that are there, as far as they are up to `through`.
-async fn last_points(
-    connection: &mut AnyConnection,
-    through: i64,
-) -> Result<Vec<i64>, sqlx::Error> {
+async fn last_points(connection: &mut Link, through: i64) -> Result<Vec<i64>, sqlx::Error> {
     let gone = "SELECT target, MAX(seq) FROM event WHERE kind = 'gone' GROUP BY target";
     let gone = pairs(connection, gone).await?;
     let last = pairs(connection, "SELECT target, MAX(seq) FROM point GROUP BY target").await?;
@@ -159,7 +157,7 @@ async fn last_points(
 }
 
 async fn pairs(
-    connection: &mut AnyConnection,
+    connection: &mut Link,
     text: &'static str,
 ) -> Result<HashMap<i64, i64>, sqlx::Error> {
     let rows = sqlx::query(text).fetch_all(connection).await?;
@@ -168,10 +166,7 @@ async fn pairs(
 
 /// The rows that tell of breaches that were opened up to `through` and not cleared: that they were
 /// opened, and who knows of them at last, which comes after it.
-async fn open_breaches(
-    connection: &mut AnyConnection,
-    through: i64,
-) -> Result<Vec<Linked>, sqlx::Error> {
+async fn open_breaches(connection: &mut Link, through: i64) -> Result<Vec<Linked>, sqlx::Error> {
     let text = format!("{EVENT} WHERE kind IN ('opened', 'notified', 'cleared') ORDER BY seq");
     let rows = statement(text).fetch_all(connection).await?;
     let mut open: HashMap<_, Vec<Linked>> = HashMap::new();
@@ -192,14 +187,14 @@ async fn open_breaches(
 }
 
 /// The hash of the row behind which the chain will begin.
-async fn anchor(connection: &mut AnyConnection, through: i64) -> Result<Vec<u8>, sqlx::Error> {
+async fn anchor(connection: &mut Link, through: i64) -> Result<Vec<u8>, sqlx::Error> {
     let text =
         "SELECT hash FROM point WHERE seq = $1 UNION ALL SELECT hash FROM event WHERE seq = $1";
     sqlx::query_scalar(text).bind(through).fetch_one(connection).await
 }
 
 /// Removes rows up to `through` and the snapshots that are nobody's; gives how many of those.
-async fn remove(connection: &mut AnyConnection, through: i64) -> Result<u64, sqlx::Error> {
+async fn remove(connection: &mut Link, through: i64) -> Result<u64, sqlx::Error> {
     for text in ["DELETE FROM point WHERE seq <= $1", "DELETE FROM event WHERE seq <= $1"] {
         sqlx::query(text).bind(through).execute(&mut *connection).await?;
     }

@@ -2,9 +2,10 @@
 
 use sqlx::any::AnyRow;
 use sqlx::query::Query;
-use sqlx::{Any, AnyConnection, AssertSqlSafe, Row as _};
+use sqlx::{Any, AssertSqlSafe, Row as _};
 
 use super::Head;
+use super::link::Link;
 use super::news::Target;
 use super::record::{Body, EventKind, PointBody, Row};
 
@@ -31,7 +32,7 @@ pub(super) fn statement<'q>(text: String) -> Statement<'q> {
 }
 
 /// Takes the lock under which rows are appended, and tells where the chain ends and its schema.
-pub(super) async fn lock_head(connection: &mut AnyConnection) -> Result<(Head, i64), sqlx::Error> {
+pub(super) async fn lock_head(connection: &mut Link) -> Result<(Head, i64), sqlx::Error> {
     let taken = "UPDATE head SET last_seq = last_seq WHERE id = 1 RETURNING pruned_seq, \
                  pruned_hash, last_seq, last_hash, schema_version";
     let row = sqlx::query(taken).fetch_one(connection).await?;
@@ -39,7 +40,7 @@ pub(super) async fn lock_head(connection: &mut AnyConnection) -> Result<(Head, i
 }
 
 /// Where the chain begins and ends.
-pub(super) async fn head(connection: &mut AnyConnection) -> Result<Head, sqlx::Error> {
+pub(super) async fn head(connection: &mut Link) -> Result<Head, sqlx::Error> {
     let text = "SELECT pruned_seq, pruned_hash, last_seq, last_hash FROM head WHERE id = 1";
     head_of(&sqlx::query(text).fetch_one(connection).await?)
 }
@@ -54,10 +55,7 @@ fn head_of(row: &AnyRow) -> Result<Head, sqlx::Error> {
 }
 
 /// Says where the chain ends now.
-pub(super) async fn set_head(
-    connection: &mut AnyConnection,
-    head: &Head,
-) -> Result<(), sqlx::Error> {
+pub(super) async fn set_head(connection: &mut Link, head: &Head) -> Result<(), sqlx::Error> {
     let text = "UPDATE head SET pruned_seq = $1, pruned_hash = $2, last_seq = $3, last_hash = $4";
     let change = sqlx::query(text)
         .bind(head.pruned_seq)
@@ -100,10 +98,7 @@ pub(super) fn target_of(row: &AnyRow) -> Result<(i64, Target), sqlx::Error> {
 }
 
 /// Appends rows to their tables, many with one statement.
-pub(super) async fn insert(
-    connection: &mut AnyConnection,
-    rows: &[Linked],
-) -> Result<(), sqlx::Error> {
+pub(super) async fn insert(connection: &mut Link, rows: &[Linked]) -> Result<(), sqlx::Error> {
     let (points, events): (Vec<&Linked>, Vec<&Linked>) =
         rows.iter().partition(|linked| matches!(linked.row.body, Body::Point(_)));
     for rows in points.chunks(AT_ONCE) {
@@ -116,7 +111,7 @@ pub(super) async fn insert(
 }
 
 async fn insert_some(
-    connection: &mut AnyConnection,
+    connection: &mut Link,
     table: &str,
     columns: usize,
     rows: &[&Linked],

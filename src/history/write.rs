@@ -2,10 +2,9 @@
 
 use std::borrow::Cow;
 
-use sqlx::{AnyConnection, Connection as _};
-
 use super::draft::Draft;
 use super::earlier::Earlier;
+use super::link::Link;
 use super::news::{New, Outcome};
 use super::sql::lock_head;
 use super::{Error, Head, Store, open};
@@ -45,7 +44,7 @@ impl Store {
         news: &[New],
         mut earlier: Option<&mut Earlier>,
     ) -> Result<Vec<Outcome>, Error> {
-        let body = async |change: &mut AnyConnection, name: &str, mut draft: Draft| {
+        let body = async |change: &mut Link, name: &str, mut draft: Draft| {
             let mut outcomes = Vec::with_capacity(news.len());
             if let Some(earlier) = &mut earlier {
                 earlier.begin(&mut draft);
@@ -70,11 +69,11 @@ impl Store {
     /// are put down in, and gives a value and where the chain ends then.
     pub(super) async fn change<T>(
         &mut self,
-        body: impl AsyncFnOnce(&mut AnyConnection, &str, Draft) -> Result<(T, Head), Error>,
+        body: impl AsyncFnOnce(&mut Link, &str, Draft) -> Result<(T, Head), Error>,
     ) -> Result<T, Error> {
         let name = self.place.to_string();
         let failed = |error: sqlx::Error| Error::of(&name, &error);
-        let mut change = self.connection.begin_with(begin(self.sqlite)).await.map_err(failed)?;
+        let mut change = self.connection.begin(begin(self.sqlite)).await.map_err(failed)?;
         let done = match Draft::new(&mut change).await.map_err(failed) {
             Ok((draft, schema)) => match open::check_version(schema, &name) {
                 Ok(()) => body(&mut change, &name, draft).await,
@@ -103,7 +102,7 @@ impl Store {
         self.reconnect().await?;
         let name = self.place.to_string();
         let failed = |error: sqlx::Error| Error::of(&name, &error);
-        let mut look = self.connection.begin_with(begin(self.sqlite)).await.map_err(failed)?;
+        let mut look = self.connection.begin(begin(self.sqlite)).await.map_err(failed)?;
         // The transaction holds this lock as long as it may still be carried out.
         lock_head(&mut look).await.map_err(failed)?;
         let text =
@@ -119,7 +118,8 @@ impl Store {
     }
 
     async fn reconnect(&mut self) -> Result<(), Error> {
-        self.connection = open::connect(&self.place, self.access).await?.0;
+        let waits = self.connection.waits();
+        self.connection = open::connect(&self.place, self.access, waits).await?.0;
         Ok(())
     }
 }

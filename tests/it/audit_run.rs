@@ -107,6 +107,21 @@ pub(crate) fn count(report: &Value, field: &str) -> usize {
 }
 
 #[test]
+fn a_variable_that_is_empty_is_not_set() {
+    let (registry, mut sandbox) = (registry(), Sandbox::new());
+    settings(&sandbox, &registry, "depth = \"manifest\"");
+    for name in ["REGSIZE_SPOOL", "REGSIZE_CACHE_DIR", "REGSIZE_CACHE_SIZE", "REGSIZE_SHARED_CACHE"]
+    {
+        sandbox.set(name, "");
+    }
+    run(&sandbox, 1, 0);
+    assert!(sandbox.path("home/.cache/regsize").is_dir());
+    let output = pass(&sandbox, 2, &["--spool", ""]);
+    assert!(output.stderr.contains("--spool"), "{output}");
+    assert_eq!(output.code, Some(2), "{output}");
+}
+
+#[test]
 fn what_did_not_move_costs_one_head() {
     let (registry, sandbox) = (registry(), Sandbox::new());
     settings(&sandbox, &registry, "");
@@ -291,6 +306,53 @@ fn a_webhook_gets_the_breach_and_nobody_its_address() {
     assert_eq!(message["breaches"][0]["state"], "exceeded");
     let store = std::fs::read(sandbox.path("history.sqlite")).unwrap();
     assert!(!String::from_utf8_lossy(&store).contains("canary"));
+}
+
+#[test]
+fn a_summary_that_cannot_be_written_is_not_told() {
+    let (registry, mut sandbox) = (registry(), Sandbox::new());
+    settings(&sandbox, &registry, "[audit.notify.job]\ngithub-summary = true");
+    let summary = sandbox.path("summary.md");
+    sandbox.set("GITHUB_STEP_SUMMARY", summary.to_str().unwrap());
+    let report = run(&sandbox, 1, 0);
+    assert_eq!(count(&report, "undelivered"), 0, "{report}");
+    let written = std::fs::read_to_string(&summary).unwrap();
+    assert!(written.contains("team/app:1.0"), "{written}");
+    sandbox.set("GITHUB_STEP_SUMMARY", sandbox.path("none/summary.md").to_str().unwrap());
+    let report = run(&sandbox, 2, 2);
+    assert_eq!(report["undelivered"][0]["channel"], "job", "{report}");
+    let reason = report["undelivered"][0]["reason"].as_str().unwrap();
+    assert!(reason.contains("none/summary.md cannot be written: No such file"), "{reason}");
+}
+
+#[test]
+fn a_broken_file_that_happens_to_be_there_stops_no_command() {
+    let (registry, sandbox) = (registry(), Sandbox::new());
+    settings(&sandbox, &registry, "depth = \"manifest\"");
+    run(&sandbox, 1, 0);
+    sandbox.write("home/regsize.toml", "not = [toml");
+    let store = sandbox.path("history.sqlite").display().to_string();
+    let tag = registry.reference("team/app:1.0");
+    let asks: [&[&str]; 6] = [
+        &["report", "--days", "100000"],
+        &["history", &tag],
+        &["verify"],
+        &["export"],
+        &["prune", "--keep", "100000d", "--dry-run"],
+        &["record", &tag, "--manifest-only"],
+    ];
+    for ask in asks {
+        let output = sandbox.run(&[&["audit"], ask, &["--store", &store]].concat());
+        assert_eq!(output.code, Some(0), "{output}");
+        let is_told = output.stderr.contains("note: regsize.toml: ");
+        assert_eq!(is_told, ask[0] == "report", "{output}");
+        // What is named, or needed, has to be right.
+        for with in [&["--store", &store, "--config", "regsize.toml"][..], &[]] {
+            let output = sandbox.run(&[&["audit"], ask, with].concat());
+            assert_eq!(output.code, Some(2), "{output}");
+            assert!(output.stderr.contains("error: regsize.toml: "), "{output}");
+        }
+    }
 }
 
 #[test]

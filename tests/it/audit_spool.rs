@@ -21,7 +21,7 @@ use crate::support::{Postgres, Reply, Sandbox, until};
 
 /// The way to a server, which is closed after so many messages of clients.
 #[derive(Clone)]
-struct Gate(Arc<State>);
+pub(crate) struct Gate(Arc<State>);
 
 struct State {
     address: SocketAddr,
@@ -30,14 +30,17 @@ struct State {
     left: AtomicUsize,
     /// Whether the server hears the last message, too.
     is_heard: AtomicBool,
+    /// Whether all is swallowed in both directions, and nothing closed.
+    is_mute: AtomicBool,
 }
 
 impl Gate {
-    fn to(server: SocketAddr) -> Self {
+    pub(crate) fn to(server: SocketAddr) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let (left, is_heard) = (AtomicUsize::new(usize::MAX), AtomicBool::new(false));
-        let gate = Self(Arc::new(State { address, server, left, is_heard }));
+        let is_mute = AtomicBool::new(false);
+        let gate = Self(Arc::new(State { address, server, left, is_heard, is_mute }));
         let this = gate.clone();
         std::thread::spawn(move || {
             for client in listener.incoming().flatten() {
@@ -55,11 +58,20 @@ impl Gate {
         self.0.left.store(left, Ordering::SeqCst);
     }
 
-    fn open(&self) {
+    pub(crate) fn open(&self) {
         self.set(usize::MAX, false);
     }
 
-    fn close(&self) {
+    /// Lets nothing through any more, or something again, without a word.
+    pub(crate) fn mute(&self, is_mute: bool) {
+        self.0.is_mute.store(is_mute, Ordering::SeqCst);
+    }
+
+    fn is_mute(&self) -> bool {
+        self.0.is_mute.load(Ordering::SeqCst)
+    }
+
+    pub(crate) fn close(&self) {
         self.set(0, false);
     }
 
@@ -69,7 +81,7 @@ impl Gate {
     }
 
     /// The address of a database through the gate.
-    fn url(&self, direct: &str) -> String {
+    pub(crate) fn url(&self, direct: &str) -> String {
         direct.replace(&self.0.server.to_string(), &self.0.address.to_string())
     }
 
@@ -81,6 +93,9 @@ impl Gate {
         std::thread::spawn(move || {
             let mut buffer = vec![0; 65_536];
             while let Ok(length @ 1..) = answers.read(&mut buffer) {
+                if gate.is_mute() {
+                    continue;
+                }
                 let is_closed = gate.0.left.load(Ordering::SeqCst) == 0;
                 if is_closed || to_client.write_all(&buffer[..length]).is_err() {
                     break;
@@ -90,6 +105,9 @@ impl Gate {
         });
         let mut buffer = vec![0; 65_536];
         while let Ok(length @ 1..) = client.read(&mut buffer) {
+            if self.is_mute() {
+                continue;
+            }
             let less = |left: usize| left.checked_sub(1);
             let left = self.0.left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, less);
             let is_last = left.is_ok_and(|left| left == 1);
@@ -103,17 +121,17 @@ impl Gate {
     }
 }
 
-fn files(directory: &Path) -> Vec<PathBuf> {
+pub(crate) fn files(directory: &Path) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(directory).into_iter().flatten();
     entries.map(|entry| entry.unwrap().path()).collect()
 }
 
-async fn store(url: &str) -> Store {
+pub(crate) async fn store(url: &str) -> Store {
     Store::open(&url.parse().unwrap(), Access::Write).await.unwrap()
 }
 
 /// Rows of a history by their kinds; a list of targets counts as many.
-async fn rows(store: &mut Store) -> BTreeMap<String, usize> {
+pub(crate) async fn rows(store: &mut Store) -> BTreeMap<String, usize> {
     assert_eq!(store.verify().await.unwrap().broken, None);
     let mut out = Vec::new();
     store.export(Form::JsonLines, &mut out).await.unwrap();
@@ -333,12 +351,92 @@ fn tags_are_recorded_without_a_server_too() {
         .unwrap();
     gate.open();
     let next = sandbox.run(&record);
-    assert_eq!((next.code, &next.json()["same"]), (Some(0), &1.into()), "{next}");
+    assert_eq!((next.code, &next.json()["same"]), (Some(2), &1.into()), "{next}");
     let [aside] = &files(&waiting)[..] else { panic!("{next}") };
     assert_eq!(aside.extension().unwrap(), "damaged");
     assert!(next.stderr.contains(&format!("{} keeps it: line 3: ", aside.display())), "{next}");
     let last = sandbox.run(&record);
     assert_eq!((last.code, last.stderr.contains("keeps it")), (Some(0), false), "{last}");
+}
+
+#[test]
+fn a_run_that_finds_a_damaged_spool_does_its_work_and_ends_with_2() {
+    let (registry, sandbox) = (registry(), Sandbox::new());
+    settings(&sandbox, &registry, "depth = \"manifest\"");
+    let [waiting, store] = ["waiting", "own.sqlite"].map(|name| sandbox.path(name));
+    let (spool, place) = (waiting.to_str().unwrap(), store.to_str().unwrap());
+    let store = ["--spool", spool, "--store", place];
+    assert_eq!(pass(&sandbox, 1, &store).code, Some(0));
+    let spools = Spools::new(&waiting, &Place::file(place));
+    let path = Spool::begin(&spools, day(1)).unwrap().finish().unwrap();
+    std::fs::write(&path, "{\"kind\": \"else\"}\n").unwrap();
+    let next = pass(&sandbox, 2, &store);
+    let report = next.json();
+    assert_eq!((next.code, &report["same"]), (Some(2), &3.into()), "{next}");
+    assert!(next.stderr.contains("keeps it: it is no export of a history"), "{next}");
+    assert_eq!(pass(&sandbox, 3, &store).code, Some(0));
+}
+
+#[test]
+fn a_spool_that_a_full_disk_cuts_off_ends_with_a_whole_row() {
+    let (registry, sandbox) = (registry(), Sandbox::new());
+    settings(&sandbox, &registry, "depth = \"manifest\"");
+    let directory = TempDir::new().unwrap();
+    let spool = directory.path().to_str().unwrap();
+    let config = sandbox.path("regsize.toml").display().to_string();
+    let away = "postgres://u@127.0.0.1:1/x";
+    let fixed = ["audit", "run", "--config", &config, "--spool", spool, "--store", away];
+    // A file may have 1024 bytes; the signal of it is an error of the write.
+    let output = sandbox.shell("ulimit -f 1; exec \"$0\" \"$@\"", &fixed);
+    assert_eq!(output.code, Some(2), "{output}");
+    assert!(output.stderr.contains("the rest, or some of it, is lost"), "{output}");
+    let [file] = &files(directory.path())[..] else { panic!("{output}") };
+    assert_eq!(file.extension().unwrap(), "jsonl");
+    let text = std::fs::read_to_string(file).unwrap();
+    let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert!(lines.len() > 1 && text.ends_with('\n') && text.len() < 1024, "{text}");
+}
+
+#[test]
+fn half_a_row_at_the_end_of_a_spool_is_left_out_and_told() {
+    let directory = TempDir::new().unwrap();
+    let place = Place::file(directory.path().join("history.sqlite"));
+    let spools = Spools::new(directory.path().join("spool"), &place);
+    let whole = [point("1", 0, "a"), point("2", 0, "a")];
+    run(async {
+        let mut store = Store::open(&place, Access::Write).await.unwrap();
+        let mut check = async |cut: fn(&mut Vec<u8>), rows: usize, is_cut: bool| {
+            let mut spool = Spool::begin(&spools, day(1)).unwrap();
+            spool.add(&whole).unwrap();
+            let path = spool.finish().unwrap();
+            let mut text = std::fs::read(&path).unwrap();
+            cut(&mut text);
+            std::fs::write(&path, text).unwrap();
+            let replayed = store.replay(&spools).await.unwrap();
+            let cut = usize::from(is_cut);
+            assert_eq!(replayed, Replayed { files: 1, rows, cut, aside: Vec::new() });
+        };
+        check(|text| text.truncate(20), 0, true).await;
+        check(|text| text.truncate(text.len() - 10), 1, true).await;
+        // A row without the end of its line is whole.
+        check(|text| text.truncate(text.len() - 1), 1, false).await;
+        check(|_| {}, 0, false).await;
+        assert_eq!(store.replay(&spools).await.unwrap(), Replayed::default());
+    });
+}
+
+#[test]
+fn a_run_without_a_place_for_a_spool_looks_and_says_where_one_could_be() {
+    let (registry, mut sandbox) = (registry(), Sandbox::new());
+    settings(&sandbox, &registry, "depth = \"manifest\"");
+    sandbox.unset("HOME");
+    sandbox.set("REGSIZE_STORE", "postgres://u@127.0.0.1:1/x");
+    let output = pass(&sandbox, 1, &[]);
+    let report = output.json();
+    assert_eq!((output.code, &report["read"]), (Some(2), &3.into()), "{output}");
+    assert_eq!(report["saved"], false, "{output}");
+    assert!(output.stderr.contains("is lost: there is no place where it could wait"), "{output}");
+    assert!(output.stderr.contains("--spool DIRECTORY"), "{output}");
 }
 
 #[test]
@@ -357,7 +455,7 @@ fn what_a_killed_process_leaves_is_taken_as_far_as_it_goes() {
         let mut file = std::fs::OpenOptions::new().append(true).open(part).unwrap();
         file.write_all(b"{\"kind\":\"poi").unwrap();
         let replayed = store.replay(&spools).await.unwrap();
-        assert_eq!(replayed, Replayed { files: 1, rows: 2, aside: Vec::new() });
+        assert_eq!(replayed, Replayed { files: 1, rows: 2, cut: 1, aside: Vec::new() });
         assert!(files(&directory.path().join("spool")).is_empty());
         // Another history's spools are not this one's.
         let other = Spools::new(directory.path().join("spool"), &Place::file("other"));

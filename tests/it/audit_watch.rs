@@ -2,12 +2,13 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use jiff::{SignedDuration, Timestamp};
 use regsize::history::{Access, New, RunState, Store};
 
+use crate::audit_spool::{Gate, files};
 use crate::history::run;
 use crate::support::registry::RunningRegistry;
 use crate::support::sandbox::Running;
@@ -192,6 +193,71 @@ fn workers_of_one_database_share_the_targets() {
         assert_eq!(output.code, Some(0), "{output}");
         assert!(!output.stderr.contains("secret") && !output.stderr.contains("error"), "{output}");
     }
+}
+
+#[test]
+fn a_server_that_comes_later_is_waited_for() {
+    let server = Postgres::start("secret");
+    let direct = server.database("audits");
+    let gate = Gate::to(server.address());
+    let (registry, mut sandbox, port) = (registry(), Sandbox::new(), port());
+    settings(&sandbox, &registry, &["team/a"]);
+    was_run(&direct, &["team/a"]);
+    sandbox.set("REGSIZE_STORE", &gate.url(&direct));
+    gate.close();
+    let watching = watch(&sandbox, port, &[]);
+    assert_eq!(page(port, "/readyz"), (503, "the loop has not begun\n".to_owned()));
+    assert_eq!(page(port, "/healthz").0, 200);
+    std::thread::sleep(Duration::from_millis(1500));
+    gate.open();
+    until("it runs what it missed", || runs(port, "team/a", "fail") >= 1.0);
+    assert_eq!(page(port, "/readyz").0, 200);
+    watching.terminate();
+    let output = watching.finish();
+    assert_eq!(output.code, Some(0), "{output}");
+    assert_eq!(output.stderr.matches("it is waited for").count(), 1, "{output}");
+    // Who waits can be asked to stop.
+    gate.close();
+    let watching = watch(&sandbox, port, &[]);
+    assert_eq!(page(port, "/readyz").0, 503);
+    let asked = Instant::now();
+    watching.terminate();
+    let output = watching.finish();
+    assert_eq!(output.code, Some(0), "{output}");
+    assert!(asked.elapsed() < Duration::from_secs(10), "{:?}", asked.elapsed());
+}
+
+#[test]
+fn a_server_that_falls_silent_costs_a_watch_no_run() {
+    let server = Postgres::start("secret");
+    let direct = server.database("audits");
+    let gate = Gate::to(server.address());
+    let (registry, mut sandbox, port) = (registry(), Sandbox::new(), port());
+    settings(&sandbox, &registry, &["team/a"]);
+    was_run(&direct, &["team/a"]);
+    let url = format!("{}?connect_timeout=2&read_timeout=2", gate.url(&direct));
+    sandbox.set("REGSIZE_STORE", &url);
+    let slow = Reply::pass().delay(Duration::from_millis(1500));
+    registry.script("*", "/v2/team/a/manifests/1.0", vec![slow]);
+    let watching = watch(&sandbox, port, &[]);
+    until("it looks", || registry.lines().iter().any(|line| line.contains("/manifests/")));
+    gate.mute(true);
+    let waiting = sandbox.path("home/.local/state/regsize/spool");
+    let is_whole = |path: &PathBuf| path.extension().is_some_and(|form| form == "jsonl");
+    until("what it found waits", || files(&waiting).iter().any(is_whole));
+    until("it says so", || page(port, "/readyz") == (503, "the queue cannot be used\n".to_owned()));
+    gate.mute(false);
+    until("it is ready again", || page(port, "/readyz").0 == 200);
+    watching.terminate();
+    let output = watching.finish();
+    assert_eq!(output.code, Some(0), "{output}");
+    assert!(output.stderr.contains("did not answer for 2 seconds"), "{output}");
+    // The next one records it.
+    let watching = watch(&sandbox, port, &[]);
+    until("it is ready", || page(port, "/readyz").0 == 200);
+    watching.terminate();
+    let output = watching.finish();
+    assert!(output.stderr.contains("recorded what waited in 1 spools"), "{output}");
 }
 
 #[test]

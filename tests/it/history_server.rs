@@ -6,7 +6,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use regsize::history::{Access, Outcome, Place, Store};
+use sqlx::Connection as _;
 
+use crate::audit_run::{pass, registry, settings};
 use crate::history::{self, Spot, point, run};
 use crate::support::{Canary, Postgres, Sandbox};
 
@@ -157,5 +159,33 @@ fn passwords_come_from_the_environment_or_a_file_and_are_never_printed() {
         let output = sandbox.run(&["audit", "verify", "--format", "json"]);
         assert_eq!(output.code, Some(2), "{output}");
         assert!(output.stderr.contains(part) && !output.holds(&canary), "{part}: {output}");
+    }
+}
+
+#[test]
+fn servers_that_may_not_be_written_are_told_in_their_words() {
+    let server = Postgres::start("secret");
+    let direct = server.database("audits");
+    let frozen = format!("{direct}?options=-c%20default_transaction_read_only%3Don");
+    let reader = format!("postgres://reader:secret@{}/audits", server.address());
+    let sql = "CREATE ROLE reader LOGIN PASSWORD 'secret'; GRANT USAGE ON SCHEMA regsize TO reader; \
+               GRANT SELECT ON ALL TABLES IN SCHEMA regsize TO reader";
+    run(async {
+        history::Spot::open(&spot(direct.clone())).await.close().await.unwrap();
+        let mut connection = sqlx::PgConnection::connect(&direct).await.unwrap();
+        sqlx::raw_sql(sql).execute(&mut connection).await.unwrap();
+    });
+    let (registry, mut sandbox) = (registry(), Sandbox::new());
+    settings(&sandbox, &registry, "depth = \"manifest\"");
+    for (url, words, hint) in [
+        (&frozen, "takes no changes: cannot execute", "default_transaction_read_only"),
+        (&reader, "does not allow this to the user: permission denied", "INSERT"),
+    ] {
+        sandbox.set("REGSIZE_STORE", url);
+        let output = pass(&sandbox, 1, &[]);
+        assert_eq!((output.code, &output.json()["read"]), (Some(2), &3.into()), "{output}");
+        assert!(output.stderr.contains(words) && output.stderr.contains(hint), "{output}");
+        let output = sandbox.run(&["audit", "verify"]);
+        assert_eq!(output.code, Some(0), "{output}");
     }
 }

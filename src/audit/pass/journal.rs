@@ -154,7 +154,13 @@ impl Journal {
     }
 
     fn put_aside(&mut self, batch: &[New]) {
-        let Some(spools) = self.spools.as_ref().filter(|_| self.lost.is_none()) else { return };
+        if self.lost.is_some() {
+            return;
+        }
+        let Some(spools) = &self.spools else {
+            self.lost = Some(Error::NoSpool);
+            return;
+        };
         let begun = match self.spool.take() {
             Some(spool) => Ok(spool),
             None => Spool::begin(spools, self.now),

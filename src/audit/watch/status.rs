@@ -79,6 +79,11 @@ impl Status {
         self.state().targets.insert(target.to_owned(), known);
     }
 
+    /// Notes that the loop waits for what it needs before it can begin.
+    pub fn waits(&self) {
+        self.state().alive = Instant::now();
+    }
+
     /// Notes what happened at `now`.
     pub fn note(&self, event: &Event<'_>, now: Timestamp) {
         self.state().note(event, now);

@@ -92,7 +92,7 @@ fn error(error: HistoryError) -> Error {
             ErrorKind::BadData
         }
         Of::Unreachable { .. } => ErrorKind::Network,
-        Of::Denied { .. } => ErrorKind::Auth,
+        Of::Denied { .. } | Of::Forbidden { .. } => ErrorKind::Auth,
         _ => ErrorKind::Local,
     };
     let hint = error.what_to_do();

@@ -9,20 +9,16 @@ use crate::audit::pass::{Opened, Unsaved};
 use crate::history::{Access, Claim, Place, Replayed, Spools, Store};
 use crate::registry::{Error, ErrorKind};
 
-/// Opens the history to write, or else to read. One that cannot be reached stops nothing where what
-/// is found out can wait in a spool.
-pub(super) async fn open(place: &Place, spools: Option<&Spools>) -> Result<Opened, Error> {
-    let unwritable = match Store::open(place, Access::Write).await {
+/// Opens the history to write, or else to read. One that cannot be reached stops nothing.
+pub(super) async fn open(place: &Place) -> Result<Opened, Error> {
+    let unwritable = match Store::open_in_time(place, Access::Write).await {
         Ok(store) => return Ok(Opened::Writable(store)),
         Err(reason) => reason,
     };
     if unwritable.lost_connection() {
-        return match spools {
-            Some(_) => Ok(Opened::Away(unwritable)),
-            None => Err(error(unwritable)),
-        };
+        return Ok(Opened::Away(unwritable));
     }
-    match Store::open(place, Access::Read).await {
+    match Store::open_in_time(place, Access::Read).await {
         Ok(store) => Ok(Opened::Readable(store, unwritable)),
         Err(_) => Err(error(unwritable)),
     }
@@ -48,27 +44,33 @@ pub(super) async fn claim(
     }
 }
 
-/// Records what waits in spools, before anything is read.
-pub(super) async fn replay(opened: Opened, spools: Option<&Spools>) -> Opened {
+/// Records what waits in spools, before anything is read; tells whether some of it never will be.
+pub(super) async fn replay(opened: Opened, spools: Option<&Spools>) -> (Opened, bool) {
     let (mut store, spools) = match (opened, spools) {
         (Opened::Writable(store), Some(spools)) => (store, spools),
-        (opened, _) => return opened,
+        (opened, _) => return (opened, false),
     };
     match store.replay(spools).await {
-        Ok(Replayed { files, rows, aside }) => {
+        Ok(Replayed { files, rows, cut, aside }) => {
             if files > 0 {
                 line(&format!("note: recorded what waited in {files} spools: {rows} rows"));
             }
+            if cut > 0 {
+                line(&format!(
+                    "note: {cut} of them ended in the middle of a row: the end of that run is lost"
+                ));
+            }
+            let is_damaged = !aside.is_empty();
             for (path, reason) in aside {
                 let path = path.display();
                 line(&format!(
                     "error: not all that waited was recorded; {path} keeps it: {reason}"
                 ));
             }
-            Opened::Writable(store)
+            (Opened::Writable(store), is_damaged)
         }
         // What is found out now comes after what waits.
-        Err(reason) => Opened::Readable(store, reason),
+        Err(reason) => (Opened::Readable(store, reason), false),
     }
 }
 

@@ -25,7 +25,7 @@ pub(super) async fn run(cli: &Cli, args: &RecordArgs) -> Result<Exit, Error> {
     let (place, now) = (setup::place(&args.place)?, Timestamp::now());
     let spools = environment::spools(&args.spool, &place);
     // A history that cannot be written is told before anything is read.
-    let opened = match open(&place, spools.as_ref()).await? {
+    let (opened, is_damaged) = match open(&place).await? {
         Opened::Readable(_, reason) => return Err(error(reason)),
         opened => replay(opened, spools.as_ref()).await,
     };
@@ -51,7 +51,7 @@ pub(super) async fn run(cli: &Cli, args: &RecordArgs) -> Result<Exit, Error> {
     let recorded = Recorded { changed: saved.changed, same: saved.same, failed };
     let place = place.to_string();
     let shown = show(cli, &HistoryReport::Recorded { place: &place, recorded });
-    let is_whole = failed == 0 && unsaved.is_none();
+    let is_whole = failed == 0 && unsaved.is_none() && !is_damaged;
     if let Some(unsaved) = unsaved {
         complain_unsaved(unsaved);
     }

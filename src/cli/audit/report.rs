@@ -1,21 +1,18 @@
 //! `regsize audit report`: what moved over a time, from the history alone.
 
 use std::io::Write as _;
-use std::path::Path;
 
-use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp};
 
 use super::super::args::{Cli, OutputFormat, ReportArgs};
 use super::super::exit::Exit;
 use super::super::run::{format, terminal_options};
-use super::super::settings::{config, default_file};
 use super::super::{write_out, write_report};
 use super::file::{NewFile, unwritten};
-use super::{error, open, target, unknown};
+use super::{error, open, setup, target, unknown};
 use crate::audit::overview::{Asked, Limit, Measure, Overview, overview};
 use crate::check::{Bound, Budget, Budgets, Levels};
-use crate::component::Knowledge;
+use crate::config::Config;
 use crate::history::{Access, Question, Store, Target};
 use crate::oci::Platform;
 use crate::registry::Error;
@@ -24,8 +21,7 @@ use crate::report::{html_overview, render_overview};
 pub(super) async fn run(cli: &Cli, args: &ReportArgs) -> Result<Exit, Error> {
     let targets = args.targets.iter().map(|typed| target(typed)).collect::<Result<Vec<_>, _>>()?;
     let until = Timestamp::now();
-    let file = args.place.config.clone().or_else(default_file);
-    let limited = Limited::read(file.as_deref())?;
+    let limited = Limited::by(setup::beside(&args.place)?);
     // A page that cannot be written is told before anything is read.
     let page = args.html.as_deref().map(NewFile::create).transpose()?;
     let (mut store, _) = open(&args.place, Access::Read).await?;
@@ -73,11 +69,9 @@ struct Limited {
 }
 
 impl Limited {
-    fn read(file: Option<&Path>) -> Result<Self, Error> {
-        // Exemptions say nothing about limits; that one is over does not matter here.
-        let config = config(file, &Knowledge::default(), Date::MIN)?;
+    fn by(config: Config) -> Self {
         let watched = config.watched.map(|found| found.targets).unwrap_or_default();
-        Ok(Self { budgets: config.budgets, watched })
+        Self { budgets: config.budgets, watched }
     }
 
     /// The limits of a target's sizes that a chart can show.

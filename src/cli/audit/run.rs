@@ -1,5 +1,6 @@
 //! `regsize audit run`: one pass over all that is watched.
 
+use std::collections::BTreeSet;
 use std::fs::OpenOptions;
 use std::io::Write as _;
 
@@ -22,7 +23,7 @@ use crate::collect::Session;
 use crate::history::{self, New, Place, RunState, Store};
 use crate::oci::Digest;
 use crate::registry::Error;
-use crate::report::{Format, RunReport, render_run};
+use crate::report::{Format, RunReport, TerminalOptions, render_run};
 use crate::rule::Selection;
 
 /// What runs are called in a history.
@@ -66,8 +67,8 @@ pub(super) async fn run(cli: &Cli, args: &AuditRunArgs) -> Result<Exit, Error> {
     let typed: Vec<String> = targets.iter().map(|target| target.repository_name()).collect();
     let prepared = prepare(cli, &typed)?.with_reserve(args.reserve);
     let spools = environment::spools(&args.spool, &place);
-    let (opened, _claim) = claim(&place, open(&place, spools.as_ref()).await?, now).await?;
-    let opened = replay(opened, spools.as_ref()).await;
+    let (opened, _claim) = claim(&place, open(&place).await?, now).await?;
+    let (opened, is_damaged) = replay(opened, spools.as_ref()).await;
     let is_all = args.only.is_empty();
     let round = Round { kind: KIND, setup: &setup, targets: &targets, is_all, now };
     let work = async |session: &Session, _, observers: Observers<'_>| {
@@ -77,7 +78,8 @@ pub(super) async fn run(cli: &Cli, args: &AuditRunArgs) -> Result<Exit, Error> {
     if let Some(store) = done.store.take() {
         done.closed(store.close().await);
     }
-    Ok(show(cli, &setup, &targets, &place, done))
+    let shown = show(cli, &setup, &targets, &place, done);
+    Ok(if is_damaged { Exit::Unknown } else { shown })
 }
 
 impl Round<'_> {
@@ -157,14 +159,13 @@ fn show(cli: &Cli, setup: &Setup, targets: &[&Target], place: &Place, done: Done
     complain_of(&summary);
     let place = place.to_string();
     let saved = unsaved.is_none();
-    let report = RunReport { summary: &summary, place: &place, saved, undelivered: &undelivered };
+    let mut report =
+        RunReport { summary: &summary, place: &place, saved, undelivered: &undelivered };
     let options = terminal_options(&cli.output);
+    let unwritten = summaries(setup, targets, &report, &options);
+    let undelivered = [&undelivered[..], &unwritten[..]].concat();
+    report.undelivered = &undelivered;
     let written = write_report(|out| render_run(&report, format(&cli.output), &options, out));
-    let names_summary =
-        |name: &String| setup.watchlist.channels.get(name) == Some(&Channel::GithubSummary);
-    if targets.iter().any(|target| target.notify.iter().any(names_summary)) {
-        add_to_summary(&report, &options);
-    }
     let is_unsaved = unsaved.is_some();
     if let Some(unsaved) = unsaved {
         complain_unsaved(unsaved);
@@ -189,15 +190,29 @@ pub(super) fn complain_of(summary: &Summary) {
     }
 }
 
-/// Adds the report to the summary of the job of GitHub, if there is one.
-fn add_to_summary(report: &RunReport<'_>, options: &crate::report::TerminalOptions) {
-    let Some(path) = environment::job_summary() else { return };
+/// Adds the report to the summary of the job of GitHub, if there is one and it is a channel of a
+/// target; gives the channels that it could not be added for.
+fn summaries(
+    setup: &Setup,
+    targets: &[&Target],
+    report: &RunReport<'_>,
+    options: &TerminalOptions,
+) -> Vec<Undelivered> {
+    let is_summary =
+        |name: &&String| setup.watchlist.channels.get(*name) == Some(&Channel::GithubSummary);
+    let named = targets.iter().flat_map(|target| &target.notify).filter(is_summary);
+    let named: BTreeSet<&String> = named.collect();
+    let Some(path) = environment::job_summary().filter(|_| !named.is_empty()) else {
+        return Vec::new();
+    };
     let file = OpenOptions::new().append(true).create(true).open(&path);
     let added = file.and_then(|mut file| {
         render_run(report, Format::Markdown, options, &mut file)?;
         file.flush()
     });
-    if let Err(error) = added {
-        line(&format!("note: the summary {} cannot be written: {error}", path.display()));
-    }
+    let Err(error) = added else { return Vec::new() };
+    let reason = format!("the summary {} cannot be written: {error}", path.display());
+    line(&format!("error: {reason}"));
+    let undelivered = |name: &String| Undelivered { channel: name.clone(), reason: reason.clone() };
+    named.into_iter().map(undelivered).collect()
 }

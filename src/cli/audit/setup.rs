@@ -3,10 +3,12 @@
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
+use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
 use super::super::args::{PlaceArgs, StoreArgs};
 use super::super::environment;
+use super::super::progress::line;
 use super::super::settings::{config, default_file, wrong};
 use crate::audit::{StorePlace, Target, Watchlist};
 use crate::component::Knowledge;
@@ -36,16 +38,32 @@ pub(super) fn read(path: &Path, now: Timestamp) -> Result<Setup, Error> {
     Ok(Setup { config, watchlist, directory: directory_of(path) })
 }
 
+/// What a file of settings says beside a history; nothing without one. One that was not named, and
+/// does not say where the history is, either, may be anybody's: what is wrong with it is only told.
+pub(super) fn beside(args: &PlaceArgs) -> Result<Config, Error> {
+    let Some(path) = args.config.clone().or_else(default_file) else {
+        return Ok(Config::default());
+    };
+    // Exemptions do not matter here, so none is over.
+    match config(Some(&path), &Knowledge::default(), Date::MIN) {
+        Err(error) if args.config.is_none() && is_given(&args.store) => {
+            line(&format!("note: {error}; nothing is taken from it"));
+            Ok(Config::default())
+        }
+        result => result,
+    }
+}
+
 /// Where the history is: as the command line or the variable says, or else the file of settings.
 pub(super) fn place(args: &PlaceArgs) -> Result<Place, Error> {
-    let file = args.config.clone().or_else(default_file);
-    let Some(path) = file.filter(|_| !is_given(&args.store)) else {
+    // A file that is named has to be right, whatever it is needed for.
+    if args.config.is_none() && is_given(&args.store) {
         return environment::store(&args.store);
-    };
-    let today = Timestamp::now().to_zoned(TimeZone::UTC).date();
-    match config(Some(&path), &Knowledge::default(), today)?.watched {
-        Some(watchlist) => place_of(&args.store, &watchlist, &directory_of(&path)),
-        None => environment::store(&args.store),
+    }
+    let file = args.config.clone().or_else(default_file);
+    match (beside(args)?.watched, file) {
+        (Some(watchlist), Some(path)) => place_of(&args.store, &watchlist, &directory_of(&path)),
+        _ => environment::store(&args.store),
     }
 }
 

@@ -20,6 +20,8 @@ use super::setup::{self, Setup};
 use crate::audit::Target;
 use crate::audit::notify::is_reading;
 use crate::audit::pass::{Journal, Opened};
+#[cfg(feature = "postgres")]
+use crate::audit::queue::Postgres as Shared;
 use crate::audit::queue::{Limits, Memory, Queue};
 use crate::audit::serve::{Answer, Page, Server};
 use crate::audit::watch::{
@@ -27,7 +29,7 @@ use crate::audit::watch::{
 };
 use crate::check::Verdict;
 use crate::collect::Session;
-use crate::history::{self, Access, Place, Spools, Store};
+use crate::history::{self, Access, Claim, Place, Spools, Store};
 use crate::registry::{Error, ErrorKind};
 use crate::report::{METRICS_TYPE, metrics};
 
@@ -37,6 +39,10 @@ const KIND: &str = "audit watch";
 const RECENT: u32 = 1000;
 /// Targets that are named when the program begins.
 const NAMED: usize = 20;
+
+/// How long a server that is away is left alone at first, and at most.
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
 /// What a run needs to know.
 struct Work<'a> {
@@ -54,29 +60,14 @@ pub(super) async fn run(cli: &Cli, args: &AuditWatchArgs, stop: &Stop) -> Result
     let scheduled = scheduled(&setup)?;
     let typed: Vec<String> = scheduled.iter().map(|target| target.repository_name()).collect();
     let prepared = prepare(cli, &typed)?.with_reserve(args.reserve);
-    // Tables are made, and what is wrong with the history is told, before anything is due.
-    let store = Store::open(&place, Access::Write).await.map_err(error)?;
-    let mut opened = Opened::Writable(store);
-    let mut _claim = None;
-    if !place.is_server() {
-        (opened, _claim) = claim(&place, opened, now).await?;
-    }
     let spools = environment::spools(&args.spool, &place);
-    let mut store = match replay(opened, spools.as_ref()).await {
-        Opened::Writable(store) => store,
-        Opened::Readable(_, reason) | Opened::Away(reason) => return Err(error(reason)),
-    };
     let status = Arc::new(Status::default());
-    let runs = store.runs(RECENT).await.map_err(error)?;
-    let mut targets = Vec::with_capacity(scheduled.len());
-    for target in scheduled {
-        let last = last(&runs, &target.name);
-        let known = outcome(&mut store, target, Verdict::Unknown).await.map_err(error)?;
-        status.begin(&target.name, last, known);
-        targets.extend(watched(target, last));
-    }
-    store.close().await.map_err(error)?;
     let server = listen(args.listen, &status).await?;
+    // Tables are made, and what is wrong with the history is told, before anything is due.
+    let begin = async || begin(&place, spools.as_ref(), &scheduled, &status).await;
+    let Some((targets, _claim)) = once_there(&place, &status, stop, begin).await? else {
+        return Ok(Exit::Fine);
+    };
     let work = async |session: &Session, _, observers: Observers<'_>| {
         let spools = spools.as_ref();
         let work = Work { setup: &setup, place: &place, spools, session, observers };
@@ -90,6 +81,67 @@ pub(super) async fn run(cli: &Cli, args: &AuditWatchArgs, stop: &Stop) -> Result
         Ended::Whole => Exit::Fine,
         Ended::Cut(_) => Exit::Terminated,
     })
+}
+
+/// Does something with a history; one whose server is away is waited for, as services may begin before
+/// what they need. `None` if it was asked to stop meanwhile.
+async fn once_there<T>(
+    place: &Place,
+    status: &Status,
+    stop: &Stop,
+    work: impl AsyncFn() -> Result<T, Error>,
+) -> Result<Option<T>, Error> {
+    let (mut told, mut pause) = (String::new(), FIRST_PAUSE);
+    loop {
+        let done = tokio::select! {
+            biased;
+            () = stop.asked() => return Ok(None),
+            done = work() => done,
+        };
+        let error = match done {
+            Err(error) if place.is_server() && error.kind() == ErrorKind::Network => error,
+            done => return done.map(Some),
+        };
+        let text = error.to_string();
+        if told != text {
+            line(&format!("note: {text}; it is waited for"));
+            told = text;
+        }
+        status.waits();
+        tokio::select! {
+            () = stop.asked() => return Ok(None),
+            () = tokio::time::sleep(pause) => {}
+        }
+        pause = pause.saturating_mul(2).min(LONGEST_PAUSE);
+    }
+}
+
+/// Opens the history, and takes from it what is known of the targets.
+async fn begin(
+    place: &Place,
+    spools: Option<&Spools>,
+    scheduled: &[&Target],
+    status: &Status,
+) -> Result<(Vec<Watched>, Option<Claim>), Error> {
+    let store = Store::open_in_time(place, Access::Write).await.map_err(error)?;
+    let (mut opened, mut held) = (Opened::Writable(store), None);
+    if !place.is_server() {
+        (opened, held) = claim(place, opened, Timestamp::now()).await?;
+    }
+    let mut store = match replay(opened, spools).await.0 {
+        Opened::Writable(store) => store,
+        Opened::Readable(_, reason) | Opened::Away(reason) => return Err(error(reason)),
+    };
+    let runs = store.runs(RECENT).await.map_err(error)?;
+    let mut targets = Vec::with_capacity(scheduled.len());
+    for target in scheduled {
+        let last = last(&runs, &target.name);
+        let known = outcome(&mut store, target, Verdict::Unknown).await.map_err(error)?;
+        status.begin(&target.name, last, known);
+        targets.extend(watched(target, last));
+    }
+    store.close().await.map_err(error)?;
+    Ok((targets, held))
 }
 
 /// The targets that have a schedule; the others are named.
@@ -169,8 +221,14 @@ async fn watch(
     if work.place.is_server() {
         let registries: BTreeSet<String> =
             targets.iter().map(|target| target.registry.clone()).collect();
-        let queue = crate::audit::queue::Postgres::open(work.place, registries, limits).await;
-        return Ok(with(args, targets, work, status, stop, &queue.map_err(error)?).await);
+        let open = async || {
+            let queue = Shared::open(work.place, registries.iter().cloned(), limits).await;
+            queue.map_err(error)
+        };
+        return Ok(match once_there(work.place, status, stop, open).await? {
+            Some(queue) => with(args, targets, work, status, stop, &queue).await,
+            None => Ended::Whole,
+        });
     }
     Ok(with(args, targets, work, status, stop, &Memory::new(limits)).await)
 }
@@ -213,13 +271,13 @@ impl Work<'_> {
     }
 
     async fn look(&self, target: &Target) -> Result<Outcome, Error> {
-        let opened = replay(open(self.place, self.spools).await?, self.spools).await;
+        let (opened, is_damaged) = replay(open(self.place).await?, self.spools).await;
         let kind = format!("{KIND} {}", target.name);
         let (setup, now) = (self.setup, Timestamp::now());
         let round = Round { kind: &kind, setup, targets: &[target], is_all: false, now };
         let journal = Journal::new(opened, self.spools.cloned(), now);
         let mut done = round.run(self.session, self.observers, journal).await?;
-        let is_whole = done.undelivered.is_empty() && done.unsaved.is_none();
+        let is_whole = done.undelivered.is_empty() && done.unsaved.is_none() && !is_damaged;
         let whole = if is_whole { Verdict::Pass } else { Verdict::Unknown };
         let verdict = done.summary.verdict().max(whole);
         let mut found = Outcome { verdict, ..Outcome::default() };

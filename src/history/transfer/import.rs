@@ -5,11 +5,10 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read as _, Seek as _};
 use std::path::Path;
 
-use sqlx::AnyConnection;
-
 use super::columns;
 use super::line::{HEADER, Line, SCHEMA, TARGET};
 use crate::history::draft::{Draft, LONGEST_SNAPSHOT};
+use crate::history::link::Link;
 use crate::history::news::Target;
 use crate::history::read::WINDOW;
 use crate::history::record::{Body, EventKind, Row};
@@ -83,7 +82,7 @@ impl Store {
         if part.is_empty() {
             return Ok(());
         }
-        let body = async |change: &mut AnyConnection, name: &str, mut draft: Draft| {
+        let body = async |change: &mut Link, name: &str, mut draft: Draft| {
             for line in part {
                 import.push(change, &mut draft, line, name).await?;
             }
@@ -135,7 +134,7 @@ impl Import {
     /// Appends the row of a line unless it is there.
     async fn push(
         &mut self,
-        change: &mut AnyConnection,
+        change: &mut Link,
         draft: &mut Draft,
         (line, mut row, number): (Line, Row, u64),
         name: &str,

@@ -1,7 +1,8 @@
 //! Spools: files of what could not be recorded, until it can be.
 //!
 //! A spool is an export that was not recorded yet: JSON lines, which `audit import` takes, too. It
-//! gets its name when it is whole; one whose process was killed is taken as far as it goes. A
+//! gets its name when it is whole; one whose process was killed, or whose disk was full, is taken as
+//! far as it goes. A
 //! replay records each row once, however often it is cut off and whatever of it was recorded
 //! before. Rows come to the end of the chain, with the times at which they were found out: where
 //! several machines record one target, the order of arrival counts.
@@ -9,7 +10,7 @@
 use std::collections::HashSet;
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
-use std::io::{self, BufReader, Write as _};
+use std::io::{self, BufRead as _, BufReader, Seek as _, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
@@ -62,6 +63,8 @@ pub struct Replayed {
     pub files: usize,
     /// What they brought: rows, and targets that were seen again.
     pub rows: usize,
+    /// Of them, those that ended in the middle of a row; what came after is lost.
+    pub cut: usize,
     /// Those that are damaged, where they are kept, and what is wrong with each.
     pub aside: Vec<(PathBuf, String)>,
 }
@@ -140,7 +143,11 @@ impl Spool {
         let (numbers, told) = (Numbers::default(), HashSet::new());
         let mut spool = Self { file, part, length: 0, most, numbers, told };
         let (subject, detail) = (Some(SCHEMA.into()), Some(place.clone()));
-        spool.write(&[Line { kind: HEADER.into(), subject, detail, ..Line::default() }])?;
+        let header = Line { kind: HEADER.into(), subject, detail, ..Line::default() };
+        if let Err(error) = spool.write(&[header]) {
+            let _ = fs::remove_file(&spool.part);
+            return Err(error);
+        }
         Ok(spool)
     }
 
@@ -178,12 +185,28 @@ impl Spool {
                 .map_err(|error| unwritten(&self.part, error.into()))?;
             text.push(b'\n');
         }
-        self.length = self.length.saturating_add(u64::try_from(text.len()).unwrap_or(u64::MAX));
-        if self.length > self.most {
+        let length = self.length.saturating_add(u64::try_from(text.len()).unwrap_or(u64::MAX));
+        if length > self.most {
             let full = io::Error::other("there is 1 GiB of rows already");
             return Err(unwritten(&self.part, full));
         }
-        self.file.write_all(&text).map_err(|error| unwritten(&self.part, error))
+        if let Err(error) = self.file.write_all(&text) {
+            self.cut_back(&text);
+            return Err(unwritten(&self.part, error));
+        }
+        self.length = length;
+        Ok(())
+    }
+
+    /// Leaves whole lines of what was to be written, as far as they came.
+    fn cut_back(&mut self, text: &[u8]) {
+        let end = self.file.stream_position().unwrap_or(self.length);
+        let written = usize::try_from(end.saturating_sub(self.length)).unwrap_or(0);
+        let came = text.get(..written).unwrap_or_default();
+        let whole = came.iter().rposition(|byte| *byte == b'\n').map_or(0, |last| last + 1);
+        self.length = self.length.saturating_add(u64::try_from(whole).unwrap_or(0));
+        // If even that fails, the next replay finds half a line and leaves it out.
+        let _ = self.file.set_len(self.length);
     }
 }
 
@@ -217,10 +240,12 @@ impl Store {
                     Err(error) => return Err(error),
                 }
             }
-            match reading.wrong {
-                Some(reason) => replayed.aside.push((put_aside(&path), reason)),
-                None => replayed.files += usize::from(fs::remove_file(&path).is_ok()),
+            if let Some(reason) = reading.wrong {
+                replayed.aside.push((put_aside(&path), reason));
+                continue;
             }
+            replayed.cut += usize::from(reading.is_cut);
+            replayed.files += usize::from(fs::remove_file(&path).is_ok());
         }
         Ok(replayed)
     }
@@ -240,8 +265,8 @@ struct Reading {
     lines: Option<BufReader<File>>,
     targets: Targets,
     line: u64,
-    /// Whether its last line may be half a line.
-    is_part: bool,
+    /// Whether its last line is half a line.
+    is_cut: bool,
     /// The first thing that is wrong with it.
     wrong: Option<String>,
 }
@@ -250,13 +275,18 @@ impl Reading {
     fn open(path: &Path) -> Self {
         let is_part = path.extension().is_some_and(|form| form == PART);
         let mut reading =
-            Self { lines: None, targets: Targets::default(), line: 1, is_part, wrong: None };
+            Self { lines: None, targets: Targets::default(), line: 1, is_cut: false, wrong: None };
         match File::open(path) {
             Ok(file) => reading.lines = Some(BufReader::new(file)),
             Err(error) => reading.refuse(error.to_string()),
         }
         let first = reading.lines.as_mut().and_then(|lines| next_line(lines).transpose());
         let is_empty_part = is_part && first.is_none();
+        if let Some(Err(error)) = &first
+            && reading.ends_after(error)
+        {
+            return reading;
+        }
         if !is_empty_part && let Err(Error::Import { reason, .. }) = header(first) {
             reading.refuse(reason);
             reading.lines = None;
@@ -268,6 +298,15 @@ impl Reading {
         self.wrong.get_or_insert(reason);
     }
 
+    /// Whether an error is of half a line at the end, as a killed process or a full disk leaves it.
+    fn ends_after(&mut self, error: &io::Error) -> bool {
+        let is_last = |lines: &mut BufReader<File>| lines.fill_buf().is_ok_and(<[u8]>::is_empty);
+        let is_half = error.kind() == io::ErrorKind::UnexpectedEof;
+        let is_cut = is_half && self.lines.as_mut().is_some_and(is_last);
+        self.is_cut |= is_cut;
+        is_cut
+    }
+
     /// Some more of what it holds; nothing at its end. Lines that are damaged are left out.
     fn batch(&mut self) -> Vec<New> {
         let (mut batch, mut bytes) = (Vec::new(), 0);
@@ -276,8 +315,7 @@ impl Reading {
             let line = match next_line(lines) {
                 Ok(Some(line)) => line,
                 Ok(None) => break,
-                // What a killed process wrote last is half a line.
-                Err(error) if self.is_part && error.kind() == io::ErrorKind::UnexpectedEof => break,
+                Err(error) if self.ends_after(&error) => break,
                 Err(error) => {
                     self.line += 1;
                     self.refuse(format!("line {}: {error}", self.line));

@@ -34,8 +34,8 @@ pub(in crate::report) fn markdown_fence(language: &str, text: &Untrusted) -> Str
 /// Encodes a sentence.
 pub(in crate::report) fn markdown_prose(text: &Untrusted, place: Place) -> String {
     let shown = printable(text, Symbols::Unicode);
-    let words: Vec<Word> =
-        shown.split(' ').filter(|word| !word.is_empty()).map(Word::new).collect();
+    let words = shown.split(' ').filter(|word| !word.is_empty()).enumerate();
+    let words: Vec<Word> = words.map(|(at, word)| Word::new(word, at == 0)).collect();
     let runs = words.chunk_by(Word::is_joined_with);
     runs.map(|run| prose_run(run, place)).collect::<Vec<_>>().join(" ")
 }
@@ -102,11 +102,12 @@ struct Word<'a> {
 }
 
 impl<'a> Word<'a> {
-    fn new(word: &'a str) -> Self {
+    fn new(word: &'a str, is_first: bool) -> Self {
         let end = |c: char| ",.;:?!".contains(c) || (c == ')' && !word.contains('('));
         let core = word.trim_end_matches(end);
-        if core != word && core.bytes().all(|b| b.is_ascii_digit()) {
-            // A number with a point would start a list.
+        let is_number = !core.is_empty() && core.bytes().all(|b| b.is_ascii_digit());
+        if core.is_empty() || (is_first && is_number && core != word) {
+            // A number with a point at the beginning would start a list.
             return Self { core: word, after: "", is_harmless: false };
         }
         Self { core, after: &word[core.len()..], is_harmless: is_harmless(core) }
@@ -211,7 +212,11 @@ mod tests {
         check("**bold** :tada: (GH-3)", "`**bold** :tada`: `(GH-3)`");
         check("run `docker login` (once)", "run `` `docker login` `` (once)");
         check("docker.io has no a/b:c: 404", "docker.io has no `a/b:c`: 404");
-        check("- 1. deadbeef", "`- 1. deadbeef`");
+        check("- deadbeef", "`- deadbeef`");
+        check("1. or 1) twice", "`1.` or 1) twice");
+        check("Connection refused (os error 111)", "Connection refused (os error 111)");
+        check("exit code 111.", "exit code 111.");
+        check(": a", "`:` a");
     }
 
     #[test]

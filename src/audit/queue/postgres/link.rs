@@ -124,11 +124,7 @@ impl Link {
 
     /// Ends the connection.
     pub(super) async fn close(&self) -> Result<(), Error> {
-        match self.connection.lock().await.take() {
-            Some(connection) => {
-                connection.close().await.map_err(|error| Error::of(&self.place, &error))
-            }
-            None => Ok(()),
-        }
+        let Some(connection) = self.connection.lock().await.take() else { return Ok(()) };
+        self.in_time(PATIENCE, async { Ok(connection.close().await?) }).await
     }
 }
