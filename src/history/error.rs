@@ -208,6 +208,17 @@ impl Error {
         matches!(self, Self::Unreachable { .. })
     }
 
+    /// Whether what was asked for is right, and could be had at another time.
+    pub(crate) fn is_passing(&self) -> bool {
+        matches!(
+            self,
+            Self::Unreachable { .. }
+                | Self::Full { .. }
+                | Self::Locked { .. }
+                | Self::Database { .. }
+        )
+    }
+
     /// The error that a database driver gave about `place`.
     pub(crate) fn of(place: &str, error: &sqlx::Error) -> Self {
         let place = place.to_owned();

@@ -20,6 +20,8 @@ pub(super) async fn open(place: &Place) -> Result<Opened, Error> {
     }
     match Store::open_in_time(place, Access::Read).await {
         Ok(store) => Ok(Opened::Readable(store, unwritable)),
+        // A disk that is full may leave no room to read, either.
+        Err(_) if unwritable.is_passing() => Ok(Opened::Away(unwritable)),
         Err(_) => Err(error(unwritable)),
     }
 }
