@@ -202,8 +202,12 @@ impl Cache {
     /// Whether entries can be added; one that cannot is still read.
     pub fn is_writable(&self) -> bool {
         let Some(place) = &self.place else { return false };
-        let place = if place.root.exists() { &place.root } else { &place.directory };
-        rustix::fs::access(place, Access::WRITE_OK | Access::EXEC_OK).is_ok()
+        let is_allowed = |path: &Path| rustix::fs::access(path, Access::WRITE_OK | Access::EXEC_OK);
+        // Who clears a cache may take the inner directory away at any time.
+        match is_allowed(&place.root) {
+            Err(rustix::io::Errno::NOENT) => is_allowed(&place.directory).is_ok(),
+            allowed => allowed.is_ok(),
+        }
     }
 
     /// Why not all that should have been kept was, if that happened.

@@ -105,11 +105,16 @@ pub(super) fn write(path: &Path, bucket: Bucket, key: &Digest, content: &[u8]) -
             done => return done,
         }
         match DirBuilder::new().recursive(true).mode(0o700).create(directory) {
-            Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
+            // It may be gone again, or others made it and it is gone when it is looked at.
+            Err(error) if !is_passing(&error) => return Err(error),
             _ => {}
         }
     }
     attempt()
+}
+
+fn is_passing(error: &io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::NotFound | ErrorKind::AlreadyExists)
 }
 
 /// Moves a new file into its place.
