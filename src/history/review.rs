@@ -37,8 +37,8 @@ pub struct BreachLife {
     pub message: String,
     /// When it was opened.
     pub opened: Timestamp,
-    /// When it was over, if it is.
-    pub cleared: Option<Timestamp>,
+    /// When it was over, if it is, and what was said of that.
+    pub cleared: Option<(Timestamp, String)>,
 }
 
 impl Store {
@@ -134,7 +134,8 @@ impl Store {
             if kind == EventKind::Cleared {
                 let Some((seq, life)) = open.remove(&key) else { continue };
                 if since.is_none_or(|since| at >= since) {
-                    lives.push((seq, BreachLife { cleared: Some(at), ..life }));
+                    let cleared = Some((at, detail.unwrap_or_default()));
+                    lives.push((seq, BreachLife { cleared, ..life }));
                 }
             } else if let Entry::Vacant(place) = open.entry(key) {
                 let target = self.named(linked.row.target).await?;

@@ -9,6 +9,7 @@ mod analyze;
 mod architecture;
 mod attribution;
 mod audit;
+mod audit_breaches;
 mod audit_failing;
 mod audit_faults;
 mod audit_month;

@@ -30,7 +30,7 @@ fn follow(points: &[(u8, Option<&str>)]) -> Series {
     for (day, image) in points {
         follower.observe(moment(*day, u64::from(*day)), image.map(whole));
     }
-    follower.finish()
+    follower.finish().0
 }
 
 #[test]
@@ -59,7 +59,7 @@ fn the_same_image_is_one_moment() {
     assert!(follower.sees_again(&image, Some(7)));
     assert!(follower.sees_again(&image, Some(8)));
     assert!(!follower.sees_again(&moment(2, 10).image, Some(9)));
-    let contents: Vec<_> = follower.finish().moments.iter().map(|m| m.content).collect();
+    let contents: Vec<_> = follower.finish().0.moments.iter().map(|m| m.content).collect();
     assert_eq!(contents, [Some(7)]);
 }
 

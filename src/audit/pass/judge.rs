@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use super::summary::Breached;
 use super::{Journal, Pass};
 use crate::audit::Target;
+use crate::audit::limit::soft;
 use crate::audit::notify::Standing;
 use crate::check::{Budget, Budgets, Figure, Measure, Row, Subject, Verdict, check};
 use crate::history::{self, Point, Question};
@@ -201,9 +202,4 @@ fn rule(row: &Row, image: &Digest) -> String {
 fn is_of_one_image(id: &str) -> bool {
     let measure = id.rsplit('.').next().unwrap_or_default();
     [Measure::Growth, Measure::ContentGrowth].iter().any(|growth| growth.as_str() == measure)
-}
-
-/// The name of the soft limit.
-fn soft(rule: &str) -> String {
-    format!("{rule} (warning)")
 }

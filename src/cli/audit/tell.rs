@@ -11,7 +11,7 @@ use crate::audit::notify::{
     Known, Message, Planned, Reading, Step, Undelivered, exec, plan, plan_readings, whole,
 };
 use crate::audit::pass::{Journal, Summary};
-use crate::audit::{Address, Channel, Target};
+use crate::audit::{Address, Channel, Target, UNWATCHED};
 use crate::history::{Breach, BreachState, New, Target as Image};
 use crate::registry::{Error, ErrorKind, Options, Secret, post_json};
 
@@ -44,7 +44,7 @@ pub(super) async fn tell(
     };
     if is_all {
         for breach in breaches.iter().filter(|breach| !is_watched(breach, summary)) {
-            let message = "no longer watched".to_owned();
+            let message = UNWATCHED.to_owned();
             let (rule, state) = (breach.rule.clone(), BreachState::Cleared);
             let (target, at) = (breach.target.clone(), summary.at);
             journal.push(New::Breach { target, at, rule, state, message }).await;

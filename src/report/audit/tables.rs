@@ -6,9 +6,10 @@ use jiff::Timestamp;
 
 use super::MOST_CHANGES;
 use crate::audit::overview::{
-    Change, Exceeded, FindingLife, Moment, Overview, Reason, Series, Shared, Why,
+    Change, Ended, Exceeded, FindingLife, Moment, Overview, Reason, Series, Shared, Why,
 };
 use crate::history::Target;
+use crate::report::check::figure;
 use crate::report::document::{
     Block, Column, Mark, Overflow, Piece, Row, Share, Style, Table, Text,
 };
@@ -72,11 +73,12 @@ pub(in crate::report) fn exceeded(overview: &Overview) -> Option<Block> {
     let columns = vec![
         Column::rest("target", Overflow::Wrap),
         Column::left("since"),
-        Column::rest("budget", Overflow::Wrap),
+        Column::rest("when it opened", Overflow::Wrap),
+        Column::right("now"),
     ];
     let row = |breach: &Exceeded| -> Row {
-        let message = Text::sentence(&breach.message).styled(Style::Warn);
-        vec![name(&breach.target), day(breach.since), message]
+        let now = breach.now.as_ref().map(figure).unwrap_or_default().styled(Style::Warn);
+        vec![name(&breach.target), day(breach.since), Text::sentence(&breach.message), now]
     };
     table(columns, overview.breaches.iter().map(row).collect())
 }
@@ -85,13 +87,21 @@ pub(in crate::report) fn exceeded(overview: &Overview) -> Option<Block> {
 pub(in crate::report) fn ended(overview: &Overview) -> Option<Block> {
     let columns = vec![
         Column::rest("target", Overflow::Wrap),
-        Column::left("from"),
+        Column::left("from").ranked(1),
         Column::left("until"),
-        Column::rest("budget", Overflow::Wrap),
+        Column::left("because"),
+        Column::rest("when it opened", Overflow::Wrap),
     ];
     let row = |breach: &Exceeded| -> Row {
-        let until = breach.until.map_or_else(unknown, day);
-        vec![name(&breach.target), day(breach.since), until, Text::sentence(&breach.message)]
+        let (until, how) = breach.until.unzip();
+        let because = how.map_or_else(unknown, |how| match how {
+            Ended::Kept => Text::from("kept again").styled(Style::Good),
+            Ended::Gone => "gone".into(),
+            Ended::Unwatched => "not watched".into(),
+        });
+        let until = until.map_or_else(unknown, day);
+        let message = Text::sentence(&breach.message);
+        vec![name(&breach.target), day(breach.since), until, because, message]
     };
     table(columns, overview.ended.iter().map(row).collect())
 }
