@@ -15,6 +15,7 @@ mod audit_faults;
 mod audit_month;
 #[cfg(feature = "postgres")]
 mod audit_queue;
+mod audit_platforms;
 mod audit_run;
 mod audit_spool;
 mod audit_page;

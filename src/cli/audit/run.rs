@@ -184,6 +184,9 @@ pub(super) fn complain_of(summary: &Summary) {
         let tag = failure.tag.as_ref().map(|tag| format!(":{tag}")).unwrap_or_default();
         line(&format!("error: {}{tag}: {}", failure.repository, failure.error));
     }
+    for barren in &summary.barren {
+        line(&format!("note: {}: {barren}", barren.target));
+    }
     if !summary.left.is_empty() {
         line(&format!("error: {} tags were left for the next run", summary.left.len()));
     }
