@@ -51,10 +51,7 @@ impl Ended {
 impl Exceeded {
     /// What became of a breach of a target whose last image this is.
     pub(super) fn of(life: BreachLife, series: &Series, last: Option<&Snapshot>) -> Self {
-        let was_gone = |time: Timestamp| {
-            let mut absences = series.absences.iter();
-            absences.any(|(gone, back)| *gone <= time && back.is_none_or(|back| back > time))
-        };
+        let was_gone = |time| series.absences.iter().any(|absence| absence.holds(time));
         let ended = |(time, words): (Timestamp, String)| {
             let how = match &*words {
                 // That a tag went may be told later than it went.

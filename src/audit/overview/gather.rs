@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use jiff::Timestamp;
 
 use super::passes::{Looks, Passes, failure};
-use super::presence::Presences;
+use super::presence::Firsts;
 use super::{Exceeded, Follower, Limit, Moment, Overview, Series, shared};
 use crate::audit::notify::is_reading;
 use crate::history::{BreachLife, Error, Question, Store, Target, Timeline};
@@ -27,20 +27,20 @@ pub struct Asked<'a> {
 /// What a history says of targets over a time. Images are read target by target, and just those
 /// that a target was at the beginning of the time and became in it.
 pub async fn overview(store: &mut Store, asked: &Asked<'_>) -> Result<Overview, Error> {
-    let passes = Passes::of(&store.runs_since(asked.since).await?);
+    let passes = Passes::of(&store.runs(asked.since, u32::MAX).await?);
     let pruned = store.pruned_before().await?;
     let (mut series, mut breaches, mut unlisted) = (Vec::new(), Vec::new(), Vec::new());
     let mut lives = lives(store.breach_lives(asked.since).await?);
     for question in questions(store, asked).await? {
         let timelines = store.timelines_from(&question, asked.since).await?;
-        let presences = Presences::new(store.presences(&question.repository).await?, pruned);
+        let firsts = Firsts::new(store.first_seen(&question.repository).await?, pruned);
         let looks = Looks::of(&question.repository, &timelines, &passes);
         unlisted.extend(looks.unlisted(&question.repository, asked.since));
         let over: Vec<(String, Timestamp)> = timelines.iter().filter_map(last_look).collect();
         for timeline in timelines {
             if let Some(timeline) = in_time(timeline, asked.since, &over) {
                 let (mut found, last) = follow(store, timeline, asked.limits).await?;
-                presences.tell(&mut found, asked.since);
+                found.new = firsts.new_since(&found.target, asked.since);
                 looks.tell(&mut found);
                 let lives = lives.remove(&found.target).unwrap_or_default();
                 let became = |life| Exceeded::of(life, &found, last.as_ref());
@@ -97,7 +97,7 @@ fn in_time(
         return None;
     }
     let is_old = |time: Timestamp| since.is_some_and(|since| time < since);
-    if timeline.gone.is_some_and(is_old) {
+    if timeline.gone().is_some_and(is_old) {
         return None;
     }
     if let Some((at, ..)) = timeline.failure {
@@ -135,8 +135,8 @@ async fn follow(
         follower.observe(moment, snapshot);
     }
     let (series, last) = follower.finish();
-    let Timeline { gone, last_seen, .. } = timeline;
-    Ok((Series { gone, last_seen, failed, ..series }, last))
+    let Timeline { absences, last_seen, .. } = timeline;
+    Ok((Series { absences, last_seen, failed, ..series }, last))
 }
 
 /// The breaches of limits by their targets. What cannot be read is no limit.

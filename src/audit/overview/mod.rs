@@ -64,10 +64,8 @@ pub struct Series {
     pub limits: Vec<Limit>,
     /// When it was seen first, if that was in this time and others of its repository were before.
     pub new: Option<Timestamp>,
-    /// When it was not there.
+    /// When it was not there, in the order of recording.
     pub absences: Vec<Absence>,
-    /// When the registry said that it is gone, if it is.
-    pub gone: Option<Timestamp>,
     /// When it was looked at last and was there.
     pub last_seen: Option<Timestamp>,
     /// Why its figures are older than the last pass, if they are.

@@ -169,7 +169,7 @@ impl Looks {
 
     /// Tells a target why its figures are old, if they are.
     pub(super) fn tell(&self, series: &mut Series) {
-        if series.gone.is_some() {
+        if series.gone().is_some() {
             return;
         }
         let is_later = |time: Timestamp| series.last_seen.is_none_or(|seen| time > seen);

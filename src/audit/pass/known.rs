@@ -57,7 +57,8 @@ impl Known {
     }
 
     fn add(&mut self, target: &Target, timeline: Timeline) {
-        let Timeline { target: which, mut points, last_seen, gone, .. } = timeline;
+        let gone = timeline.gone();
+        let Timeline { target: which, mut points, last_seen, .. } = timeline;
         if !which.platform.is_empty() && !target.wants(&which.platform) {
             return;
         }

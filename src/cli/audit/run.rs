@@ -122,7 +122,7 @@ async fn begin(journal: &mut Journal, now: Timestamp, kind: &str) -> String {
     let id = Digest::of(format!("{now} {process} {}", Timestamp::now()).as_bytes());
     let id = id.as_str().trim_start_matches("sha256:").chars().take(16).collect::<String>();
     let runs = match journal.store() {
-        Some(store) => store.runs(RECENT).await.unwrap_or_default(),
+        Some(store) => store.runs(None, RECENT).await.unwrap_or_default(),
         None => Vec::new(),
     };
     for run in runs {

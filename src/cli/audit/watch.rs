@@ -67,7 +67,7 @@ pub(super) async fn run(cli: &Cli, args: &AuditWatchArgs, stop: &Stop) -> Result
         Opened::Readable(_, reason) | Opened::Away(reason) => return Err(error(reason)),
     };
     let status = Arc::new(Status::default());
-    let runs = store.runs(RECENT).await.map_err(error)?;
+    let runs = store.runs(None, RECENT).await.map_err(error)?;
     let mut targets = Vec::with_capacity(scheduled.len());
     for target in scheduled {
         let last = last(&runs, &target.name);

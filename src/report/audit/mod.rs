@@ -99,7 +99,7 @@ pub(super) fn summary(overview: &Overview) -> Vec<Block> {
     let came = |came: Came| comings.iter().filter(|(_, coming)| coming.came == came).count();
     for (name, count, style) in [
         ("new", came(Came::New), Style::Plain),
-        ("gone", count(|series| series.gone.is_some()), Style::Warn),
+        ("gone", count(|series| series.gone().is_some()), Style::Warn),
         ("back", came(Came::Back), Style::Plain),
         ("not read", count(|series| series.missed.is_some()), Style::Warn),
         ("not listed", overview.unlisted.len(), Style::Warn),

@@ -8,7 +8,7 @@ use crate::audit::overview::{
 };
 use crate::check::Figure;
 use crate::compare::{Cause, CauseKind, Change};
-use crate::history::Target;
+use crate::history::{Absence, Target};
 use crate::oci::Digest;
 use crate::rule::{Phrase, Piece, Severity};
 
@@ -113,7 +113,7 @@ fn comes() -> Series {
         target: target("edge"),
         moments: vec![moment(10, 100_000_000, 0)],
         new: Some(time(10)),
-        absences: vec![(time(12), Some(time(15)))],
+        absences: vec![Absence { gone: time(12), back: Some(time(15)) }],
         last_seen: Some(time(27)),
         missed: Some(Missed { pass: Some(time(29)), failure: None, whole: false }),
         ..Series::default()
@@ -153,8 +153,7 @@ pub(crate) fn month() -> Overview {
     let gone = Series {
         target: target("old"),
         moments: vec![moment(1, 5_000, 0), moment(3, 9_000, 0)],
-        gone: Some(time(5)),
-        absences: vec![(time(5), None)],
+        absences: vec![Absence { gone: time(5), back: None }],
         ..Series::default()
     };
     let series = vec![shrinks, still, grows, gone, comes()];

@@ -261,7 +261,7 @@ fn series(series: &Series, since: Option<Timestamp>) -> SeriesJson<'_> {
         points: first.into_iter().chain(later).collect(),
         total: series.total().map(change),
         limits: limits.collect(),
-        gone: series.gone.map(|time| time.to_string()),
+        gone: series.gone().map(|time| time.to_string()),
         events: series.comings(since).iter().map(event).collect(),
         last_seen: series.last_seen.map(|time| time.to_string()),
         missed: series.missed.as_ref().map(missed),
