@@ -27,7 +27,7 @@ fn breach<'a>(report: &'a Value, field: &str, rule: &str) -> &'a Value {
 fn an_exceeded_limit_has_the_day_it_opened_and_the_figure_of_now() {
     let (registry, sandbox) = (registry(), Sandbox::new());
     let limits = "tags = [\"1.0\"]\n[audit.target.budget]\nmax-content = \"320KB\"\n\
-                  max-layers = 1\nmax-creep = { \"7d\" = \"10%\" }";
+                  max-layers = 1\nmax-growth = \"5%\"\nmax-creep = { \"7d\" = \"10%\" }";
     settings(&sandbox, &registry, limits);
     run(&sandbox, 1, 1);
     put(&registry, "1.0", &[300, 50]);
@@ -44,9 +44,12 @@ fn an_exceeded_limit_has_the_day_it_opened_and_the_figure_of_now() {
     assert_eq!(layers["now"], json!({"unit": "count", "value": 3}), "{layers}");
     // What a history does not keep as a figure is not made up.
     assert_eq!(breach(&report, "breaches", "max-creep.7d")["now"], Value::Null, "{report}");
+    // Growth is of one image, and over with the next one, whatever that is.
+    let ended = &report["ended_breaches"];
+    assert_eq!((count(&report, "ended_breaches"), &ended[0]["ended"]), (1, &"replaced".into()));
     for format in ["terminal", "markdown", "html"] {
         let text = words(&sandbox, format);
-        for part in ["when it opened", "now", "700 kB"] {
+        for part in ["when it opened", "new image", "now", "700 kB"] {
             assert!(text.contains(part), "{format}: {part}: {text}");
         }
     }
@@ -55,7 +58,8 @@ fn an_exceeded_limit_has_the_day_it_opened_and_the_figure_of_now() {
 #[test]
 fn a_limit_of_what_is_gone_or_no_longer_watched_is_not_kept_again() {
     let (registry, sandbox) = (registry(), Sandbox::new());
-    let tags = |tags: &str| format!("tags = [{tags}]\n[audit.target.budget]\nmax-layers = 1\n");
+    let limits = "[audit.target.budget]\nmax-layers = 1";
+    let tags = |tags: &str| format!("tags = [{tags}]\n{limits}\n");
     settings(&sandbox, &registry, &tags("\"1.0\", \"1.1\", \"latest\""));
     run(&sandbox, 1, 1);
     registry.update(|content| content.remove("team/app", "1.1"));

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::Series;
-use crate::audit::limit::{UNWATCHED, hard};
+use crate::audit::limit::{UNWATCHED, hard, is_of_image};
 use crate::check::{Figure, figure};
 use crate::history::{BreachLife, Target};
 use crate::snapshot::Snapshot;
@@ -31,6 +31,8 @@ pub struct Exceeded {
 pub enum Ended {
     /// The limit is kept again.
     Kept,
+    /// It was of one image alone, and another took its place.
+    Replaced,
     /// The target is no longer there.
     Gone,
     /// The target is no longer looked at.
@@ -42,6 +44,7 @@ impl Ended {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Kept => "kept",
+            Self::Replaced => "replaced",
             Self::Gone => "gone",
             Self::Unwatched => "unwatched",
         }
@@ -57,11 +60,12 @@ impl Exceeded {
                 // That a tag went may be told later than it went.
                 _ if was_gone(time) => Ended::Gone,
                 UNWATCHED => Ended::Unwatched,
+                _ if is_of_image(&life.rule) => Ended::Replaced,
                 _ => Ended::Kept,
             };
             (time, how)
         };
-        let until = life.cleared.map(ended);
+        let until = life.cleared.clone().map(ended);
         let last = last.filter(|_| until.is_none());
         Self {
             now: last.and_then(|image| figure(image, hard(&life.rule))),

@@ -172,6 +172,11 @@ impl Summary {
         self.breached.sort_by(|a, b| b.verdict.cmp(&a.verdict).then_with(|| key(a).cmp(&key(b))));
         self.breached.dedup();
         self.failures.sort_by(|a, b| (&a.repository, &a.tag).cmp(&(&b.repository, &b.tag)));
+        // Two targets may watch one repository.
+        self.failures.dedup_by(|a, b| {
+            let is_same = (&a.repository, &a.tag) == (&b.repository, &b.tag);
+            is_same && a.error.to_string() == b.error.to_string()
+        });
         self.left.sort_by(|a, b| (&a.repository, &a.tag).cmp(&(&b.repository, &b.tag)));
         self.standings.sort_by(|a, b| a.subject.cmp(&b.subject));
         // What failed for one of two has failed.

@@ -158,7 +158,7 @@ struct BreachJson<'a> {
     now: Option<FigureJson>,
 }
 
-/// `ended` is `kept`, `gone` or `unwatched`.
+/// `ended` is `kept`, `replaced`, `gone` or `unwatched`.
 #[derive(Serialize)]
 struct EndedJson<'a> {
     #[serde(flatten)]
