@@ -10,6 +10,7 @@ mod architecture;
 mod attribution;
 mod audit;
 mod audit_breaches;
+mod audit_budgets;
 mod audit_failing;
 mod audit_faults;
 mod audit_month;
