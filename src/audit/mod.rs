@@ -2,6 +2,7 @@
 //! it, what a history says of it, and whom to tell.
 
 mod growth;
+mod limit;
 pub mod notify;
 pub mod overview;
 pub mod pass;
@@ -12,5 +13,6 @@ mod target;
 pub mod watch;
 
 pub use growth::{GrowthFrom, GrowthLimit, Window};
+pub use limit::UNWATCHED;
 pub use schedule::{LONGEST_SPREAD, Schedule, ScheduleError};
 pub use target::{Address, Channel, Depth, StorePlace, Target, Watchlist};

@@ -1,6 +1,6 @@
 //! Rows on figures: sizes, layers, shares and growth.
 
-use super::{Bound, Budget, Figure, Grown, Levels, Measure, Row, Verdict};
+use super::{Bound, Budget, Figure, Grown, Kind, Levels, Measure, Row, Verdict};
 use crate::size::{Percent, Units};
 use crate::snapshot::{Component, Snapshot};
 
@@ -158,6 +158,18 @@ fn figure_of(snapshot: &Snapshot, scope: Scope<'_>, measure: Measure) -> Option<
         Measure::ShadowedShare => Some(share(sizes.shadowed?, sizes.content?, 0.0)),
         Measure::Efficiency => Some(share(sizes.visible?, sizes.content?, 1.0)),
         Measure::Growth | Measure::ContentGrowth | Measure::Findings => None,
+    }
+}
+
+/// The figure that a limit with this name is about, unless it takes more than the image.
+pub(super) fn of_limit(snapshot: &Snapshot, id: &str) -> Option<Figure> {
+    match id.strip_prefix("component.") {
+        Some(of) => {
+            let (component, measure) = of.rsplit_once('.')?;
+            let measure = Measure::named(measure).filter(|of| of.kind() == Kind::Bytes)?;
+            figure_of(snapshot, Some(component), measure)
+        }
+        None => figure_of(snapshot, None, Measure::named(id)?),
     }
 }
 

@@ -234,6 +234,12 @@ pub fn check(subject: &Subject, budget: &Budget, baseline: Option<&[Snapshot]>) 
     }
 }
 
+/// What a limit is about, by its name as in `max-content` or `component.fsl.max-content`: a figure
+/// of one image. `None` for limits of growth and of what an image holds, and where it is not known.
+pub fn figure(snapshot: &Snapshot, id: &str) -> Option<Figure> {
+    figures::of_limit(snapshot, id)
+}
+
 /// The row of a limit of growth from one number of bytes to another.
 pub fn grown(id: String, before: u64, now: u64, levels: &Levels<Bound>) -> Row {
     figures::grown(id, before, now, levels)

@@ -20,6 +20,29 @@ fn rules(efficiency: f64, bytes: u64, percent: f64) -> DiveRules {
 }
 
 #[test]
+fn a_name_of_a_limit_tells_which_figure_it_is_about() {
+    let text = "RUN make\n  opt/a 600\n  opt/b 200\nRUN rm\n  -opt/b\n";
+    let snapshot = crate::compare::testing::whole(text);
+    let check = |name: &str, expected: Option<Figure>| {
+        assert_eq!(figure(&snapshot, name), expected, "{name}");
+    };
+    check("max-content", Some(Figure::Bytes(800)));
+    check("max-compressed", Some(Figure::Bytes(snapshot.sizes.compressed)));
+    check("max-shadowed", Some(Figure::Bytes(200)));
+    check("max-shadowed-share", Some(Figure::Share(0.25)));
+    check("min-efficiency", Some(Figure::Share(0.75)));
+    check("max-layers", Some(Figure::Count(2)));
+    check("component.fsl.max-content", Some(Figure::Bytes(0)));
+    check("component.fsl.max-layers", None);
+    check("component.fsl.max-growth", None);
+    for of_more in
+        ["max-growth", "max-creep.7d", "forbid-findings", "forbid-path *.a", "", "component."]
+    {
+        check(of_more, None);
+    }
+}
+
+#[test]
 fn dives_own_cases_end_as_dive_says() {
     let check = |rules: DiveRules, expected: &[Verdict]| {
         let rows = dive::rows(Some(&DIVE), Some(&rules));

@@ -40,9 +40,9 @@ pub use self::error::Error;
 pub use self::news::{Breach, BreachState, Figures, New, Outcome, Point, Run, RunState, Target};
 pub use self::place::Place;
 pub use self::prune::Pruned;
-pub use self::review::{Absence, BreachLife, Presence};
+pub use self::review::BreachLife;
 pub use self::scope::WasRead;
-pub use self::timeline::{Gap, Question, Timeline};
+pub use self::timeline::{Absence, Question, Timeline};
 pub use self::transfer::{Exported, Form, Imported, Replayed, Spool, Spools};
 pub use self::verify::{Broken, Fault, Verified};
 

@@ -75,7 +75,7 @@ pub enum New {
     },
     /// All that was asked for of a tag was read.
     Read {
-        /// An image of the tag.
+        /// An image of the tag; without a platform if there is none of what was asked for.
         target: Target,
         /// When.
         at: Timestamp,

@@ -1,4 +1,4 @@
-//! What happened over a time: when targets came and went, how breaches and runs ended.
+//! What happened over a time: when targets came, how breaches and runs ended.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -8,23 +8,9 @@ use sqlx::Row as _;
 
 use super::news::{Run, Target};
 use super::ranges;
-use super::record::{Body, EventKind, time};
+use super::record::{Body, EventKind};
 use super::sql::{EVENT, Linked, event_of, statement, target_of};
 use super::{Error, Store};
-
-/// When a target was there.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Presence {
-    /// Which.
-    pub target: Target,
-    /// When it was seen first; `None` if what was recorded of it then was pruned.
-    pub first: Option<Timestamp>,
-    /// When it was not there, oldest first.
-    pub absences: Vec<Absence>,
-}
-
-/// When a target was found to be gone and, if it came back, when it was seen again.
-pub type Absence = (Timestamp, Option<Timestamp>);
 
 /// A breach from its first to its last day.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,36 +23,37 @@ pub struct BreachLife {
     pub message: String,
     /// When it was opened.
     pub opened: Timestamp,
-    /// When it was over, if it is.
-    pub cleared: Option<Timestamp>,
+    /// When it was over, if it is, and what was said of that.
+    pub cleared: Option<(Timestamp, String)>,
 }
 
 impl Store {
-    /// When the targets of a repository were there; those that were never read are left out.
-    pub async fn presences(&mut self, repository: &str) -> Result<Vec<Presence>, Error> {
-        let gone = self.absences(repository).await?;
-        let text = "SELECT t.id, t.repository, t.tag, t.platform, point.seen, point.seq \
+    /// When the targets of a repository were seen first; `None` if what was recorded of one then was
+    /// pruned. Those that were never read are left out.
+    pub async fn first_seen(
+        &mut self,
+        repository: &str,
+    ) -> Result<HashMap<Target, Option<Timestamp>>, Error> {
+        let text = "SELECT t.id, t.repository, t.tag, t.platform, point.seen, point.seq, \
+                    (SELECT COUNT(*) FROM event AS e WHERE e.target = t.id AND e.kind = 'gone' \
+                    AND e.seq < point.seq) \
                     FROM target AS t JOIN point ON point.seq = (SELECT MIN(first.seq) \
                     FROM point AS first WHERE first.target = t.id) WHERE t.repository = $1";
         let rows =
             sqlx::query(text).bind(repository.to_owned()).fetch_all(&mut self.connection).await;
-        let rows: Vec<((i64, Target), i64, i64)> =
-            self.decoded(rows, |row| Ok((target_of(row)?, row.try_get(4)?, row.try_get(5)?)))?;
+        let rows: Vec<((i64, Target), i64, i64, i64)> = self.decoded(rows, |row| {
+            Ok((target_of(row)?, row.try_get(4)?, row.try_get(5)?, row.try_get(6)?))
+        })?;
         let is_pruned = self.pruned_before().await?.is_some();
         let looks = if is_pruned { self.looks().await? } else { Vec::new() };
-        let mut presences = Vec::with_capacity(rows.len());
-        for ((id, target), first, seq) in rows {
-            let absences = gone.get(&id).map(Vec::as_slice).unwrap_or_default();
+        let mut found = HashMap::with_capacity(rows.len());
+        for ((id, target), first, seq, leaves) in rows {
+            let mut before = looks.iter().take_while(|(at, _)| *at < seq);
             // What went, or was what it had been, before its first point had others before.
-            let is_cut = absences.iter().any(|(gone, _)| gone.as_millisecond() < first)
-                || looks
-                    .iter()
-                    .take_while(|(at, _)| *at < seq)
-                    .any(|(_, ids)| ranges::holds(ids, id));
-            let first = if is_cut { None } else { Some(self.at(first)?) };
-            presences.push(Presence { target, first, absences: absences.to_vec() });
+            let is_cut = leaves > 0 || before.any(|(_, ids)| ranges::holds(ids, id));
+            found.insert(target, if is_cut { None } else { Some(self.at(first)?) });
         }
-        Ok(presences)
+        Ok(found)
     }
 
     /// The targets that were seen again, with the rows that say so.
@@ -81,24 +68,6 @@ impl Store {
             looks.push((linked.seq, ids));
         }
         Ok(looks)
-    }
-
-    /// When targets of a repository were gone, by the numbers of the targets.
-    async fn absences(&mut self, repository: &str) -> Result<HashMap<i64, Vec<Absence>>, Error> {
-        let text = "SELECT e.target, e.seen, (SELECT seen FROM point WHERE point.target = e.target \
-                    AND point.seq > e.seq ORDER BY point.seq LIMIT 1) \
-                    FROM event AS e WHERE e.kind = 'gone' \
-                    AND e.target IN (SELECT id FROM target WHERE repository = $1) ORDER BY e.seq";
-        let rows =
-            sqlx::query(text).bind(repository.to_owned()).fetch_all(&mut self.connection).await;
-        let rows: Vec<(i64, i64, Option<i64>)> =
-            self.decoded(rows, |row| Ok((row.try_get(0)?, row.try_get(1)?, row.try_get(2)?)))?;
-        let mut absences: HashMap<i64, Vec<Absence>> = HashMap::new();
-        for (target, gone, back) in rows {
-            let gap = (self.at(gone)?, back.map(|back| self.at(back)).transpose()?);
-            absences.entry(target).or_default().push(gap);
-        }
-        Ok(absences)
     }
 
     /// Before when rows were pruned; what is not known of that time may have been.
@@ -134,7 +103,8 @@ impl Store {
             if kind == EventKind::Cleared {
                 let Some((seq, life)) = open.remove(&key) else { continue };
                 if since.is_none_or(|since| at >= since) {
-                    lives.push((seq, BreachLife { cleared: Some(at), ..life }));
+                    let cleared = Some((at, detail.unwrap_or_default()));
+                    lives.push((seq, BreachLife { cleared, ..life }));
                 }
             } else if let Entry::Vacant(place) = open.entry(key) {
                 let target = self.named(linked.row.target).await?;
@@ -150,31 +120,43 @@ impl Store {
         Ok(lives.into_iter().map(|(_, life)| life).collect())
     }
 
-    /// The runs that began at or after a time, the first one first.
-    pub async fn runs_since(&mut self, since: Option<Timestamp>) -> Result<Vec<Run>, Error> {
+    /// The newest runs of those that began at or after a time, the last first.
+    pub async fn runs(&mut self, since: Option<Timestamp>, newest: u32) -> Result<Vec<Run>, Error> {
+        let text =
+            format!("{EVENT} WHERE kind = 'started' AND seen >= $1 ORDER BY seq DESC LIMIT $2");
         let since = since.map_or(i64::MIN, Timestamp::as_millisecond);
-        let text = format!(
-            "{EVENT} WHERE kind IN ('started', 'ended', 'abandoned') AND seen >= $1 ORDER BY seq"
-        );
-        let rows = statement(text).bind(since).fetch_all(&mut self.connection).await;
-        let mut runs: Vec<Run> = Vec::new();
-        let mut open: HashMap<String, usize> = HashMap::new();
-        for Linked { row, .. } in self.decoded(rows, event_of)? {
-            let at = self.at(row.seen)?;
-            let Body::Event { kind, subject, detail } = row.body else { continue };
+        let query = statement(text).bind(since).bind(i64::from(newest));
+        let rows = query.fetch_all(&mut self.connection).await;
+        let starts = self.decoded(rows, event_of)?;
+        let mut ends = match starts.last() {
+            Some(first) => self.ends(first.seq).await?,
+            None => HashMap::new(),
+        };
+        let mut runs = Vec::with_capacity(starts.len());
+        for Linked { row, .. } in starts {
+            let Body::Event { subject, detail, .. } = row.body else { continue };
             let (id, detail) = (subject.unwrap_or_default(), detail.unwrap_or_default());
-            if kind == EventKind::Started {
-                open.insert(id.clone(), runs.len());
-                runs.push(Run { id, started: at, detail, ended: None, outcome: None });
-            } else if let Some(run) = open.remove(&id).and_then(|place| runs.get_mut(place)) {
-                run.ended = Some((at, kind == EventKind::Abandoned));
-                run.outcome = Some(detail);
-            }
+            let (ended, outcome) = ends.remove(&id).unzip();
+            runs.push(Run { id, started: self.at(row.seen)?, detail, ended, outcome });
         }
         Ok(runs)
     }
 
-    fn at(&self, seen: i64) -> Result<Timestamp, Error> {
-        time(seen).map_err(|reason| self.corrupt(reason))
+    /// When runs ended after a row, whether they were abandoned, and what was said of that.
+    async fn ends(
+        &mut self,
+        after: i64,
+    ) -> Result<HashMap<String, ((Timestamp, bool), String)>, Error> {
+        let text =
+            format!("{EVENT} WHERE kind IN ('ended', 'abandoned') AND seq > $1 ORDER BY seq");
+        let rows = statement(text).bind(after).fetch_all(&mut self.connection).await;
+        let mut ends = HashMap::new();
+        for Linked { row, .. } in self.decoded(rows, event_of)? {
+            let Body::Event { kind, subject, detail } = row.body else { continue };
+            let end =
+                ((self.at(row.seen)?, kind == EventKind::Abandoned), detail.unwrap_or_default());
+            ends.entry(subject.unwrap_or_default()).or_insert(end);
+        }
+        Ok(ends)
     }
 }

@@ -12,8 +12,8 @@ use crate::oci::Digest;
 /// That all that was asked for of a tag was read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WasRead {
-    /// The tag.
-    pub tag: String,
+    /// The tag, and an image of it; without a platform where it has none that was asked for.
+    pub target: Target,
     /// The digest behind it.
     pub root: Digest,
     /// What was asked for, in the words of who recorded it.
@@ -34,7 +34,7 @@ impl Store {
         for (id, root, scope) in rows.map_err(|error| self.failed(&error))? {
             let Some(target) = targets.get(&id) else { continue };
             let root = root.parse().map_err(|_| self.corrupt("a digest is none".to_owned()))?;
-            found.push(WasRead { tag: target.tag.clone(), root, scope });
+            found.push(WasRead { target: target.clone(), root, scope });
         }
         Ok(found)
     }

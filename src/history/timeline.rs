@@ -7,9 +7,9 @@ use sqlx::Row as _;
 use sqlx::any::AnyRow;
 
 use super::draft::unpack;
-use super::news::{Breach, BreachState, Point, Run, Target};
+use super::news::{Breach, BreachState, Point, Target};
 use super::ranges;
-use super::record::{Body, EventKind, Row, digest_bytes, digest_of, time};
+use super::record::{Body, EventKind, digest_bytes, digest_of, time};
 use super::sql::{EVENT, Linked, POINT, event_of, point_of, statement, target_of};
 use super::{Error, Store};
 use crate::oci::Digest;
@@ -43,21 +43,38 @@ pub struct Timeline {
     pub more: bool,
     /// When it was looked at last and was there.
     pub last_seen: Option<Timestamp>,
-    /// When it was found to be gone, if it did not come back.
-    pub gone: Option<Timestamp>,
-    /// When it was gone for a while, in the order of the points.
-    pub gaps: Vec<Gap>,
+    /// When it was not there, since the first of the points, in the order of recording.
+    pub absences: Vec<Absence>,
     /// The last failure to read it, if nothing was read since: when, class and message.
     pub failure: Option<(Timestamp, String, String)>,
 }
 
-/// A time in which a target was gone.
+/// A time in which a target was not there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Gap {
+pub struct Absence {
     /// When it was found to be gone.
     pub gone: Timestamp,
-    /// The position in [`Timeline::points`] of what it was when it was back.
-    pub back: usize,
+    /// When it was seen again, if it came back.
+    pub back: Option<Timestamp>,
+}
+
+impl Absence {
+    /// Whether it was so at a time.
+    pub fn holds(&self, time: Timestamp) -> bool {
+        self.gone <= time && self.back.is_none_or(|back| back > time)
+    }
+
+    /// Since when a target is gone, of which these are all absences, the last one last.
+    pub fn open(absences: &[Self]) -> Option<Timestamp> {
+        absences.last().filter(|last| last.back.is_none()).map(|last| last.gone)
+    }
+}
+
+impl Timeline {
+    /// When it was found to be gone, if it did not come back.
+    pub fn gone(&self) -> Option<Timestamp> {
+        Absence::open(&self.absences)
+    }
 }
 
 /// A target whose last sighting is looked for.
@@ -98,7 +115,7 @@ impl Store {
         let mut timelines: Vec<_> = sought.into_iter().map(|sought| sought.timeline).collect();
         // What never was more than a failure is nothing when that is over.
         timelines.retain(|timeline| {
-            !timeline.points.is_empty() || timeline.gone.is_some() || timeline.failure.is_some()
+            !timeline.points.is_empty() || timeline.gone().is_some() || timeline.failure.is_some()
         });
         timelines.sort_by(|a, b| a.target.cmp(&b.target));
         Ok(timelines)
@@ -113,7 +130,7 @@ impl Store {
         for (id, target) in self.asked(&question).await? {
             let found = self.timeline(id, target, 1, 0).await?.map(|sought| sought.timeline);
             points.extend(
-                found.filter(|found| found.gone.is_none()).and_then(|mut f| f.points.pop()),
+                found.filter(|found| found.gone().is_none()).and_then(|mut f| f.points.pop()),
             );
         }
         Ok(points)
@@ -151,7 +168,7 @@ impl Store {
         );
         let query = statement(text).bind(id).bind(last.seq).bind(time.as_millisecond());
         let rows = query.fetch_all(&mut self.connection).await;
-        let gone = self.decoded(rows, event_of)?.pop().map(|linked| self.time_of(&linked));
+        let gone = self.decoded(rows, event_of)?.pop().map(|linked| self.at(linked.row.seen));
         Ok(Some((self.point(&last, &target)?, gone.transpose()?)))
     }
 
@@ -176,7 +193,7 @@ impl Store {
         let mut breaches: Vec<Breach> = Vec::with_capacity(rows.len());
         let mut places: HashMap<(Option<i64>, String), usize> = HashMap::new();
         for linked in rows {
-            let since = self.time_of(&linked)?;
+            let since = self.at(linked.row.seen)?;
             let Body::Event { kind, subject, detail } = linked.row.body else { continue };
             let (rule, detail) = (subject.unwrap_or_default(), detail.unwrap_or_default());
             let (message, told) = match kind {
@@ -202,35 +219,6 @@ impl Store {
         let text = "SELECT id, repository, tag, platform FROM target WHERE id = $1";
         let rows = sqlx::query(text).bind(id).fetch_all(&mut self.connection).await;
         Ok(self.decoded(rows, target_of)?.pop().map(|(_, target)| target))
-    }
-
-    /// The newest runs, the last first.
-    pub async fn runs(&mut self, newest: u32) -> Result<Vec<Run>, Error> {
-        let text = format!("{EVENT} WHERE kind = 'started' ORDER BY seq DESC LIMIT $1");
-        let query = statement(text).bind(i64::from(newest));
-        let rows = query.fetch_all(&mut self.connection).await;
-        let mut runs = Vec::new();
-        for linked in self.decoded(rows, event_of)? {
-            let Body::Event { subject, detail, .. } = linked.row.body else { continue };
-            let id = subject.unwrap_or_default();
-            let text = format!(
-                "{EVENT} WHERE kind IN ('ended', 'abandoned') AND seq > $1 AND subject = $2 \
-                 ORDER BY seq LIMIT 1"
-            );
-            let query = statement(text).bind(linked.seq).bind(id.clone());
-            let rows = query.fetch_all(&mut self.connection).await;
-            let end = self.decoded(rows, event_of)?.pop();
-            let at = |seen| time(seen).map_err(|reason| self.corrupt(reason));
-            let (ended, outcome) = match end.map(|linked| linked.row) {
-                Some(Row { seen, body: Body::Event { kind, detail, .. }, .. }) => {
-                    (Some((at(seen)?, kind == EventKind::Abandoned)), detail)
-                }
-                _ => (None, None),
-            };
-            let (started, detail) = (at(linked.row.seen)?, detail.unwrap_or_default());
-            runs.push(Run { id, started, detail, ended, outcome });
-        }
-        Ok(runs)
     }
 
     /// The hash of the last row, in hexadecimal digits. Kept elsewhere, it shows whether rows were
@@ -300,8 +288,8 @@ impl Store {
         let earlier = earlier.map_or(0, |linked| linked.seq).max(first.saturating_sub(1));
         let after = rows.first().map_or(0, |linked| linked.seq);
         rows.reverse();
-        let mut leaves = self.leaves(id, earlier).await?;
-        let gone = leaves.pop_if(|gone| gone.seq > after);
+        let leaves = self.leaves(id, earlier).await?;
+        let gone = leaves.last().filter(|gone| gone.seq > after);
         let failed = self.last_event(id, EventKind::Failed).await?;
         if rows.is_empty() && gone.is_none() && failed.is_none() {
             return Ok(None);
@@ -310,13 +298,12 @@ impl Store {
         for linked in &rows {
             points.push(self.point(linked, &target)?);
         }
-        let gaps = self.gaps(&leaves, &rows)?;
+        let absences = self.absences(&leaves, &rows)?;
         let failed = failed.filter(|failed| failed.seq > after);
         let failure = failed.as_ref().map(|linked| self.failure(linked)).transpose()?;
-        let until = gone.as_ref().map_or(i64::MAX, |linked| linked.seq);
-        let gone = gone.as_ref().map(|gone| self.time_of(gone)).transpose()?;
+        let until = gone.map_or(i64::MAX, |linked| linked.seq);
         let last_seen = points.last().map(|point| point.seen);
-        let timeline = Timeline { target, points, more, last_seen, gone, gaps, failure };
+        let timeline = Timeline { target, points, more, last_seen, absences, failure };
         let failed = failed.map_or(0, |linked| linked.seq);
         // Of a target that was never read, what was seen after its failure matters.
         let after = if rows.is_empty() { failed } else { after };
@@ -332,19 +319,19 @@ impl Store {
     }
 
     /// The times in which a target was gone, of whose points these are the rows.
-    fn gaps(&self, leaves: &[Linked], points: &[Linked]) -> Result<Vec<Gap>, Error> {
-        let mut gaps = Vec::with_capacity(leaves.len());
+    fn absences(&self, leaves: &[Linked], points: &[Linked]) -> Result<Vec<Absence>, Error> {
+        let mut absences = Vec::with_capacity(leaves.len());
         for left in leaves {
-            if let Some(back) = points.iter().position(|point| point.seq > left.seq) {
-                gaps.push(Gap { gone: self.time_of(left)?, back });
-            }
+            let back = points.iter().find(|point| point.seq > left.seq);
+            let back = back.map(|point| self.at(point.row.seen)).transpose()?;
+            absences.push(Absence { gone: self.at(left.row.seen)?, back });
         }
-        Ok(gaps)
+        Ok(absences)
     }
 
     /// When something failed, the class and the message.
     fn failure(&self, linked: &Linked) -> Result<(Timestamp, String, String), Error> {
-        let at = self.time_of(linked)?;
+        let at = self.at(linked.row.seen)?;
         Ok(match &linked.row.body {
             Body::Event { subject, detail, .. } => {
                 (at, subject.clone().unwrap_or_default(), detail.clone().unwrap_or_default())
@@ -378,7 +365,7 @@ impl Store {
                 let Body::Event { detail: Some(text), .. } = &linked.row.body else { continue };
                 let runs = ranges::parse(text)
                     .ok_or_else(|| self.corrupt("a list of targets is none".to_owned()))?;
-                let at = time(linked.row.seen).map_err(|reason| self.corrupt(reason))?;
+                let at = self.at(linked.row.seen)?;
                 missing.retain_mut(|sought| {
                     let found = (sought.after..sought.until).contains(&linked.seq)
                         && ranges::holds(&runs, sought.id);
@@ -403,8 +390,9 @@ impl Store {
         body.point(target.clone(), linked.row.seen).map_err(|reason| self.corrupt(reason))
     }
 
-    fn time_of(&self, linked: &Linked) -> Result<Timestamp, Error> {
-        time(linked.row.seen).map_err(|reason| self.corrupt(reason))
+    /// The time that is recorded as this number.
+    pub(super) fn at(&self, seen: i64) -> Result<Timestamp, Error> {
+        time(seen).map_err(|reason| self.corrupt(reason))
     }
 
     pub(super) fn decoded<T>(

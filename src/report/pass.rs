@@ -12,7 +12,7 @@ use super::json::{write_pass_json, write_watchlist_json};
 use super::words::unknown;
 use super::{Format, TerminalOptions, markdown, terminal, write_csv};
 use crate::audit::notify::Undelivered;
-use crate::audit::pass::{Move, Summary};
+use crate::audit::pass::{Barren, Move, Summary};
 use crate::audit::{Target, Watchlist};
 use crate::check::Verdict;
 
@@ -116,7 +116,11 @@ fn facts(report: &RunReport<'_>) -> Vec<Block> {
         let names = Text::count(*names, "listed name is", "listed names are");
         Text::name(&**repository).with(": ").with(names).with(" no valid tag and left out")
     };
-    let notes: Vec<Text> = summary.invalid.iter().map(note).collect();
+    let barren = |barren: &Barren| {
+        Text::name(&*barren.target).with(": ").with(Text::sentence(&barren.to_string()))
+    };
+    let notes = summary.invalid.iter().map(note).chain(summary.barren.iter().map(barren));
+    let notes: Vec<Text> = notes.collect();
     blocks.extend((!notes.is_empty()).then_some(Block::Notes(notes)));
     blocks
 }

@@ -217,3 +217,13 @@ fn listed_names_that_are_no_tags_are_told() {
     put(&registry, "1.2", &[5]);
     assert_eq!(run(&sandbox, 3, 0)["invalid"], json!([]));
 }
+
+#[test]
+fn a_repository_that_two_targets_watch_fails_once() {
+    let (registry, sandbox) = (registry(), Sandbox::new());
+    let other = registry.reference("team/app");
+    let more = format!("[[audit.target]]\nrepository = \"{other}\"\nname = \"other\"");
+    settings(&sandbox, &registry, &more);
+    fails(&registry, "GET", "/v2/team/app/tags/list", 2);
+    assert_eq!(count(&once(&sandbox, 1, 2), "failures"), 1);
+}

@@ -202,16 +202,3 @@ fn what_is_watched_more_widely_is_read_once() {
     let read = read.filter(|point| !point["content"].is_null());
     assert_eq!(read.count(), 2, "{history}");
 }
-
-#[test]
-fn a_platform_that_an_index_has_no_more_is_gone() {
-    let (registry, sandbox) = (registry(), Sandbox::new());
-    let lines = "tags = [\"latest\"]\nplatforms = [\"linux/amd64\", \"linux/arm64\"]";
-    settings(&sandbox, &registry, lines);
-    run(&sandbox, 1, 0);
-    put(&registry, "latest", &[300, 30]);
-    let report = run(&sandbox, 2, 0);
-    assert_eq!((count(&report, "moved"), count(&report, "gone")), (1, 1), "{report}");
-    assert_eq!(report["gone"][0]["platform"], "linux/arm64", "{report}");
-    assert_eq!(run(&sandbox, 3, 0)["same"], 1);
-}

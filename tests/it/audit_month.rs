@@ -94,8 +94,22 @@ fn a_month_of_passes_is_told_day_by_day() {
     let found = report(&sandbox, &["--format", "json"]).json();
     let missed = &of_tag(&found, "1.0")["missed"];
     assert_eq!((&missed["pass"], &missed["whole"]), (&"2026-12-01T06:00:00Z".into(), &true.into()));
+    // The repository is no image, and counts as none.
+    let unlisted = &found["unlisted"];
+    assert_eq!(unlisted.as_array().map(Vec::len), Some(1), "{unlisted}");
+    assert_eq!(unlisted[0]["repository"], registry.reference("team/app"));
+    assert_eq!(unlisted[0]["last_seen"], "2026-11-30T06:00:00Z");
+    assert_eq!(unlisted[0]["failure"]["at"], "2026-12-01T06:00:00Z");
+    let targets = found["targets"].as_array().unwrap();
+    assert_eq!(targets.len(), 5);
+    assert!(targets.iter().all(|target| target["tag"] != ""), "{targets:?}");
+    for format in ["markdown", "terminal", "html"] {
+        let text = report(&sandbox, &["--format", format]).stdout;
+        assert!(text.contains("and its 4 targets"), "{text}");
+        assert!(text.contains("not listed"), "{text}");
+    }
     let text = report(&sandbox, &["--format", "markdown"]).stdout;
-    assert!(text.contains("and its 4 targets"), "{text}");
+    assert!(text.contains("- **not read**: 5\n- **not listed**: 1\n"), "{text}");
 }
 
 #[test]
@@ -117,7 +131,7 @@ fn a_month_of_passes_reads_well() {
     let csv = report(&sandbox, &["--format", "csv"]).stdout;
     assert!(csv.contains("\"2026-11-12T06:00:00Z\",\"gone\",\"\",\"\","), "{csv}");
     assert!(csv.contains("\"2026-11-16T06:00:00Z\",\"back\","), "{csv}");
-    for heading in ["Within budget again", "Not read", "New and gone", "Passes that were not whole"]
+    for heading in ["No longer exceeded", "Not read", "New and gone", "Passes that were not whole"]
     {
         assert!(narrow.contains(heading) && found.contains(heading), "{heading}: {narrow}");
     }

@@ -78,9 +78,9 @@ fn only_those_who_must_not_hang_give_a_server_a_time_to_answer() {
         let mut impatient = Store::open_in_time(&place, Access::Write).await.unwrap();
         impatient.append(&[point("1", 0, "a")]).await.unwrap();
         gate.mute(true);
-        let runs = tokio::time::timeout(in_time, patient.runs(1)).await;
+        let runs = tokio::time::timeout(in_time, patient.runs(None, 1)).await;
         assert!(runs.is_err(), "a slow report is waited for: {runs:?}");
-        let error = impatient.runs(1).await.unwrap_err().to_string();
+        let error = impatient.runs(None, 1).await.unwrap_err().to_string();
         assert!(error.ends_with("it did not answer for 2 seconds"), "{error}");
         // What is asked then is not waited for again.
         let again = tokio::time::timeout(Duration::from_secs(1), impatient.latest("x")).await;

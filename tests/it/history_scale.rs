@@ -82,7 +82,7 @@ fn a_target_s_points_are_read_at_once_from_ten_million_rows() {
         assert_eq!(outcomes, [Outcome::Recorded]);
         let started = Instant::now();
         store.breaches().await.unwrap();
-        store.runs(10).await.unwrap();
+        store.runs(None, 10).await.unwrap();
         assert!(timed("breaches and runs", started) <= AT_ONCE);
         store.close().await.unwrap();
     });

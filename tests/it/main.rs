@@ -9,11 +9,14 @@ mod analyze;
 mod architecture;
 mod attribution;
 mod audit;
+mod audit_breaches;
+mod audit_budgets;
 mod audit_failing;
 mod audit_faults;
 mod audit_month;
 #[cfg(feature = "postgres")]
 mod audit_queue;
+mod audit_platforms;
 mod audit_run;
 mod audit_silence;
 mod audit_spool;

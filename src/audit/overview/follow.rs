@@ -71,11 +71,11 @@ impl Follower {
         self.series.findings.extend(closed);
     }
 
-    /// The target over the whole time.
-    pub fn finish(self) -> Series {
-        let Self { mut series, open, .. } = self;
+    /// The target over the whole time, and what is known of its last image.
+    pub fn finish(self) -> (Series, Option<Snapshot>) {
+        let Self { mut series, open, last, .. } = self;
         series.findings.extend(open.into_values());
         series.findings.sort_by(|a, b| b.content.cmp(&a.content).then_with(|| a.id.cmp(&b.id)));
-        series
+        (series, last)
     }
 }

@@ -1,14 +1,15 @@
 //! An overview out of a history.
 
-use std::collections::BTreeSet;
+use std::collections::HashMap;
 
 use jiff::Timestamp;
 
 use super::passes::{Looks, Passes, failure};
-use super::presence::Presences;
+use super::presence::Firsts;
 use super::{Exceeded, Follower, Limit, Moment, Overview, Series, shared};
 use crate::audit::notify::is_reading;
 use crate::history::{BreachLife, Error, Question, Store, Target, Timeline};
+use crate::snapshot::Snapshot;
 
 /// What an overview is wanted of.
 #[derive(Clone, Copy)]
@@ -26,27 +27,34 @@ pub struct Asked<'a> {
 /// What a history says of targets over a time. Images are read target by target, and just those
 /// that a target was at the beginning of the time and became in it.
 pub async fn overview(store: &mut Store, asked: &Asked<'_>) -> Result<Overview, Error> {
-    let passes = Passes::of(&store.runs_since(asked.since).await?);
+    let passes = Passes::of(&store.runs(asked.since, u32::MAX).await?);
     let pruned = store.pruned_before().await?;
-    let mut series = Vec::new();
+    let (mut series, mut breaches, mut unlisted) = (Vec::new(), Vec::new(), Vec::new());
+    let mut lives = lives(store.breach_lives(asked.since).await?);
     for question in questions(store, asked).await? {
         let timelines = store.timelines_from(&question, asked.since).await?;
-        let presences = Presences::new(store.presences(&question.repository).await?, pruned);
+        let firsts = Firsts::new(store.first_seen(&question.repository).await?, pruned);
         let looks = Looks::of(&question.repository, &timelines, &passes);
+        unlisted.extend(looks.unlisted(&question.repository, asked.since));
         let over: Vec<(String, Timestamp)> = timelines.iter().filter_map(last_look).collect();
         for timeline in timelines {
             if let Some(timeline) = in_time(timeline, asked.since, &over) {
-                let mut found = follow(store, timeline, asked.limits).await?;
-                presences.tell(&mut found, asked.since);
+                let (mut found, last) = follow(store, timeline, asked.limits).await?;
+                found.new = firsts.new_since(&found.target, asked.since);
                 looks.tell(&mut found);
+                let lives = lives.remove(&found.target).unwrap_or_default();
+                let became = |life| Exceeded::of(life, &found, last.as_ref());
+                breaches.extend(lives.into_iter().map(became));
                 series.push(found);
             }
         }
     }
     series.sort_by(|a, b| a.target.cmp(&b.target));
     series.dedup_by(|a, b| a.target == b.target);
-    let lives = store.breach_lives(asked.since).await?;
-    let (ended, breaches) = exceeded(lives, &series).partition(|breach| breach.until.is_some());
+    unlisted.sort_by(|a, b| a.repository.cmp(&b.repository));
+    unlisted.dedup();
+    breaches.sort_by_key(|breach: &Exceeded| breach.since);
+    let (ended, breaches) = breaches.into_iter().partition(|breach| breach.until.is_some());
     // What is said of single targets says nothing of passes over all.
     let half = if asked.targets.is_empty() { passes.half() } else { Vec::new() };
     Ok(Overview {
@@ -58,6 +66,7 @@ pub async fn overview(store: &mut Store, asked: &Asked<'_>) -> Result<Overview, 
         half,
         shared: shared(&series),
         series,
+        unlisted,
         head: Some(store.end().await?),
     })
 }
@@ -83,8 +92,12 @@ fn in_time(
     since: Option<Timestamp>,
     looks: &[(String, Timestamp)],
 ) -> Option<Timeline> {
+    if timeline.target.tag.is_empty() {
+        // That is the repository as a whole.
+        return None;
+    }
     let is_old = |time: Timestamp| since.is_some_and(|since| time < since);
-    if timeline.gone.is_some_and(is_old) {
+    if timeline.gone().is_some_and(is_old) {
         return None;
     }
     if let Some((at, ..)) = timeline.failure {
@@ -103,7 +116,7 @@ async fn follow(
     store: &mut Store,
     timeline: Timeline,
     limits: &dyn Fn(&Target) -> Vec<Limit>,
-) -> Result<Series, Error> {
+) -> Result<(Series, Option<Snapshot>), Error> {
     let limits = limits(&timeline.target);
     let failed = failure(&timeline);
     let mut follower = Follower::new(timeline.target, limits);
@@ -121,21 +134,16 @@ async fn follow(
         };
         follower.observe(moment, snapshot);
     }
-    Ok(Series { gone: timeline.gone, last_seen: timeline.last_seen, failed, ..follower.finish() })
+    let (series, last) = follower.finish();
+    let Timeline { absences, last_seen, .. } = timeline;
+    Ok((Series { absences, last_seen, failed, ..series }, last))
 }
 
-/// The breaches of these targets.
-fn exceeded(lives: Vec<BreachLife>, series: &[Series]) -> impl Iterator<Item = Exceeded> {
-    let name = |target: &Target| (target.repository.clone(), target.tag.clone());
-    let known: BTreeSet<(String, String)> = series.iter().map(|s| name(&s.target)).collect();
-    // What cannot be read is told by the series.
-    let lives = lives.into_iter().filter(|life| !is_reading(&life.rule));
-    let of_these = lives.filter(move |life| known.contains(&name(&life.target)));
-    of_these.map(|life| Exceeded {
-        target: life.target,
-        rule: life.rule,
-        message: life.message,
-        since: life.opened,
-        until: life.cleared,
-    })
+/// The breaches of limits by their targets. What cannot be read is no limit.
+fn lives(found: Vec<BreachLife>) -> HashMap<Target, Vec<BreachLife>> {
+    let mut lives: HashMap<Target, Vec<BreachLife>> = HashMap::new();
+    for life in found.into_iter().filter(|life| !is_reading(&life.rule)) {
+        lives.entry(life.target.clone()).or_default().push(life);
+    }
+    lives
 }

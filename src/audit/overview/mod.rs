@@ -4,6 +4,7 @@
 //! stays in memory, and images that nothing is told of are not read. Nothing here asks a registry or
 //! formats a report.
 
+mod exceeded;
 mod follow;
 mod gather;
 mod passes;
@@ -20,9 +21,10 @@ use crate::oci::Digest;
 use crate::rule::Severity;
 use crate::snapshot::Snapshot;
 
+pub use exceeded::{Ended, Exceeded};
 pub use follow::Follower;
 pub use gather::{Asked, overview};
-pub use passes::{Half, How, Missed};
+pub use passes::{Half, How, Missed, Unlisted};
 pub use presence::{Came, Coming};
 pub use shared::{Shared, SharedTag, shared};
 
@@ -35,6 +37,8 @@ pub struct Overview {
     pub until: Timestamp,
     /// The targets, by repository, tag and platform.
     pub series: Vec<Series>,
+    /// The repositories whose tags could not be listed at last.
+    pub unlisted: Vec<Unlisted>,
     /// Limits that are exceeded.
     pub breaches: Vec<Exceeded>,
     /// Limits that were exceeded and no longer are.
@@ -60,10 +64,8 @@ pub struct Series {
     pub limits: Vec<Limit>,
     /// When it was seen first, if that was in this time and others of its repository were before.
     pub new: Option<Timestamp>,
-    /// When it was not there.
+    /// When it was not there, in the order of recording.
     pub absences: Vec<Absence>,
-    /// When the registry said that it is gone, if it is.
-    pub gone: Option<Timestamp>,
     /// When it was looked at last and was there.
     pub last_seen: Option<Timestamp>,
     /// Why its figures are older than the last pass, if they are.
@@ -162,21 +164,6 @@ pub enum Measure {
     Compressed,
     /// The files that layers store.
     Content,
-}
-
-/// A limit that is or was exceeded.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Exceeded {
-    /// The target.
-    pub target: Target,
-    /// The limit's name.
-    pub rule: String,
-    /// The breach in words.
-    pub message: String,
-    /// Since when.
-    pub since: Timestamp,
-    /// When it was over; `None` if it is not.
-    pub until: Option<Timestamp>,
 }
 
 /// A finding from its first to its last day.

@@ -45,6 +45,19 @@ pub struct Missed {
     pub whole: bool,
 }
 
+/// A repository whose tags could not be listed, so that nothing new is known of any.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unlisted {
+    /// Registry and repository.
+    pub repository: String,
+    /// When one of its tags was seen last, if one ever was.
+    pub last_seen: Option<Timestamp>,
+    /// The last pass that should have listed them, if it is known.
+    pub pass: Option<Timestamp>,
+    /// The last failure: when and why.
+    pub failure: (Timestamp, String),
+}
+
 /// The passes of a time.
 pub(super) struct Passes {
     all: Vec<Pass>,
@@ -138,16 +151,29 @@ impl Looks {
         }
     }
 
+    /// The last pass, if that was after something was seen.
+    fn missed_pass(&self, seen: Option<Timestamp>) -> Option<Timestamp> {
+        self.last_pass.filter(|pass| seen.is_none_or(|seen| *pass > seen))
+    }
+
+    /// That the tags could not be listed, if that is so and was not over before a time.
+    pub(super) fn unlisted(&self, repository: &str, since: Option<Timestamp>) -> Option<Unlisted> {
+        let failed = self.failure.clone();
+        Some(Unlisted {
+            repository: repository.to_owned(),
+            last_seen: self.last_seen,
+            pass: self.missed_pass(self.last_seen),
+            failure: failed.filter(|(at, _)| since.is_none_or(|since| *at >= since))?,
+        })
+    }
+
     /// Tells a target why its figures are old, if they are.
     pub(super) fn tell(&self, series: &mut Series) {
-        if series.target.tag.is_empty() {
-            series.last_seen = self.last_seen;
-        }
-        if series.gone.is_some() {
+        if series.gone().is_some() {
             return;
         }
         let is_later = |time: Timestamp| series.last_seen.is_none_or(|seen| time > seen);
-        let pass = self.last_pass.filter(|pass| is_later(*pass));
+        let pass = self.missed_pass(series.last_seen);
         let of_all = self.failure.clone().filter(|(at, _)| is_later(*at));
         let whole = series.failed.is_none() && of_all.is_some();
         let failure = series.failed.clone().or(of_all);

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use jiff::Timestamp;
 
 use super::{Overview, Series};
-use crate::history::{Presence, Target};
+use crate::history::{Absence, Target};
 
 /// That a target came or went.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,11 +46,16 @@ impl Series {
         let absences = self
             .absences
             .iter()
-            .flat_map(|(gone, back)| [(Some(*gone), Came::Gone), (*back, Came::Back)].into_iter());
+            .flat_map(|it| [(Some(it.gone), Came::Gone), (it.back, Came::Back)].into_iter());
         let all = [(self.new, Came::New)].into_iter().chain(absences);
         let all = all.filter_map(|(at, came)| Some((at?, came)));
         let in_time = all.filter(|(at, _)| since.is_none_or(|since| *at >= since));
         in_time.map(|(at, came)| Coming { at, came, compressed: self.compressed_at(at) }).collect()
+    }
+
+    /// When the registry said that it is gone, if it is.
+    pub fn gone(&self) -> Option<Timestamp> {
+        Absence::open(&self.absences)
     }
 
     fn compressed_at(&self, time: Timestamp) -> Option<u64> {
@@ -72,30 +77,28 @@ impl Overview {
     }
 }
 
-/// The targets of a repository, and from when on it is known what was not there.
-pub(super) struct Presences {
-    by_target: HashMap<Target, Presence>,
+/// When the targets of a repository were seen first, and from when on it is known what was there.
+pub(super) struct Firsts {
+    first_seen: HashMap<Target, Option<Timestamp>>,
     known_from: Option<Timestamp>,
 }
 
-impl Presences {
+impl Firsts {
     /// `pruned` is before when the history does not tell all.
-    pub(super) fn new(presences: Vec<Presence>, pruned: Option<Timestamp>) -> Self {
+    pub(super) fn new(
+        first_seen: HashMap<Target, Option<Timestamp>>,
+        pruned: Option<Timestamp>,
+    ) -> Self {
         // What was seen first of a repository was not new then: nobody had looked before.
-        let begun = presences.iter().filter_map(|presence| presence.first).min();
-        let by_target = presences.into_iter().map(|found| (found.target.clone(), found)).collect();
-        Self { by_target, known_from: begun.max(pruned) }
+        let begun = first_seen.values().flatten().min().copied();
+        Self { first_seen, known_from: begun.max(pruned) }
     }
 
-    /// Tells a target when it came and went.
-    pub(super) fn tell(&self, series: &mut Series, since: Option<Timestamp>) {
-        let Some(found) = self.by_target.get(&series.target) else { return };
-        let is_in_time = |time: Timestamp| since.is_none_or(|since| time >= since);
-        let is_new = |first: &Timestamp| {
-            is_in_time(*first) && self.known_from.is_some_and(|known| *first > known)
-        };
-        series.new = found.first.filter(is_new);
-        let absences = found.absences.iter().filter(|(_, back)| back.is_none_or(is_in_time));
-        series.absences = absences.copied().collect();
+    /// When a target was new, if that was after a time.
+    pub(super) fn new_since(&self, target: &Target, since: Option<Timestamp>) -> Option<Timestamp> {
+        let first = self.first_seen.get(target).copied().flatten()?;
+        let is_in_time = since.is_none_or(|since| first >= since);
+        let is_new = self.known_from.is_some_and(|known| first > known);
+        (is_in_time && is_new).then_some(first)
     }
 }

@@ -32,7 +32,7 @@ pub struct SharedTag {
 /// What the tags share that are still there; only where there are two or more.
 pub fn shared(series: &[Series]) -> Vec<Shared> {
     let mut groups: BTreeMap<(&str, &str), Vec<&Series>> = BTreeMap::new();
-    for series in series.iter().filter(|s| s.gone.is_none() && !s.layers.is_empty()) {
+    for series in series.iter().filter(|s| s.gone().is_none() && !s.layers.is_empty()) {
         let target = &series.target;
         groups.entry((&target.repository, &target.platform)).or_default().push(series);
     }

@@ -1,6 +1,6 @@
 use super::*;
 use crate::compare::testing::whole;
-use crate::history::{Presence, Run, Timeline};
+use crate::history::{Absence, Run, Timeline};
 
 fn time(day: u8) -> Timestamp {
     format!("2026-11-{day:02}T06:00:00Z").parse().expect("a day")
@@ -30,7 +30,7 @@ fn follow(points: &[(u8, Option<&str>)]) -> Series {
     for (day, image) in points {
         follower.observe(moment(*day, u64::from(*day)), image.map(whole));
     }
-    follower.finish()
+    follower.finish().0
 }
 
 #[test]
@@ -59,7 +59,7 @@ fn the_same_image_is_one_moment() {
     assert!(follower.sees_again(&image, Some(7)));
     assert!(follower.sees_again(&image, Some(8)));
     assert!(!follower.sees_again(&moment(2, 10).image, Some(9)));
-    let contents: Vec<_> = follower.finish().moments.iter().map(|m| m.content).collect();
+    let contents: Vec<_> = follower.finish().0.moments.iter().map(|m| m.content).collect();
     assert_eq!(contents, [Some(7)]);
 }
 
@@ -103,7 +103,7 @@ fn tag(name: &str, image: u8, layers: &[(u8, u64)]) -> Series {
 
 #[test]
 fn layers_are_shared_by_images_and_not_by_names() {
-    let gone = Series { gone: Some(time(9)), ..tag("0", 4, &[(7, 1000)]) };
+    let gone = Series { absences: vec![absence(9, None)], ..tag("0", 4, &[(7, 1000)]) };
     let series = [
         tag("1", 1, &[(1, 10), (2, 5), (2, 5)]),
         tag("2", 2, &[(1, 10), (3, 7)]),
@@ -180,12 +180,11 @@ fn passes_that_failed_left_or_were_killed_are_not_whole() {
 
 fn timeline(tag: &str, seen: Option<u8>, failed: Option<u8>) -> Timeline {
     Timeline {
-        gaps: Vec::new(),
+        absences: Vec::new(),
         target: Target { repository: "r/a".into(), tag: tag.into(), ..Target::default() },
         points: Vec::new(),
         more: false,
         last_seen: seen.map(time),
-        gone: None,
         failure: failed.map(|at| (time(at), "network".to_owned(), "refused".to_owned())),
     }
 }
@@ -237,17 +236,13 @@ fn figures_are_old_if_a_later_pass_did_not_see_them() {
 
 #[test]
 fn targets_are_new_that_came_after_others() {
-    let presence = |tag: &str, first: u8, absences: &[(u8, Option<u8>)]| Presence {
-        target: Target { tag: tag.into(), ..Target::default() },
-        first: Some(time(first)),
-        absences: absences.iter().map(|(gone, back)| (time(*gone), back.map(time))).collect(),
-    };
-    let known =
-        [presence("a", 1, &[(2, Some(3)), (8, Some(12)), (20, None)]), presence("b", 15, &[])];
+    let absences = [absence(2, Some(3)), absence(8, Some(12)), absence(20, None)];
+    let known = || [("a", 1), ("b", 15)].map(|(tag, day)| (tag_alone(tag).target, Some(time(day))));
     let events = |tag: &str, since: u8, pruned: Option<u8>| -> Vec<(Timestamp, &str)> {
-        let presences = presence::Presences::new(known.to_vec(), pruned.map(time));
+        let firsts = presence::Firsts::new(known().into_iter().collect(), pruned.map(time));
         let mut series = tag_alone(tag);
-        presences.tell(&mut series, Some(time(since)));
+        series.new = firsts.new_since(&series.target, Some(time(since)));
+        series.absences = if tag == "a" { absences.to_vec() } else { Vec::new() };
         let comings = series.comings(Some(time(since)));
         comings.into_iter().map(|coming| (coming.at, coming.came.as_str())).collect()
     };
@@ -256,6 +251,10 @@ fn targets_are_new_that_came_after_others() {
     assert_eq!(events("b", 10, None), [(time(15), "new")]);
     assert_eq!(events("b", 16, None), []);
     assert_eq!(events("b", 10, Some(18)), []);
+}
+
+fn absence(gone: u8, back: Option<u8>) -> Absence {
+    Absence { gone: time(gone), back: back.map(time) }
 }
 
 fn tag_alone(name: &str) -> Series {

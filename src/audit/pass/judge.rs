@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use super::summary::Breached;
 use super::{Journal, Pass};
 use crate::audit::Target;
+use crate::audit::limit::{is_growth, of_image, soft};
 use crate::audit::notify::Standing;
 use crate::check::{Budget, Budgets, Figure, Measure, Row, Subject, Verdict, check};
 use crate::history::{self, Point, Question};
@@ -158,7 +159,7 @@ pub(super) async fn read(
 
 /// A limit of growth that cannot be judged without the history.
 fn unread(row: Row) -> Row {
-    if is_of_one_image(&row.id) { Row { reason: UNREAD.to_owned(), ..row } } else { row }
+    if is_growth(&row.id) { Row { reason: UNREAD.to_owned(), ..row } } else { row }
 }
 
 fn verdicts(name: &history::Target, image: &Digest, rows: Vec<Row>) -> Judged {
@@ -190,20 +191,10 @@ fn verdicts(name: &history::Target, image: &Digest, rows: Vec<Row>) -> Judged {
 /// another limit for each image.
 fn rule(row: &Row, image: &Digest) -> String {
     match &row.limit {
-        _ if is_of_one_image(&row.id) => format!("{} of {}", row.id, image.short()),
+        _ if is_growth(&row.id) => of_image(&row.id, image),
         Figure::Text(pattern) if matches!(&*row.id, "forbid-path" | "forbid-package") => {
             format!("{} {pattern}", row.id)
         }
         _ => row.id.clone(),
     }
-}
-
-fn is_of_one_image(id: &str) -> bool {
-    let measure = id.rsplit('.').next().unwrap_or_default();
-    [Measure::Growth, Measure::ContentGrowth].iter().any(|growth| growth.as_str() == measure)
-}
-
-/// The name of the soft limit.
-fn soft(rule: &str) -> String {
-    format!("{rule} (warning)")
 }

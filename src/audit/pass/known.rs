@@ -22,12 +22,21 @@ pub(super) struct Tag {
     pub(super) images: Vec<Point>,
     /// The last points of those that are gone, and since when.
     pub(super) gone: Vec<(Point, Timestamp)>,
-    /// With which digests all that was asked for was read.
-    read: Vec<(Digest, Scope)>,
+    /// When all that was asked for was read.
+    read: Vec<Reading>,
     /// Histories of failures alone, which end when the tag is read.
     pub(super) failures: Vec<history::Target>,
     /// When it was seen last, before all platforms that it had were seen.
     pub(super) last_seen: Option<Timestamp>,
+}
+
+/// That all that was asked for of a tag was read.
+#[derive(Debug)]
+struct Reading {
+    root: Digest,
+    scope: Scope,
+    /// Whether the tag has no image of what was asked for.
+    found_none: bool,
 }
 
 impl Known {
@@ -38,16 +47,18 @@ impl Known {
         for timeline in store.timelines(&question).await? {
             known.add(target, timeline);
         }
-        for WasRead { tag, root, scope } in store.was_read(&question.repository).await? {
-            if let Some(tag) = known.tags.get_mut(&tag) {
-                tag.read.extend(Scope::parse(&scope).map(|scope| (root, scope)));
-            }
+        for WasRead { target, root, scope } in store.was_read(&question.repository).await? {
+            let Some(scope) = Scope::parse(&scope) else { continue };
+            let found_none = target.platform.is_empty();
+            let tag = known.tags.entry(target.tag).or_default();
+            tag.read.push(Reading { root, scope, found_none });
         }
         Ok(known)
     }
 
     fn add(&mut self, target: &Target, timeline: Timeline) {
-        let Timeline { target: which, mut points, last_seen, gone, .. } = timeline;
+        let gone = timeline.gone();
+        let Timeline { target: which, mut points, last_seen, .. } = timeline;
         if !which.platform.is_empty() && !target.wants(&which.platform) {
             return;
         }
@@ -75,25 +86,31 @@ impl Known {
     /// Whether all that is watched of a tag was read with this digest, and is recorded.
     pub(super) fn is_same(&self, target: &Target, name: &str, root: &Digest) -> bool {
         let Some(tag) = self.tags.get(name) else { return false };
-        let mut roots = tag.images.iter().map(|point| &point.root);
         let is_named = !target.platforms.is_empty();
+        let found_none = tag.images.is_empty();
+        let was_read = tag.was_read(target, root, found_none);
+        if found_none {
+            // What was deleted with this digest has to be read again.
+            return is_named && was_read;
+        }
+        let mut roots = tag.images.iter().map(|point| &point.root);
         // Of several images that do for one platform, one is read, and others may be older.
-        if is_named && roots.clone().any(|of| of == root) && self.was_read(target, name, root) {
+        if is_named && roots.clone().any(|of| of == root) && was_read {
             return true;
         }
-        let is_there = !tag.images.is_empty() && roots.all(|of| of == root);
-        is_there && if is_named { tag.has_all(target) } else { self.was_read(target, name, root) }
-    }
-
-    /// Whether it is recorded that all that is watched of a tag was read with this digest.
-    pub(super) fn was_read(&self, target: &Target, name: &str, root: &Digest) -> bool {
-        let wanted = Scope::of(target);
-        let read = self.tags.get(name).map_or(&[][..], |tag| &tag.read);
-        read.iter().any(|(of, scope)| of == root && scope.covers(&wanted))
+        roots.all(|of| of == root) && if is_named { tag.has_all(target) } else { was_read }
     }
 }
 
 impl Tag {
+    /// Whether it is recorded that all that is watched was read with this digest, and that there
+    /// was an image or none.
+    pub(super) fn was_read(&self, target: &Target, root: &Digest, found_none: bool) -> bool {
+        let wanted = Scope::of(target);
+        let is_it = |it: &&Reading| it.root == *root && it.found_none == found_none;
+        self.read.iter().filter(is_it).any(|it| it.scope.covers(&wanted))
+    }
+
     /// Whether there are images of all platforms that are named, with what is watched of them.
     fn has_all(&self, target: &Target) -> bool {
         let is_read = |it: &Point| target.depth == Depth::Manifest || it.figures.content.is_some();

@@ -29,8 +29,9 @@ pub(super) enum Sighting {
     Listed(usize),
     /// A tag is what it was.
     Same(String),
-    /// A tag was read: all that is watched of it.
-    Read(String, Vec<Subject>),
+    /// A tag was read, of this digest if the registry told one: all that is watched of it, and
+    /// nothing if none of it is published.
+    Read(String, Option<Digest>, Vec<Subject>),
     /// A tag is no longer there.
     Gone(String),
     /// A tag, or without one the target, could not be read.
@@ -204,16 +205,16 @@ impl Look<'_> {
                 known.as_ref().filter(|(of, _)| of.is_some() && *of == digest)
             {
                 let images = images.iter().map(|image| self.tagged(&tag, image.clone())).collect();
-                self.say(Sighting::Read(tag, images)).await;
+                self.say(Sighting::Read(tag, digest, images)).await;
                 continue;
             }
             let changed = (tag.clone(), digest.clone());
             let sighting = self.sighting(registry, changed, options, unlisted).await;
             let sighting = sighting.unwrap_or_else(|error| self.failed(Some(tag), error));
-            if let Sighting::Read(_, images) = &sighting {
+            if let Sighting::Read(_, read, images) = &sighting {
                 let is_it =
                     images.iter().all(|image| Some(&image.snapshot.digest) == digest.as_ref());
-                known = is_it.then(|| (digest, images.clone()));
+                known = (is_it && *read == digest).then(|| (digest, images.clone()));
             }
             self.say(sighting).await;
         }
@@ -265,17 +266,15 @@ impl Look<'_> {
         unlisted: &BTreeSet<String>,
     ) -> Result<Sighting, Error> {
         let error = match self.read(&tag, digest.as_ref(), options).await {
-            Ok(images) => return Ok(Sighting::Read(tag, images)),
+            Ok(images) => return Ok(Sighting::Read(tag, digest, images)),
             Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
             Err(error) => error,
         };
         let repository = self.target.repository.repository();
         let now = registry.resolve(repository, &tag).await?;
         if now.is_some() && now != digest {
-            return self
-                .read(&tag, now.as_ref(), options)
-                .await
-                .map(|found| Sighting::Read(tag, found));
+            let found = self.read(&tag, now.as_ref(), options).await?;
+            return Ok(Sighting::Read(tag, now, found));
         }
         // What went before is still gone, and no failure.
         let is_recorded = |tag: &Tag| !tag.images.is_empty() || !tag.gone.is_empty();
@@ -308,22 +307,16 @@ impl Look<'_> {
             None => tagged.clone(),
         };
         let source = Source::Registry(pinned);
-        let mut platforms: Vec<Option<Platform>> =
-            self.target.platforms.iter().cloned().map(Some).collect();
-        if platforms.is_empty() {
-            platforms.push(None);
+        let mut subjects = Vec::new();
+        if self.target.platforms.is_empty() {
+            subjects = self.images(&source, &Wanted::of(None, options)).await?;
         }
-        let (mut subjects, mut absent) = (Vec::new(), None);
-        for platform in platforms {
-            let wanted = Wanted::of(platform, options);
-            match self.images(&source, &wanted).await {
+        for platform in &self.target.platforms {
+            match self.images(&source, &Wanted::of(Some(platform.clone()), options)).await {
                 Ok(images) => subjects.extend(images),
-                Err(error) if error.kind() == ErrorKind::NoPlatform => absent = Some(error),
+                Err(error) if error.kind() == ErrorKind::NoPlatform => {}
                 Err(error) => return Err(error),
             }
-        }
-        if let Some(error) = absent.filter(|_| subjects.is_empty()) {
-            return Err(error);
         }
         Ok(subjects.into_iter().map(|image| self.tagged(tag, image)).collect())
     }

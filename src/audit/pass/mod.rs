@@ -26,7 +26,7 @@ use jiff::Timestamp;
 use tokio::sync::{Semaphore, mpsc};
 
 pub use journal::{Journal, Opened, Saved, Unsaved};
-pub use summary::{Breached, Counts, Failure, Left, Move, Sizes, Summary};
+pub use summary::{Barren, Breached, Counts, Failure, Left, Move, Sizes, Summary};
 
 use self::known::Known;
 use self::look::{Look, Sighting, Stops};
@@ -88,7 +88,7 @@ impl Pass<'_> {
                     taker.take(target, known, sighting).await;
                 }
             }
-            taker.finish().await
+            taker.finish(targets).await
         };
         let (_, summary) = futures::join!(looking, taking);
         Ok(summary)

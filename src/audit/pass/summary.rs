@@ -1,6 +1,7 @@
 //! What a pass found out.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use jiff::Timestamp;
 
@@ -8,7 +9,7 @@ use crate::audit::notify::{Reading, Standing};
 use crate::audit::overview::Why;
 use crate::check::Verdict;
 use crate::history::Target;
-use crate::oci::Digest;
+use crate::oci::{Digest, Platform};
 use crate::registry::Error;
 
 /// What a pass found out.
@@ -24,8 +25,11 @@ pub struct Summary {
     pub moved: Vec<Move>,
     /// Images that are no longer there.
     pub gone: Vec<Target>,
-    /// Platforms that are watched and for which there is no image, with the tags.
+    /// Platforms that are watched and for which there is no image, with the tags; without those that
+    /// are among `gone`.
     pub absent: Vec<Target>,
+    /// Targets of which no tag has an image for a platform that is watched.
+    pub barren: Vec<Barren>,
     /// Limits that are exceeded or could not be measured, the worst first.
     pub breached: Vec<Breached>,
     /// Tags and targets that could not be read.
@@ -78,6 +82,27 @@ pub struct Sizes {
     pub compressed: u64,
     /// The files that its layers store, if they were read.
     pub content: Option<u64>,
+}
+
+/// A target of which no tag has an image for a platform that is watched: most likely they are
+/// misspelt.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Barren {
+    /// The target's name.
+    pub target: String,
+    /// The platforms.
+    pub platforms: Vec<Platform>,
+}
+
+impl fmt::Display for Barren {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let platforms: Vec<String> = self.platforms.iter().map(ToString::to_string).collect();
+        write!(
+            f,
+            "no tag has an image for {}: look at the target's platforms",
+            platforms.join(", ")
+        )
+    }
 }
 
 /// A limit that is exceeded or could not be measured.
@@ -147,6 +172,11 @@ impl Summary {
         self.breached.sort_by(|a, b| b.verdict.cmp(&a.verdict).then_with(|| key(a).cmp(&key(b))));
         self.breached.dedup();
         self.failures.sort_by(|a, b| (&a.repository, &a.tag).cmp(&(&b.repository, &b.tag)));
+        // Two targets may watch one repository.
+        self.failures.dedup_by(|a, b| {
+            let is_same = (&a.repository, &a.tag) == (&b.repository, &b.tag);
+            is_same && a.error.to_string() == b.error.to_string()
+        });
         self.left.sort_by(|a, b| (&a.repository, &a.tag).cmp(&(&b.repository, &b.tag)));
         self.standings.sort_by(|a, b| a.subject.cmp(&b.subject));
         // What failed for one of two has failed.

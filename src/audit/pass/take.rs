@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use super::judge::{self, is_limited, judge, kept};
 use super::known::{Known, Scope, is_of};
 use super::look::Sighting;
-use super::summary::{Failure, Left, Move, Sizes, Summary};
+use super::summary::{Barren, Failure, Left, Move, Sizes, Summary};
 use super::{Journal, Pass};
 use crate::audit::Target;
 use crate::audit::notify::{Became, Reading, Standing};
@@ -22,6 +22,8 @@ pub(super) struct Taker<'a> {
     pass: &'a Pass<'a>,
     journal: &'a mut Journal,
     summary: Summary,
+    /// The names of targets of which a tag has an image, or may have one.
+    fertile: BTreeSet<String>,
 }
 
 impl<'a> Taker<'a> {
@@ -29,16 +31,27 @@ impl<'a> Taker<'a> {
         let is_blind = journal.is_blind();
         let mut summary = Summary { at: pass.now, is_blind, ..Summary::default() };
         summary.counts.targets = targets;
-        Self { pass, journal, summary }
+        Self { pass, journal, summary, fertile: BTreeSet::new() }
     }
 
-    pub(super) async fn finish(mut self) -> Summary {
+    pub(super) async fn finish(mut self, targets: &[&Target]) -> Summary {
         self.journal.flush().await;
+        let is_barren = |target: &&&Target| {
+            !target.platforms.is_empty() && !self.fertile.contains(&target.name)
+        };
+        let barren = targets.iter().filter(is_barren).map(|target| Barren {
+            target: target.name.clone(),
+            platforms: target.platforms.clone(),
+        });
+        self.summary.barren = barren.collect();
         self.summary.settle();
         self.summary
     }
 
     pub(super) async fn take(&mut self, target: &Target, known: &Known, sighting: Sighting) {
+        if may_have_images(known, &sighting) {
+            self.fertile.insert(target.name.clone());
+        }
         match sighting {
             Sighting::Listed(invalid) => {
                 if invalid > 0 {
@@ -48,7 +61,10 @@ impl<'a> Taker<'a> {
                 self.recovered(known, "").await;
             }
             Sighting::Same(tag) => self.same(target, known, &tag).await,
-            Sighting::Read(tag, images) => self.read(target, known, &tag, images).await,
+            Sighting::Read(tag, root, images) => {
+                let root = root_of(&images).or(root.filter(|_| images.is_empty()));
+                self.read(target, known, &tag, root, images).await;
+            }
             Sighting::Gone(tag) => {
                 let images = known.tag(&tag).map_or(&[][..], |tag| &tag.images);
                 for point in images {
@@ -100,14 +116,20 @@ impl<'a> Taker<'a> {
         }
     }
 
-    async fn read(&mut self, target: &Target, known: &Known, tag: &str, images: Vec<Subject>) {
+    async fn read(
+        &mut self,
+        target: &Target,
+        known: &Known,
+        tag: &str,
+        root: Option<Digest>,
+        images: Vec<Subject>,
+    ) {
         self.summary.counts.read += 1;
         self.went(target, Some(tag.to_owned()), Became::Read);
         self.recovered(known, tag).await;
         let repository = target.repository_name();
         let (before, gone) =
             known.tag(tag).map_or((&[][..], &[][..]), |tag| (&*tag.images, &*tag.gone));
-        let root = root_of(&images);
         let mut platforms: BTreeSet<String> = BTreeSet::new();
         for image in images {
             let snapshot = &image.snapshot;
@@ -132,15 +154,20 @@ impl<'a> Taker<'a> {
             self.judge(target, &name, image).await;
         }
         // The index was read, and names no such platform any more.
-        for point in before.iter().filter(|point| !is_there(target, &platforms, point)) {
+        let lost: Vec<&Point> =
+            before.iter().filter(|point| !is_there(target, &platforms, point)).collect();
+        for point in &lost {
             self.gone(point).await;
         }
-        self.absent(target, tag, &platforms);
-        let one = platforms.into_iter().next();
-        if let Some((root, platform)) =
-            root.zip(one).filter(|(root, _)| !known.was_read(target, tag, root))
-        {
+        // What went in this pass is told as gone.
+        let lost = lost.into_iter().map(|point| point.target.platform.clone());
+        self.absent(target, tag, &platforms.iter().cloned().chain(lost).collect());
+        let was_read = |root: &Digest| {
+            known.tag(tag).is_some_and(|it| it.was_read(target, root, platforms.is_empty()))
+        };
+        if let Some(root) = root.filter(|root| !was_read(root)) {
             let (tag, at) = (tag.to_owned(), self.pass.now);
+            let platform = platforms.into_iter().next().unwrap_or_default();
             let image = history::Target { repository, tag, platform };
             let scope = Scope::of(target).to_string();
             self.journal.push(New::Read { target: image, at, root, scope }).await;
@@ -234,6 +261,16 @@ impl<'a> Taker<'a> {
         }
         self.went(target, tag.clone(), Became::Failed(error.to_string()));
         self.summary.failures.push(Failure { repository, tag, error });
+    }
+}
+
+/// Whether there is an image, was one or may be one.
+fn may_have_images(known: &Known, sighting: &Sighting) -> bool {
+    match sighting {
+        Sighting::Listed(_) => false,
+        Sighting::Same(tag) => known.tag(tag).is_some_and(|tag| !tag.images.is_empty()),
+        Sighting::Read(_, _, images) => !images.is_empty(),
+        Sighting::Gone(_) | Sighting::Failed(..) | Sighting::Left(..) => true,
     }
 }
 

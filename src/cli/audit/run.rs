@@ -124,7 +124,7 @@ async fn begin(journal: &mut Journal, now: Timestamp, kind: &str) -> String {
     let id = Digest::of(format!("{now} {process} {}", Timestamp::now()).as_bytes());
     let id = id.as_str().trim_start_matches("sha256:").chars().take(16).collect::<String>();
     let runs = match journal.store() {
-        Some(store) => store.runs(RECENT).await.unwrap_or_default(),
+        Some(store) => store.runs(None, RECENT).await.unwrap_or_default(),
         None => Vec::new(),
     };
     for run in runs {
@@ -184,6 +184,9 @@ pub(super) fn complain_of(summary: &Summary) {
     for failure in &summary.failures {
         let tag = failure.tag.as_ref().map(|tag| format!(":{tag}")).unwrap_or_default();
         line(&format!("error: {}{tag}: {}", failure.repository, failure.error));
+    }
+    for barren in &summary.barren {
+        line(&format!("note: {}: {barren}", barren.target));
     }
     if !summary.left.is_empty() {
         line(&format!("error: {} tags were left for the next run", summary.left.len()));

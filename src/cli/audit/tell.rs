@@ -11,7 +11,7 @@ use crate::audit::notify::{
     Known, Message, Planned, Reading, Step, Undelivered, exec, plan, plan_readings, whole,
 };
 use crate::audit::pass::{Journal, Summary};
-use crate::audit::{Address, Channel, Target};
+use crate::audit::{Address, Channel, Target, UNWATCHED};
 use crate::history::{Breach, BreachState, New, Target as Image};
 use crate::registry::{Error, ErrorKind, Options, Secret, post_json};
 
@@ -29,7 +29,7 @@ pub(super) async fn tell(
     let mut known = known(journal).await;
     if is_all {
         for breach in known.extract_if(.., |breach| !is_watched(breach, summary)) {
-            let state = BreachState::Cleared("no longer watched".to_owned());
+            let state = BreachState::Cleared(UNWATCHED.to_owned());
             journal.push(event(breach.subject, breach.rule, summary, state)).await;
         }
     }

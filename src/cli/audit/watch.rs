@@ -132,7 +132,7 @@ async fn begin(
         Opened::Writable(store) => store,
         Opened::Readable(_, reason) | Opened::Away(reason) => return Err(error(reason)),
     };
-    let runs = store.runs(RECENT).await.map_err(error)?;
+    let runs = store.runs(None, RECENT).await.map_err(error)?;
     let mut targets = Vec::with_capacity(scheduled.len());
     for target in scheduled {
         let last = last(&runs, &target.name);

@@ -2,8 +2,8 @@
 
 use jiff::Timestamp;
 
-use super::tables::{day, name, table};
-use crate::audit::overview::{Came, Coming, Half, How, Missed, Overview, Series};
+use super::tables::{day, name, named, table};
+use crate::audit::overview::{Came, Coming, Half, How, Missed, Overview, Series, Unlisted};
 use crate::report::document::{Block, Column, Mark, Overflow, Piece, Row, Style, Text};
 use crate::report::words::unknown;
 
@@ -46,47 +46,47 @@ pub(in crate::report) fn missed(overview: &Overview) -> Vec<Block> {
         Column::left("last seen"),
         Column::rest("not read", Overflow::Wrap),
     ];
-    let known: Vec<(&Series, &Missed)> = overview
-        .series
-        .iter()
-        .filter_map(|series| Some((series, series.missed.as_ref()?)))
-        .collect();
-    let is_of = |whole: &Series, (series, missed): &(&Series, &Missed)| {
-        missed.whole && series.target.repository == whole.target.repository
+    let all = || overview.series.iter().filter_map(|it| Some((it, it.missed.as_ref()?)));
+    let is_of = |unlisted: &Unlisted, (series, missed): &(&Series, &Missed)| {
+        missed.whole && series.target.repository == unlisted.repository
     };
-    let wholes: Vec<&Series> =
-        known.iter().map(|(series, _)| *series).filter(|s| s.target.tag.is_empty()).collect();
-    // What is true of a repository as a whole is said once.
-    let mut told: Vec<(&Series, &Missed)> = known
-        .iter()
-        .copied()
-        .filter(|missed| !wholes.iter().any(|whole| is_of(whole, missed)))
-        .collect();
-    told.sort_by_key(|(series, _)| series.last_seen);
-    let left = told.len().saturating_sub(MOST_ROWS);
-    let row = |(series, missed): &(&Series, &Missed)| -> Row {
-        let with = known.iter().filter(|other| is_of(series, other)).count();
-        let which = name(&series.target);
+    let is_told = |of: &(&Series, &Missed)| overview.unlisted.iter().any(|it| is_of(it, of));
+    let wholes = overview.unlisted.iter().map(|unlisted| {
+        let with = all().filter(|of| is_of(unlisted, of)).count();
+        let which = named(&unlisted.repository, "");
         let which = match with {
             0 => which,
             _ => which.with(" and its ").with(Text::count(with, "target", "targets")),
         };
-        let seen = series.last_seen.map_or_else(|| "never".into(), day);
-        vec![which, seen.styled(Style::Warn), why(missed)]
+        let (at, reason) = &unlisted.failure;
+        let why = Text::from("not listed; ").with(failed(*at, reason));
+        (unlisted.last_seen, which, why)
+    });
+    // What is true of a repository as a whole is said once.
+    let alone = all().filter(|of| !is_told(of));
+    let alone = alone.map(|(it, missed)| (it.last_seen, name(&it.target), why(missed)));
+    let mut told: Vec<(Option<Timestamp>, Text, Text)> = wholes.chain(alone).collect();
+    told.sort_by_key(|(seen, ..)| *seen);
+    let left = told.len().saturating_sub(MOST_ROWS);
+    let row = |(seen, which, why): (Option<Timestamp>, Text, Text)| -> Row {
+        let seen = seen.map_or_else(|| "never".into(), day);
+        vec![which, seen.styled(Style::Warn), why]
     };
     let mut blocks: Vec<Block> =
-        table(columns, told.iter().take(MOST_ROWS).map(row).collect()).into_iter().collect();
+        table(columns, told.into_iter().take(MOST_ROWS).map(row).collect()).into_iter().collect();
     if left > 0 {
         blocks.push(Block::Notes(vec![Text::count(left, "more target", "more targets")]));
     }
     blocks
 }
 
+fn failed(at: Timestamp, reason: &str) -> Text {
+    Text::from("failed on ").with(day(at)).with(": ").with(Text::sentence(reason))
+}
+
 fn why(missed: &Missed) -> Text {
     match (&missed.failure, missed.pass) {
-        (Some((at, reason)), _) => {
-            Text::from("failed on ").with(day(*at)).with(": ").with(Text::sentence(reason))
-        }
+        (Some((at, reason)), _) => failed(*at, reason),
         (None, Some(pass)) => Text::from("the pass of ").with(day(pass)).with(" did not get to it"),
         (None, None) => unknown(),
     }

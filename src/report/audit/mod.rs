@@ -58,7 +58,7 @@ pub fn compose_overview(overview: &Overview, most: usize) -> Document {
         }
     };
     add("Over budget", exceeded(overview).into_iter().collect());
-    add("Within budget again", ended(overview).into_iter().collect());
+    add("No longer exceeded", ended(overview).into_iter().collect());
     add("Not read", missed(overview));
     add("New and gone", comings(overview));
     add("What moved", movers_blocks(overview, most));
@@ -99,9 +99,10 @@ pub(super) fn summary(overview: &Overview) -> Vec<Block> {
     let came = |came: Came| comings.iter().filter(|(_, coming)| coming.came == came).count();
     for (name, count, style) in [
         ("new", came(Came::New), Style::Plain),
-        ("gone", count(|series| series.gone.is_some()), Style::Warn),
+        ("gone", count(|series| series.gone().is_some()), Style::Warn),
         ("back", came(Came::Back), Style::Plain),
         ("not read", count(|series| series.missed.is_some()), Style::Warn),
+        ("not listed", overview.unlisted.len(), Style::Warn),
     ] {
         if count > 0 {
             facts.push(Fact::new(name, Text::number(count).styled(style)));

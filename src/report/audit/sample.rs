@@ -3,11 +3,12 @@
 use jiff::Timestamp;
 
 use crate::audit::overview::{
-    Exceeded, FindingLife, Half, How, Limit, Measure, Missed, Moment, Overview, Reason, Series,
-    Why, shared,
+    Ended, Exceeded, FindingLife, Half, How, Limit, Measure, Missed, Moment, Overview, Reason,
+    Series, Unlisted, Why, shared,
 };
+use crate::check::Figure;
 use crate::compare::{Cause, CauseKind, Change};
-use crate::history::Target;
+use crate::history::{Absence, Target};
 use crate::oci::Digest;
 use crate::rule::{Phrase, Piece, Severity};
 
@@ -112,10 +113,21 @@ fn comes() -> Series {
         target: target("edge"),
         moments: vec![moment(10, 100_000_000, 0)],
         new: Some(time(10)),
-        absences: vec![(time(12), Some(time(15)))],
+        absences: vec![Absence { gone: time(12), back: Some(time(15)) }],
         last_seen: Some(time(27)),
         missed: Some(Missed { pass: Some(time(29)), failure: None, whole: false }),
         ..Series::default()
+    }
+}
+
+fn ended(tag: &str, day: u8, how: Ended) -> Exceeded {
+    Exceeded {
+        target: target(tag),
+        rule: "max".to_owned(),
+        message: "compressed 300 MB is more than 295 MB".to_owned(),
+        since: time(2),
+        now: None,
+        until: Some((time(day), how)),
     }
 }
 
@@ -141,8 +153,7 @@ pub(crate) fn month() -> Overview {
     let gone = Series {
         target: target("old"),
         moments: vec![moment(1, 5_000, 0), moment(3, 9_000, 0)],
-        gone: Some(time(5)),
-        absences: vec![(time(5), None)],
+        absences: vec![Absence { gone: time(5), back: None }],
         ..Series::default()
     };
     let series = vec![shrinks, still, grows, gone, comes()];
@@ -154,15 +165,14 @@ pub(crate) fn month() -> Overview {
             rule: "max".to_owned(),
             message: "compressed 522.4 MB is more than 500 MB".to_owned(),
             since: time(17),
+            now: Some(Figure::Bytes(498_000_000)),
             until: None,
         }],
-        ended: vec![Exceeded {
-            target: target("1.4"),
-            rule: "max".to_owned(),
-            message: "compressed 300 MB is more than 295 MB".to_owned(),
-            since: time(2),
-            until: Some(time(20)),
-        }],
+        ended: vec![
+            ended("1.4", 20, Ended::Kept),
+            ended("old", 5, Ended::Gone),
+            ended("edge", 27, Ended::Unwatched),
+        ],
         last_pass: Some(time(29)),
         half: vec![
             Half { at: time(13), name: "audit run".to_owned(), how: How::Killed },
@@ -174,6 +184,12 @@ pub(crate) fn month() -> Overview {
         ],
         shared: shared(&series),
         series,
+        unlisted: vec![Unlisted {
+            repository: "registry.example/team/other".to_owned(),
+            last_seen: Some(time(24)),
+            pass: Some(time(29)),
+            failure: (time(29), "auth: there is no such repository".to_owned()),
+        }],
         head: Some("sha256:0011".to_owned()),
     }
 }

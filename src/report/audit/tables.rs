@@ -6,9 +6,10 @@ use jiff::Timestamp;
 
 use super::MOST_CHANGES;
 use crate::audit::overview::{
-    Change, Exceeded, FindingLife, Moment, Overview, Reason, Series, Shared, Why,
+    Change, Ended, Exceeded, FindingLife, Moment, Overview, Reason, Series, Shared, Why,
 };
 use crate::history::Target;
+use crate::report::check::figure;
 use crate::report::document::{
     Block, Column, Mark, Overflow, Piece, Row, Share, Style, Table, Text,
 };
@@ -72,11 +73,12 @@ pub(in crate::report) fn exceeded(overview: &Overview) -> Option<Block> {
     let columns = vec![
         Column::rest("target", Overflow::Wrap),
         Column::left("since"),
-        Column::rest("budget", Overflow::Wrap),
+        Column::rest("when it opened", Overflow::Wrap),
+        Column::right("now"),
     ];
     let row = |breach: &Exceeded| -> Row {
-        let message = Text::sentence(&breach.message).styled(Style::Warn);
-        vec![name(&breach.target), day(breach.since), message]
+        let now = breach.now.as_ref().map(figure).unwrap_or_default().styled(Style::Warn);
+        vec![name(&breach.target), day(breach.since), Text::sentence(&breach.message), now]
     };
     table(columns, overview.breaches.iter().map(row).collect())
 }
@@ -85,13 +87,22 @@ pub(in crate::report) fn exceeded(overview: &Overview) -> Option<Block> {
 pub(in crate::report) fn ended(overview: &Overview) -> Option<Block> {
     let columns = vec![
         Column::rest("target", Overflow::Wrap),
-        Column::left("from"),
+        Column::left("from").ranked(1),
         Column::left("until"),
-        Column::rest("budget", Overflow::Wrap),
+        Column::left("because"),
+        Column::rest("when it opened", Overflow::Wrap),
     ];
     let row = |breach: &Exceeded| -> Row {
-        let until = breach.until.map_or_else(unknown, day);
-        vec![name(&breach.target), day(breach.since), until, Text::sentence(&breach.message)]
+        let (until, how) = breach.until.unzip();
+        let because = how.map_or_else(unknown, |how| match how {
+            Ended::Kept => Text::from("kept again").styled(Style::Good),
+            Ended::Replaced => "new image".into(),
+            Ended::Gone => "gone".into(),
+            Ended::Unwatched => "not watched".into(),
+        });
+        let until = until.map_or_else(unknown, day);
+        let message = Text::sentence(&breach.message);
+        vec![name(&breach.target), day(breach.since), until, because, message]
     };
     table(columns, overview.ended.iter().map(row).collect())
 }
@@ -129,12 +140,17 @@ pub(in crate::report) fn movers(overview: &Overview, most: usize) -> Option<(Blo
     table(columns, movers.iter().take(most).map(row).collect()).map(|table| (table, left))
 }
 
-/// The largest changes of a target in the order of time, each with what made it.
+/// The largest changes of a target in the order of time, each with what made it; beside those of a
+/// percent or more, no smaller ones.
 pub(in crate::report) fn changes(series: &Series) -> Vec<Block> {
     let mut all: Vec<_> = series.changes().collect();
-    let left = all.len().saturating_sub(MOST_CHANGES);
     all.sort_by_key(|(at, _, change)| (Reverse(change.compressed.unsigned_abs()), *at));
-    all.truncate(MOST_CHANGES);
+    let jumps = all.iter().filter(|(_, _, change)| change.is_jump()).count();
+    if jumps > 0 {
+        all.sort_by_key(|(_, _, change)| !change.is_jump());
+    }
+    let most = if jumps > 0 { jumps.min(MOST_CHANGES) } else { MOST_CHANGES };
+    let left = all.split_off(most.min(all.len()));
     all.sort_by_key(|(at, ..)| *at);
     let mut blocks = Vec::new();
     for (_, moment, change) in all {
@@ -144,9 +160,10 @@ pub(in crate::report) fn changes(series: &Series) -> Vec<Block> {
             blocks.push(Block::List(Mark::Bullet, causes));
         }
     }
-    if left > 0 {
-        let text = Text::count(left, "smaller change", "smaller changes").with(" not told");
-        blocks.push(Block::Notes(vec![text]));
+    if !left.is_empty() {
+        let sum = left.iter().map(|(_, _, change)| change.compressed).fold(0, i128::saturating_add);
+        let text = Text::count(left.len(), "smaller change", "smaller changes");
+        blocks.push(Block::Notes(vec![text.with(" not told: ").with(signed(sum))]));
     }
     blocks
 }

@@ -32,6 +32,15 @@ fn a_month_reads_as_json() {
     assert_eq!(json["breaches"][0]["since"], "2026-11-17T06:00:00Z");
     assert_eq!(json["shared"][0]["once"], 758_000_000);
     assert_eq!(json["ended_breaches"][0]["until"], "2026-11-20T06:00:00Z");
+    let how: Vec<&str> = json["ended_breaches"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(|it| it["ended"].as_str())
+        .collect();
+    assert_eq!(how, ["kept", "gone", "unwatched"]);
+    assert_eq!(json["breaches"][0]["now"]["value"], 498_000_000);
+    assert_eq!(json["unlisted"][0]["failure"]["message"], "auth: there is no such repository");
     let events: Vec<&str> = json["targets"][4]["events"]
         .as_array()
         .into_iter()

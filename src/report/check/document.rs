@@ -90,7 +90,8 @@ fn verdict(verdict: Verdict) -> Text {
     }
 }
 
-fn figure(figure: &Figure) -> Text {
+/// An amount of any kind.
+pub(in crate::report) fn figure(figure: &Figure) -> Text {
     match figure {
         Figure::Bytes(bytes) => Text::bytes(*bytes),
         Figure::Count(count) => Piece::Number((*count).into()).into(),

@@ -10,6 +10,7 @@ mod sarif;
 use std::io::{self, Write};
 
 pub use self::document::compose_check;
+pub(in crate::report) use self::document::figure;
 
 use self::document::{compose_no_check, table};
 use super::json::write_check_json;

@@ -47,7 +47,7 @@ struct TargetJson<'a> {
 #[derive(Serialize)]
 struct GapJson {
     gone: String,
-    back: Option<String>,
+    back: String,
 }
 
 #[derive(Serialize)]
@@ -183,15 +183,14 @@ pub(super) fn write(report: &HistoryReport<'_>, out: &mut dyn Write) -> io::Resu
 
 fn target(timeline: &Timeline) -> TargetJson<'_> {
     let failure = timeline.failure.as_ref();
-    let gaps = timeline.gaps.iter().map(|gap| GapJson {
-        gone: gap.gone.to_string(),
-        back: timeline.points.get(gap.back).map(|point| point.seen.to_string()),
+    let gaps = timeline.absences.iter().filter_map(|absence| {
+        Some(GapJson { gone: absence.gone.to_string(), back: absence.back?.to_string() })
     });
     TargetJson {
         tag: &timeline.target.tag,
         platform: &timeline.target.platform,
         last_seen: timeline.last_seen.map(|time| time.to_string()),
-        gone: timeline.gone.map(|time| time.to_string()),
+        gone: timeline.gone().map(|time| time.to_string()),
         gaps: gaps.collect(),
         failure: failure.map(|(seen, kind, message)| FailureJson {
             seen: seen.to_string(),

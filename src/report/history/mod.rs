@@ -214,7 +214,7 @@ fn section(timeline: &Timeline) -> Section {
     if let Some(seen) = timeline.last_seen {
         facts.push(Fact::new("last seen", Text::name(minute(seen))));
     }
-    if let Some(gone) = timeline.gone {
+    if let Some(gone) = timeline.gone() {
         let text = Text::from("since ").with(Text::name(minute(gone)));
         facts.push(Fact::new("gone", text.styled(Style::Warn)));
     }
@@ -266,12 +266,16 @@ fn points(timeline: &Timeline) -> Table {
             count(figures.layers),
         ]
     };
-    let mut rows: Vec<Row> = timeline.points.iter().zip(before).map(row).collect();
-    // From the last on, so that the positions of those before hold.
-    for gap in timeline.gaps.iter().rev().filter(|gap| gap.back <= timeline.points.len()) {
-        let mut gone: Row = vec![Text::default(); columns.len()];
-        gone.splice(..2, [Text::name(minute(gap.gone)), Text::from("gone").styled(Style::Warn)]);
-        rows.insert(gap.back, gone);
+    let mut rows: Vec<Row> = Vec::new();
+    let mut absences = timeline.absences.iter().peekable();
+    for (point, before) in timeline.points.iter().zip(before) {
+        while let Some(absence) = absences.next_if(|absence| absence.back == Some(point.seen)) {
+            let mut gone: Row = vec![Text::default(); columns.len()];
+            let since = Text::name(minute(absence.gone));
+            gone.splice(..2, [since, Text::from("gone").styled(Style::Warn)]);
+            rows.push(gone);
+        }
+        rows.push(row((point, before)));
     }
     // The newest first.
     rows.reverse();
@@ -369,15 +373,7 @@ mod tests {
         };
         let points: Vec<Point> = (0..).zip(sizes).map(point).collect();
         let last_seen = points.last().map(|point| point.seen);
-        Timeline {
-            target,
-            points,
-            more: true,
-            last_seen,
-            gone: None,
-            gaps: Vec::new(),
-            failure: None,
-        }
+        Timeline { target, points, more: true, last_seen, absences: Vec::new(), failure: None }
     }
 
     #[test]

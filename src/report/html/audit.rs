@@ -33,7 +33,7 @@ pub fn html_overview(overview: &Overview, units: Units) -> String {
     };
     let table = |table: Option<Block>| table.map_or_else(String::new, |table| sheet.block(&table));
     add("Over budget", table(exceeded(overview)));
-    add("Within budget again", table(ended(overview)));
+    add("No longer exceeded", table(ended(overview)));
     add("Not read", sheet.blocks(&missed(overview)));
     add("New and gone", sheet.blocks(&comings(overview)));
     let moved = movers(overview, MOST_CHARTS);

@@ -13,6 +13,7 @@ use super::axes;
 use super::labels::{Anchor, Area, Labels, Spot};
 use super::place::{Scale, Tenths, seconds};
 use crate::audit::overview::{Change, Limit, Measure, Moment, Series};
+use crate::history::Absence;
 use crate::report::audit::{MOST_CHANGES, day_of};
 use crate::report::encode::{Untrusted, html_own, html_text};
 use crate::size::Units;
@@ -197,7 +198,7 @@ impl Chart<'_> {
     fn there(&self, from: Timestamp, until: Timestamp) -> Vec<(Timestamp, Timestamp)> {
         let mut parts = Vec::new();
         let mut start = from;
-        for (gone, back) in &self.series.absences {
+        for Absence { gone, back } in &self.series.absences {
             if *gone >= start && *gone < until {
                 parts.push((start, *gone));
             }
@@ -278,7 +279,7 @@ impl Chart<'_> {
         labels: &mut Labels,
         svg: &mut String,
     ) {
-        let Some(last) = stretches.last().filter(|_| self.series.gone.is_none()) else { return };
+        let Some(last) = stretches.last().filter(|_| self.series.gone().is_none()) else { return };
         let (x, y) = frame.place(last.until, last.bytes);
         let spot = |aside| Spot { x, y: Tenths(y.0 + aside), anchor: Anchor::End };
         write_label("now", &self.size(last.bytes), &[spot(-100), spot(200)], labels, svg);

@@ -20,7 +20,7 @@ use sha2::{Digest as _, Sha256};
 pub use self::audit::html_overview;
 
 use super::document::{
-    Align, Block, Fact, Mark, Piece, Row, Share, Span, Style, TREND, Table, Text, trend,
+    Align, Block, Fact, Fit, Mark, Piece, Row, Share, Span, Style, TREND, Table, Text, trend,
 };
 use super::encode::{html_own, html_text};
 use crate::size::Units;
@@ -86,8 +86,9 @@ impl Sheet {
     }
 
     fn table(self, table: &Table) -> String {
-        let class = |index: usize| match table.columns.get(index).map(|column| column.align) {
-            Some(Align::Right) => " class=\"number\"",
+        let class = |index: usize| match table.columns.get(index) {
+            Some(column) if column.align == Align::Right => " class=\"number\"",
+            Some(column) if column.fit == Fit::Whole => " class=\"short\"",
             _ => "",
         };
         let mut header = String::new();

@@ -88,7 +88,7 @@ fn many_points_are_drawn_without_a_crowd_of_marks() {
 #[test]
 fn what_ended_and_what_was_missed_is_on_the_page() {
     let html = html_overview(&month(), Units::Decimal);
-    for heading in ["Within budget again", "Not read", "New and gone", "Passes that were not whole"]
+    for heading in ["No longer exceeded", "Not read", "New and gone", "Passes that were not whole"]
     {
         assert!(html.contains(&format!("<h2>{heading}</h2>")), "{heading}");
     }

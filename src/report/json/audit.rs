@@ -8,10 +8,13 @@ use std::io::{self, Write};
 
 use jiff::Timestamp;
 use serde::Serialize;
+use serde_json::Value;
+
+use super::check::value;
 
 use crate::audit::overview::{
     Change, Coming, Exceeded, FindingLife, Half, How, Measure, Missed, Moment, Overview, Reason,
-    Series, Shared, Why,
+    Series, Shared, Unlisted, Why,
 };
 use crate::compare;
 use crate::history::Target;
@@ -29,8 +32,9 @@ struct OverviewJson<'a> {
     last_pass: Option<String>,
     half_passes: Vec<HalfJson<'a>>,
     targets: Vec<SeriesJson<'a>>,
+    unlisted: Vec<UnlistedJson<'a>>,
     breaches: Vec<BreachJson<'a>>,
-    ended_breaches: Vec<BreachJson<'a>>,
+    ended_breaches: Vec<EndedJson<'a>>,
     shared: Vec<SharedJson<'a>>,
 }
 
@@ -151,7 +155,32 @@ struct BreachJson<'a> {
     rule: &'a str,
     message: &'a str,
     since: String,
-    until: Option<String>,
+    now: Option<FigureJson>,
+}
+
+/// `ended` is `kept`, `replaced`, `gone` or `unwatched`.
+#[derive(Serialize)]
+struct EndedJson<'a> {
+    #[serde(flatten)]
+    breach: BreachJson<'a>,
+    until: String,
+    ended: &'static str,
+}
+
+/// `unit` is `bytes`, `count` or `share`.
+#[derive(Serialize)]
+struct FigureJson {
+    unit: &'static str,
+    value: Value,
+}
+
+/// A repository whose tags could not be listed.
+#[derive(Serialize)]
+struct UnlistedJson<'a> {
+    repository: &'a str,
+    last_seen: Option<String>,
+    pass: Option<String>,
+    failure: FailedJson<'a>,
 }
 
 #[derive(Serialize)]
@@ -182,8 +211,9 @@ pub(in crate::report) fn write_overview_json(
         last_pass: overview.last_pass.map(|time| time.to_string()),
         half_passes: overview.half.iter().map(half).collect(),
         targets: overview.series.iter().map(|target| series(target, overview.since)).collect(),
+        unlisted: overview.unlisted.iter().map(unlisted).collect(),
         breaches: overview.breaches.iter().map(breach).collect(),
-        ended_breaches: overview.ended.iter().map(breach).collect(),
+        ended_breaches: overview.ended.iter().filter_map(ended).collect(),
         shared: overview.shared.iter().map(shared).collect(),
     };
     write_json(&json, out)
@@ -231,7 +261,7 @@ fn series(series: &Series, since: Option<Timestamp>) -> SeriesJson<'_> {
         points: first.into_iter().chain(later).collect(),
         total: series.total().map(change),
         limits: limits.collect(),
-        gone: series.gone.map(|time| time.to_string()),
+        gone: series.gone().map(|time| time.to_string()),
         events: series.comings(since).iter().map(event).collect(),
         last_seen: series.last_seen.map(|time| time.to_string()),
         missed: series.missed.as_ref().map(missed),
@@ -296,7 +326,22 @@ fn breach(breach: &Exceeded) -> BreachJson<'_> {
         rule: &breach.rule,
         message: &breach.message,
         since: breach.since.to_string(),
-        until: breach.until.map(|time| time.to_string()),
+        now: breach.now.as_ref().map(|now| FigureJson { unit: now.unit(), value: value(now) }),
+    }
+}
+
+fn ended(exceeded: &Exceeded) -> Option<EndedJson<'_>> {
+    let (until, how) = exceeded.until?;
+    let breach = breach(exceeded);
+    Some(EndedJson { breach, until: until.to_string(), ended: how.as_str() })
+}
+
+fn unlisted(unlisted: &Unlisted) -> UnlistedJson<'_> {
+    UnlistedJson {
+        repository: &unlisted.repository,
+        last_seen: unlisted.last_seen.map(|time| time.to_string()),
+        pass: unlisted.pass.map(|time| time.to_string()),
+        failure: failed(&unlisted.failure),
     }
 }
 

@@ -141,7 +141,8 @@ fn rule<'a>(platform: &'a str, row: &'a Row) -> RuleJson<'a> {
     }
 }
 
-fn value(figure: &Figure) -> Value {
+/// A figure as a number, a text, or an object of growth.
+pub(super) fn value(figure: &Figure) -> Value {
     match figure {
         Figure::Bytes(number) | Figure::Count(number) => json!(number),
         Figure::Share(share) if share.is_finite() => json!(share),

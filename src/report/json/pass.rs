@@ -29,6 +29,7 @@ struct RunJson<'a> {
     moved: Option<Vec<MoveJson<'a>>>,
     gone: Option<Vec<TargetJson<'a>>>,
     absent: Vec<TargetJson<'a>>,
+    barren: Vec<BarrenJson<'a>>,
     budgets: Vec<BreachedJson<'a>>,
     failures: Vec<FailureJson<'a>>,
     left: Vec<LeftJson<'a>>,
@@ -53,6 +54,12 @@ struct MoveJson<'a> {
 struct SizesJson {
     compressed: u64,
     content: Option<u64>,
+}
+
+#[derive(Serialize)]
+struct BarrenJson<'a> {
+    target: &'a str,
+    platforms: Vec<String>,
 }
 
 #[derive(Serialize)]
@@ -131,6 +138,10 @@ pub(in crate::report) fn write_pass_json(
         tag: &left.tag,
         reason: &left.reason,
     });
+    let barren = summary.barren.iter().map(|barren| BarrenJson {
+        target: &barren.target,
+        platforms: barren.platforms.iter().map(ToString::to_string).collect(),
+    });
     let invalid = summary.invalid.iter();
     let undelivered = report.undelivered.iter();
     let json = RunJson {
@@ -145,6 +156,7 @@ pub(in crate::report) fn write_pass_json(
         moved: (!summary.is_blind).then(|| summary.moved.iter().map(moved).collect()),
         gone: (!summary.is_blind).then(|| summary.gone.iter().map(target).collect()),
         absent: summary.absent.iter().map(target).collect(),
+        barren: barren.collect(),
         budgets: budgets.collect(),
         failures: failures.collect(),
         left: left.collect(),
