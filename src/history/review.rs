@@ -10,6 +10,7 @@ use super::news::{Run, Target};
 use super::ranges;
 use super::record::{Body, EventKind};
 use super::sql::{EVENT, Linked, event_of, statement, target_of};
+use super::timeline::Question;
 use super::{Error, Store};
 
 /// A breach from its first to its last day.
@@ -28,19 +29,24 @@ pub struct BreachLife {
 }
 
 impl Store {
-    /// When the targets of a repository were seen first; `None` if what was recorded of one then was
-    /// pruned. Those that were never read are left out.
+    /// When the targets that are asked for were seen first; `None` if what was recorded of one then
+    /// was pruned. Those that were never read are left out.
     pub async fn first_seen(
         &mut self,
-        repository: &str,
+        question: &Question,
     ) -> Result<HashMap<Target, Option<Timestamp>>, Error> {
         let text = "SELECT t.id, t.repository, t.tag, t.platform, point.seen, point.seq, \
                     (SELECT COUNT(*) FROM event AS e WHERE e.target = t.id AND e.kind = 'gone' \
                     AND e.seq < point.seq) \
                     FROM target AS t JOIN point ON point.seq = (SELECT MIN(first.seq) \
-                    FROM point AS first WHERE first.target = t.id) WHERE t.repository = $1";
-        let rows =
-            sqlx::query(text).bind(repository.to_owned()).fetch_all(&mut self.connection).await;
+                    FROM point AS first WHERE first.target = t.id) WHERE t.repository = $1 \
+                    AND ($2 = '' OR t.tag = $2) AND ($3 = '' OR t.platform = $3)";
+        let rows = sqlx::query(text)
+            .bind(question.repository.clone())
+            .bind(question.tag.clone().unwrap_or_default())
+            .bind(question.platform.clone().unwrap_or_default())
+            .fetch_all(&mut self.connection)
+            .await;
         let rows: Vec<((i64, Target), i64, i64, i64)> = self.decoded(rows, |row| {
             Ok((target_of(row)?, row.try_get(4)?, row.try_get(5)?, row.try_get(6)?))
         })?;
@@ -54,6 +60,18 @@ impl Store {
             found.insert(target, if is_cut { None } else { Some(self.at(first)?) });
         }
         Ok(found)
+    }
+
+    /// When a repository was looked at first, as far as that was not pruned.
+    pub async fn begun(&mut self, repository: &str) -> Result<Option<Timestamp>, Error> {
+        // Targets have their numbers in the order in which they were found.
+        let text = "SELECT seen FROM point WHERE target = (SELECT MIN(id) FROM target \
+                    WHERE repository = $1 AND platform <> '') ORDER BY seq LIMIT 1";
+        let first = sqlx::query_scalar(text)
+            .bind(repository.to_owned())
+            .fetch_optional(&mut self.connection);
+        let first: Option<i64> = first.await.map_err(|error| self.failed(&error))?;
+        first.map(|first| self.at(first)).transpose()
     }
 
     /// The targets that were seen again, with the rows that say so.

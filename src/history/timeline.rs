@@ -299,7 +299,9 @@ impl Store {
             points.push(self.point(linked, &target)?);
         }
         let absences = self.absences(&leaves, &rows)?;
-        let failed = failed.filter(|failed| failed.seq > after);
+        let cleared = self.last_event(id, EventKind::Cleared).await?.map_or(0, |linked| linked.seq);
+        // What is not watched any more has not failed, either.
+        let failed = failed.filter(|failed| failed.seq > after.max(cleared));
         let failure = failed.as_ref().map(|linked| self.failure(linked)).transpose()?;
         let until = gone.map_or(i64::MAX, |linked| linked.seq);
         let last_seen = points.last().map(|point| point.seen);

@@ -202,6 +202,22 @@ fn nobody_is_told_before_it_can_be_put_down() {
 }
 
 #[test]
+fn what_failed_and_is_watched_no_longer_has_not_failed() {
+    let (registry, sandbox) = (registry(), Sandbox::new());
+    settings(&sandbox, &registry, "tags = [\"1.0\", \"latets\"]");
+    assert_eq!(count(&run(&sandbox, 1, 2), "failures"), 1);
+    let not_read = || {
+        let report = crate::audit_run::audit(&sandbox, &["report", "--days", "100000"]);
+        let targets = report["targets"].as_array().expect("targets").clone();
+        targets.iter().filter(|target| !target["missed"].is_null()).count()
+    };
+    assert_eq!(not_read(), 1);
+    settings(&sandbox, &registry, "tags = [\"1.0\", \"latest\"]");
+    run(&sandbox, 2, 0);
+    assert_eq!(not_read(), 0);
+}
+
+#[test]
 fn listed_names_that_are_no_tags_are_told() {
     let (registry, sandbox) = (registry(), Sandbox::new());
     settings(&sandbox, &registry, "");

@@ -1,6 +1,7 @@
 //! The queue of audits in a real PostgreSQL server: one of each run, for one worker, within the
 //! limits of registries, whatever happens to connections.
 
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -22,10 +23,10 @@ async fn open(url: &str) -> Shared {
     Shared::open(&url.parse().unwrap(), registries, LIMITS).await.unwrap()
 }
 
-/// The run of a target so many minutes ago.
+/// The run of a target so many minutes before the tests began.
 fn ago(target: &str, minutes: i64) -> Run {
-    let now = Timestamp::now().as_second() / 60 * 60;
-    let due = Timestamp::from_second(now - 60 * minutes).unwrap();
+    static BEGAN: LazyLock<i64> = LazyLock::new(|| Timestamp::now().as_second() / 60 * 60);
+    let due = Timestamp::from_second(*BEGAN - 60 * minutes).unwrap();
     let registry = target.split('/').next().unwrap().to_owned();
     Run { target: target.to_owned(), registry, due }
 }

@@ -33,7 +33,7 @@ pub async fn overview(store: &mut Store, asked: &Asked<'_>) -> Result<Overview, 
     let mut lives = lives(store.breach_lives(asked.since).await?);
     for question in questions(store, asked).await? {
         let timelines = store.timelines_from(&question, asked.since).await?;
-        let firsts = Firsts::new(store.first_seen(&question.repository).await?, pruned);
+        let firsts = Firsts::of(store, &question, pruned).await?;
         let looks = Looks::of(&question.repository, &timelines, &passes);
         unlisted.extend(looks.unlisted(&question.repository, asked.since));
         let over: Vec<(String, Timestamp)> = timelines.iter().filter_map(last_look).collect();

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use jiff::Timestamp;
 
 use super::{Overview, Series};
-use crate::history::{Absence, Target};
+use crate::history::{Absence, Error, Question, Store, Target};
 
 /// That a target came or went.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,12 +85,21 @@ pub(super) struct Firsts {
 
 impl Firsts {
     /// `pruned` is before when the history does not tell all.
+    pub(super) async fn of(
+        store: &mut Store,
+        question: &Question,
+        pruned: Option<Timestamp>,
+    ) -> Result<Self, Error> {
+        let begun = store.begun(&question.repository).await?;
+        Ok(Self::new(store.first_seen(question).await?, begun, pruned))
+    }
+
+    /// What was seen first of a repository was not new then: nobody had looked before.
     pub(super) fn new(
         first_seen: HashMap<Target, Option<Timestamp>>,
+        begun: Option<Timestamp>,
         pruned: Option<Timestamp>,
     ) -> Self {
-        // What was seen first of a repository was not new then: nobody had looked before.
-        let begun = first_seen.values().flatten().min().copied();
         Self { first_seen, known_from: begun.max(pruned) }
     }
 

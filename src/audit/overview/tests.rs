@@ -239,7 +239,8 @@ fn targets_are_new_that_came_after_others() {
     let absences = [absence(2, Some(3)), absence(8, Some(12)), absence(20, None)];
     let known = || [("a", 1), ("b", 15)].map(|(tag, day)| (tag_alone(tag).target, Some(time(day))));
     let events = |tag: &str, since: u8, pruned: Option<u8>| -> Vec<(Timestamp, &str)> {
-        let firsts = presence::Firsts::new(known().into_iter().collect(), pruned.map(time));
+        let known = known().into_iter().collect();
+        let firsts = presence::Firsts::new(known, Some(time(1)), pruned.map(time));
         let mut series = tag_alone(tag);
         series.new = firsts.new_since(&series.target, Some(time(since)));
         series.absences = if tag == "a" { absences.to_vec() } else { Vec::new() };

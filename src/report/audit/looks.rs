@@ -87,7 +87,9 @@ fn failed(at: Timestamp, reason: &str) -> Text {
 fn why(missed: &Missed) -> Text {
     match (&missed.failure, missed.pass) {
         (Some((at, reason)), _) => failed(*at, reason),
-        (None, Some(pass)) => Text::from("the pass of ").with(day(pass)).with(" did not get to it"),
+        (None, Some(pass)) => {
+            Text::from("the pass of ").with(day(pass)).with(" did not look at it")
+        }
         (None, None) => unknown(),
     }
 }
