@@ -41,12 +41,7 @@ impl Store {
                     FROM target AS t JOIN point ON point.seq = (SELECT MIN(first.seq) \
                     FROM point AS first WHERE first.target = t.id) WHERE t.repository = $1 \
                     AND ($2 = '' OR t.tag = $2) AND ($3 = '' OR t.platform = $3)";
-        let rows = sqlx::query(text)
-            .bind(question.repository.clone())
-            .bind(question.tag.clone().unwrap_or_default())
-            .bind(question.platform.clone().unwrap_or_default())
-            .fetch_all(&mut self.connection)
-            .await;
+        let rows = question.asked_by(text).fetch_all(&mut self.connection).await;
         let rows: Vec<((i64, Target), i64, i64, i64)> = self.decoded(rows, |row| {
             Ok((target_of(row)?, row.try_get(4)?, row.try_get(5)?, row.try_get(6)?))
         })?;

@@ -9,7 +9,7 @@ use super::link::Link;
 use super::news::Target;
 use super::record::{Body, EventKind, PointBody, Row};
 
-type Statement<'q> = Query<'q, Any, <Any as sqlx::Database>::Arguments>;
+pub(super) type Statement<'q> = Query<'q, Any, <Any as sqlx::Database>::Arguments>;
 
 pub(super) const POINT: &str = "SELECT seq, target, seen, root, image, compressed, uncompressed, \
                                 content, visible, shadowed, layers, snapshot, hash FROM point";

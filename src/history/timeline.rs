@@ -10,7 +10,7 @@ use super::draft::unpack;
 use super::news::{Breach, BreachState, Point, Target};
 use super::ranges;
 use super::record::{Body, EventKind, digest_bytes, digest_of, time};
-use super::sql::{EVENT, Linked, POINT, event_of, point_of, statement, target_of};
+use super::sql::{EVENT, Linked, POINT, Statement, event_of, point_of, statement, target_of};
 use super::{Error, Store};
 use crate::oci::Digest;
 use crate::snapshot::{self, Snapshot};
@@ -29,6 +29,17 @@ pub struct Question {
     pub platform: Option<String>,
     /// At most so many points of each target, the newest.
     pub newest: u32,
+}
+
+impl Question {
+    /// A statement with repository, tag and platform for its parameters; all tags and platforms are
+    /// the empty one.
+    pub(super) fn asked_by(&self, text: &'static str) -> Statement<'static> {
+        sqlx::query(text)
+            .bind(self.repository.clone())
+            .bind(self.tag.clone().unwrap_or_default())
+            .bind(self.platform.clone().unwrap_or_default())
+    }
 }
 
 /// What is recorded of a target.
@@ -262,12 +273,7 @@ impl Store {
     pub(super) async fn asked(&mut self, question: &Question) -> Result<Vec<(i64, Target)>, Error> {
         let text = "SELECT id, repository, tag, platform FROM target WHERE repository = $1 \
                     AND ($2 = '' OR tag = $2) AND ($3 = '' OR platform = $3)";
-        let rows = sqlx::query(text)
-            .bind(question.repository.clone())
-            .bind(question.tag.clone().unwrap_or_default())
-            .bind(question.platform.clone().unwrap_or_default())
-            .fetch_all(&mut self.connection)
-            .await;
+        let rows = question.asked_by(text).fetch_all(&mut self.connection).await;
         self.decoded(rows, target_of)
     }
 

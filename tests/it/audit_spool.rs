@@ -1,12 +1,9 @@
 //! What cannot be recorded waits in a spool, and is recorded once when it can be.
 
 use std::collections::BTreeMap;
-use std::io::{Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -17,109 +14,7 @@ use tempfile::TempDir;
 
 use crate::audit_run::{count, pass, put, registry, settings};
 use crate::history::{day, point, run, target};
-use crate::support::{Postgres, Reply, Sandbox, until};
-
-/// The way to a server, which is closed after so many messages of clients.
-#[derive(Clone)]
-pub(crate) struct Gate(Arc<State>);
-
-struct State {
-    address: SocketAddr,
-    server: SocketAddr,
-    /// Messages that are let through.
-    left: AtomicUsize,
-    /// Whether the server hears the last message, too.
-    is_heard: AtomicBool,
-    /// Whether all is swallowed in both directions, and nothing closed.
-    is_mute: AtomicBool,
-}
-
-impl Gate {
-    pub(crate) fn to(server: SocketAddr) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = listener.local_addr().unwrap();
-        let (left, is_heard) = (AtomicUsize::new(usize::MAX), AtomicBool::new(false));
-        let is_mute = AtomicBool::new(false);
-        let gate = Self(Arc::new(State { address, server, left, is_heard, is_mute }));
-        let this = gate.clone();
-        std::thread::spawn(move || {
-            for client in listener.incoming().flatten() {
-                let gate = this.clone();
-                if gate.0.left.load(Ordering::SeqCst) > 0 {
-                    std::thread::spawn(move || gate.relay(client));
-                }
-            }
-        });
-        gate
-    }
-
-    fn set(&self, left: usize, is_heard: bool) {
-        self.0.is_heard.store(is_heard, Ordering::SeqCst);
-        self.0.left.store(left, Ordering::SeqCst);
-    }
-
-    pub(crate) fn open(&self) {
-        self.set(usize::MAX, false);
-    }
-
-    /// Lets nothing through any more, or something again, without a word.
-    pub(crate) fn mute(&self, is_mute: bool) {
-        self.0.is_mute.store(is_mute, Ordering::SeqCst);
-    }
-
-    fn is_mute(&self) -> bool {
-        self.0.is_mute.load(Ordering::SeqCst)
-    }
-
-    pub(crate) fn close(&self) {
-        self.set(0, false);
-    }
-
-    /// How many messages were let through since so many were left.
-    fn passed(&self, of: usize) -> usize {
-        of - self.0.left.load(Ordering::SeqCst)
-    }
-
-    /// The address of a database through the gate.
-    pub(crate) fn url(&self, direct: &str) -> String {
-        direct.replace(&self.0.server.to_string(), &self.0.address.to_string())
-    }
-
-    fn relay(&self, mut client: TcpStream) {
-        let mut server = TcpStream::connect(self.0.server).unwrap();
-        let (mut answers, mut to_client) =
-            (server.try_clone().unwrap(), client.try_clone().unwrap());
-        let gate = self.clone();
-        std::thread::spawn(move || {
-            let mut buffer = vec![0; 65_536];
-            while let Ok(length @ 1..) = answers.read(&mut buffer) {
-                if gate.is_mute() {
-                    continue;
-                }
-                let is_closed = gate.0.left.load(Ordering::SeqCst) == 0;
-                if is_closed || to_client.write_all(&buffer[..length]).is_err() {
-                    break;
-                }
-            }
-            let _ = to_client.shutdown(Shutdown::Both);
-        });
-        let mut buffer = vec![0; 65_536];
-        while let Ok(length @ 1..) = client.read(&mut buffer) {
-            if self.is_mute() {
-                continue;
-            }
-            let less = |left: usize| left.checked_sub(1);
-            let left = self.0.left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, less);
-            let is_last = left.is_ok_and(|left| left == 1);
-            let is_heard = left.is_ok() && (!is_last || self.0.is_heard.load(Ordering::SeqCst));
-            if !is_heard || server.write_all(&buffer[..length]).is_err() {
-                break;
-            }
-        }
-        let _ = client.shutdown(Shutdown::Both);
-        let _ = server.shutdown(Shutdown::Both);
-    }
-}
+use crate::support::{Postgres, Relay, Reply, Sandbox, until};
 
 pub(crate) fn files(directory: &Path) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(directory).into_iter().flatten();
@@ -190,8 +85,8 @@ fn each_row_is_recorded_once_wherever_the_server_goes_away() {
     const OPENING: usize = 12;
     let server = Postgres::start("secret");
     let direct = server.database("audits");
-    let gate = Gate::to(server.address());
-    let place: Place = gate.url(&direct).parse().unwrap();
+    let relay = Relay::to(server.address());
+    let place: Place = relay.url(&direct).parse().unwrap();
     let check = async |store: &mut Store, name: &str, cut: Option<(bool, usize, bool)>| {
         let earlier = ["seen", "same", "back"].map(|tag| point(&format!("{name}-{tag}"), 0, "b"));
         store.append(&earlier).await.unwrap();
@@ -204,16 +99,16 @@ fn each_row_is_recorded_once_wherever_the_server_goes_away() {
         };
         // In a cut of the replay the server was away before.
         let (left, is_heard) = if matches!(cut, Some((true, ..))) { (0, false) } else { of(false) };
-        gate.set(left, is_heard);
+        relay.set(left, is_heard);
         let is_whole = record(&place, &spools, name).await;
-        let recorded = gate.passed(left);
+        let recorded = relay.passed(left);
         assert_eq!(files(directory.path()).is_empty(), is_whole, "{cut:?}");
         let (left, is_heard) = of(true);
-        gate.set(left, is_heard);
+        relay.set(left, is_heard);
         let first = replay(&place, &spools).await;
-        let replayed = gate.passed(left);
+        let replayed = relay.passed(left);
         assert!(first.is_some() || cut.is_some_and(|(replays, ..)| replays), "{cut:?}");
-        gate.open();
+        relay.open();
         let last = replay(&place, &spools).await.unwrap();
         assert_eq!(last.files, usize::from(first.is_none()), "{cut:?}");
         assert!(files(directory.path()).is_empty(), "{cut:?}");
@@ -246,18 +141,18 @@ fn each_row_is_recorded_once_wherever_the_server_goes_away() {
 fn a_run_without_its_server_waits_for_the_next() {
     let server = Postgres::start("secret");
     let direct = server.database("audits");
-    let gate = Gate::to(server.address());
+    let relay = Relay::to(server.address());
     let (registry, mut sandbox) = (registry(), Sandbox::new());
     let lines = "depth = \"manifest\"\nbudget.max-compressed = \"1MB\"\n\
                  budget.max-growth = \"1%\"\nbudget.max-growth-since = { \"7d\" = \"1%\" }";
     settings(&sandbox, &registry, lines);
-    sandbox.set("REGSIZE_STORE", &gate.url(&direct));
+    sandbox.set("REGSIZE_STORE", &relay.url(&direct));
     let waiting = sandbox.path("waiting");
     let spool = ["--spool", waiting.to_str().unwrap()];
     let first = pass(&sandbox, 1, &spool);
     assert_eq!((first.code, files(&waiting).len()), (Some(0), 0), "{first}");
     put(&registry, "1.0", &[300, 50]);
-    gate.close();
+    relay.close();
     let away = pass(&sandbox, 2, &spool);
     assert_eq!(away.code, Some(2), "{away}");
     let report = away.json();
@@ -284,7 +179,7 @@ fn a_run_without_its_server_waits_for_the_next() {
     assert_eq!(file.metadata().unwrap().permissions().mode() & 0o777, 0o600);
     assert_eq!(waiting.metadata().unwrap().permissions().mode() & 0o777, 0o700);
     // The next run records it before it looks, so that nothing has moved since.
-    gate.open();
+    relay.open();
     let next = pass(&sandbox, 3, &spool);
     assert!(next.stderr.contains("recorded what waited in 1 spools"), "{next}");
     let report = next.json();
@@ -304,22 +199,22 @@ fn a_run_without_its_server_waits_for_the_next() {
 fn a_server_that_goes_away_while_a_run_reads_loses_nothing() {
     let server = Postgres::start("secret");
     let direct = server.database("audits");
-    let gate = Gate::to(server.address());
+    let relay = Relay::to(server.address());
     let (registry, mut sandbox) = (registry(), Sandbox::new());
     settings(&sandbox, &registry, "tags = [\"1.*\"]");
-    sandbox.set("REGSIZE_STORE", &gate.url(&direct));
+    sandbox.set("REGSIZE_STORE", &relay.url(&direct));
     let slow = Reply::pass().delay(Duration::from_millis(1500));
     registry.script("HEAD", "/v2/team/app/manifests/1.1", vec![slow]);
     let config = sandbox.path("regsize.toml").display().to_string();
     let running = sandbox.spawn(&["audit", "run", "--config", &config, "--format", "json"]);
     until("it looks", || registry.count("HEAD", "/manifests/1.1") > 0);
-    gate.close();
+    relay.close();
     let output = running.finish();
     assert_eq!((output.code, &output.json()["saved"]), (Some(2), &false.into()), "{output}");
     // Where nothing else is said, it waits below the user's home.
     let waiting = sandbox.path("home/.local/state/regsize/spool");
     assert_eq!(files(&waiting).len(), 1, "{output}");
-    gate.open();
+    relay.open();
     let references = ["1.0", "1.1"].map(|tag| registry.reference(&format!("team/app:{tag}")));
     let [one, other] = &references;
     let next = sandbox.run(&["audit", "record", one, other, "--format", "json"]);
@@ -334,13 +229,13 @@ fn a_server_that_goes_away_while_a_run_reads_loses_nothing() {
 #[test]
 fn tags_are_recorded_without_a_server_too() {
     let server = Postgres::start("secret");
-    let gate = Gate::to(server.address());
+    let relay = Relay::to(server.address());
     let (registry, mut sandbox) = (registry(), Sandbox::new());
-    sandbox.set("REGSIZE_STORE", &gate.url(&server.database("audits")));
+    sandbox.set("REGSIZE_STORE", &relay.url(&server.database("audits")));
     let waiting = sandbox.path("waiting");
     let (tag, spool) = (registry.reference("team/app:1.0"), waiting.to_str().unwrap());
     let record = ["audit", "record", &tag, "--spool", spool, "--format", "json"];
-    gate.close();
+    relay.close();
     let away = sandbox.run(&record);
     assert_eq!(away.code, Some(2), "{away}");
     assert!(away.stderr.contains("cannot be reached"), "{away}");
@@ -349,7 +244,7 @@ fn tags_are_recorded_without_a_server_too() {
     let text = std::fs::read_to_string(file).unwrap();
     std::fs::write(file, format!("{text}{{\"kind\": \"poi\n{}", text.lines().last().unwrap()))
         .unwrap();
-    gate.open();
+    relay.open();
     let next = sandbox.run(&record);
     assert_eq!((next.code, &next.json()["same"]), (Some(2), &1.into()), "{next}");
     let [aside] = &files(&waiting)[..] else { panic!("{next}") };

@@ -8,11 +8,11 @@ use std::time::{Duration, Instant};
 use jiff::{SignedDuration, Timestamp};
 use regsize::history::{Access, New, RunState, Store};
 
-use crate::audit_spool::{Gate, files};
+use crate::audit_spool::files;
 use crate::history::run;
 use crate::support::registry::RunningRegistry;
 use crate::support::sandbox::Running;
-use crate::support::{Image, Layer, Postgres, Registry, Reply, Sandbox, until};
+use crate::support::{Image, Layer, Postgres, Registry, Relay, Reply, Sandbox, until};
 
 /// A free port, for a moment at least.
 fn port() -> u16 {
@@ -199,17 +199,17 @@ fn workers_of_one_database_share_the_targets() {
 fn a_server_that_comes_later_is_waited_for() {
     let server = Postgres::start("secret");
     let direct = server.database("audits");
-    let gate = Gate::to(server.address());
+    let relay = Relay::to(server.address());
     let (registry, mut sandbox, port) = (registry(), Sandbox::new(), port());
     settings(&sandbox, &registry, &["team/a"]);
     was_run(&direct, &["team/a"]);
-    sandbox.set("REGSIZE_STORE", &gate.url(&direct));
-    gate.close();
+    sandbox.set("REGSIZE_STORE", &relay.url(&direct));
+    relay.close();
     let watching = watch(&sandbox, port, &[]);
     assert_eq!(page(port, "/readyz"), (503, "the loop has not begun\n".to_owned()));
     assert_eq!(page(port, "/healthz").0, 200);
-    std::thread::sleep(Duration::from_millis(1500));
-    gate.open();
+    until("it tried again", || relay.refused() > 1);
+    relay.open();
     until("it runs what it missed", || runs(port, "team/a", "fail") >= 1.0);
     assert_eq!(page(port, "/readyz").0, 200);
     watching.terminate();
@@ -217,7 +217,7 @@ fn a_server_that_comes_later_is_waited_for() {
     assert_eq!(output.code, Some(0), "{output}");
     assert_eq!(output.stderr.matches("it is waited for").count(), 1, "{output}");
     // Who waits can be asked to stop.
-    gate.close();
+    relay.close();
     let watching = watch(&sandbox, port, &[]);
     assert_eq!(page(port, "/readyz").0, 503);
     let asked = Instant::now();
@@ -231,22 +231,22 @@ fn a_server_that_comes_later_is_waited_for() {
 fn a_server_that_falls_silent_costs_a_watch_no_run() {
     let server = Postgres::start("secret");
     let direct = server.database("audits");
-    let gate = Gate::to(server.address());
+    let relay = Relay::to(server.address());
     let (registry, mut sandbox, port) = (registry(), Sandbox::new(), port());
     settings(&sandbox, &registry, &["team/a"]);
     was_run(&direct, &["team/a"]);
-    let url = format!("{}?connect_timeout=2&read_timeout=2", gate.url(&direct));
+    let url = format!("{}?connect_timeout=2&read_timeout=2", relay.url(&direct));
     sandbox.set("REGSIZE_STORE", &url);
     let slow = Reply::pass().delay(Duration::from_millis(1500));
     registry.script("*", "/v2/team/a/manifests/1.0", vec![slow]);
     let watching = watch(&sandbox, port, &[]);
     until("it looks", || registry.lines().iter().any(|line| line.contains("/manifests/")));
-    gate.mute(true);
+    relay.mute(true);
     let waiting = sandbox.path("home/.local/state/regsize/spool");
     let is_whole = |path: &PathBuf| path.extension().is_some_and(|form| form == "jsonl");
     until("what it found waits", || files(&waiting).iter().any(is_whole));
     until("it says so", || page(port, "/readyz") == (503, "the queue cannot be used\n".to_owned()));
-    gate.mute(false);
+    relay.mute(false);
     until("it is ready again", || page(port, "/readyz").0 == 200);
     watching.terminate();
     let output = watching.finish();

@@ -91,7 +91,7 @@ async fn once_there<T>(
     stop: &Stop,
     work: impl AsyncFn() -> Result<T, Error>,
 ) -> Result<Option<T>, Error> {
-    let (mut told, mut pause) = (String::new(), FIRST_PAUSE);
+    let (mut is_told, mut pause) = (false, FIRST_PAUSE);
     loop {
         let done = tokio::select! {
             biased;
@@ -102,10 +102,9 @@ async fn once_there<T>(
             Err(error) if place.is_server() && error.kind() == ErrorKind::Network => error,
             done => return done.map(Some),
         };
-        let text = error.to_string();
-        if told != text {
-            line(&format!("note: {text}; it is waited for"));
-            told = text;
+        if !is_told {
+            line(&format!("note: {error}; it is waited for"));
+            is_told = true;
         }
         status.waits();
         tokio::select! {
