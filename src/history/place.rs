@@ -57,6 +57,17 @@ impl Place {
             Kind::Server(url) => Some(careful(url)),
         }
     }
+
+    /// How long the server may say nothing where an answer is due; `None` for a file, and without
+    /// end.
+    #[cfg(feature = "postgres")]
+    pub(crate) fn longest_silence(&self) -> Option<Duration> {
+        match &self.0 {
+            Kind::File(_) => None,
+            // An address was refused when it was read if this is no number.
+            Kind::Server(url) => patience(url).ok()?.answer,
+        }
+    }
 }
 
 impl FromStr for Place {

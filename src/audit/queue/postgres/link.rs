@@ -9,7 +9,7 @@ use tokio::sync::Mutex;
 
 use crate::history::{Error, Place};
 
-/// A server that does not answer for so long cannot be reached.
+/// A server that does not answer for so long cannot be reached, or sooner if its address says so.
 const PATIENCE: Duration = Duration::from_secs(15);
 /// So long others may take to make the tables, too.
 const SET_UP_PATIENCE: Duration = Duration::from_mins(1);
@@ -21,6 +21,7 @@ const LOCK: i64 = 0x7267_737a_7175_6575;
 pub(super) struct Link {
     place: String,
     options: PgConnectOptions,
+    patience: Duration,
     connection: Mutex<Option<PgConnection>>,
 }
 
@@ -70,7 +71,8 @@ impl Link {
         let options: PgConnectOptions =
             url.as_str().parse().map_err(|error| Error::of(&name, &error))?;
         let options = options.application_name("regsize").disable_statement_logging();
-        Ok(Self { place: name, options, connection: Mutex::new(None) })
+        let patience = place.longest_silence().map_or(PATIENCE, |longest| longest.min(PATIENCE));
+        Ok(Self { place: name, options, patience, connection: Mutex::new(None) })
     }
 
     /// Makes the engine's tables, or brings them to its version.
@@ -107,7 +109,7 @@ impl Link {
             }
             result
         };
-        self.in_time(PATIENCE, attempt).await
+        self.in_time(self.patience, attempt).await
     }
 
     async fn in_time<T>(
@@ -125,6 +127,6 @@ impl Link {
     /// Ends the connection.
     pub(super) async fn close(&self) -> Result<(), Error> {
         let Some(connection) = self.connection.lock().await.take() else { return Ok(()) };
-        self.in_time(PATIENCE, async { Ok(connection.close().await?) }).await
+        self.in_time(self.patience, async { Ok(connection.close().await?) }).await
     }
 }
