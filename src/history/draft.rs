@@ -25,8 +25,13 @@ struct Last {
     complete: bool,
 }
 
-/// What happened to a breach, with its detail.
-type Told = (EventKind, String);
+/// What is known of a breach.
+#[derive(Clone, Default)]
+struct Known {
+    is_open: bool,
+    /// Who knows of it, as it is recorded.
+    told: Option<String>,
+}
 
 /// Rows that are about to be appended.
 pub(super) struct Draft {
@@ -35,8 +40,7 @@ pub(super) struct Draft {
     targets: HashMap<Target, i64>,
     /// The last points of targets; `None` for one that is not there.
     latest: HashMap<i64, Option<Last>>,
-    /// The last rows of breaches.
-    breaches: HashMap<(i64, String), Option<Told>>,
+    breaches: HashMap<(i64, String), Known>,
     /// Checksums of snapshots by image and whether its layers were read.
     checksums: HashMap<(Vec<u8>, bool), Option<Vec<u8>>>,
     /// Targets that were read and are what they were, by the time of reading.
@@ -135,25 +139,28 @@ impl Draft {
             return Ok(Outcome::Unchanged);
         };
         let id = self.target(connection, target).await?;
-        let now: Told = (EventKind::from(state), clean(&state.detail()));
+        let (kind, detail) = (EventKind::from(state), clean(&state.detail()));
         let key = (id, clean(rule));
-        let before = match self.breaches.remove(&key) {
+        let mut known = match self.breaches.remove(&key) {
             Some(known) => known,
-            None => last_breach(connection, id, &key.1).await?,
+            None => known_of(connection, id, &key.1).await?,
         };
-        let open = matches!(before, Some((EventKind::Opened | EventKind::Notified, _)));
         let changes = match state {
-            BreachState::Opened(_) => !open,
-            BreachState::Notified(_) => open && before.as_ref() != Some(&now),
-            BreachState::Cleared(_) => open,
+            BreachState::Opened(_) => !known.is_open,
+            BreachState::Notified(_) => {
+                (known.is_open || known.told.is_some()) && known.told.as_ref() != Some(&detail)
+            }
+            BreachState::Cleared(_) => known.is_open,
         };
-        if !changes {
-            self.breaches.insert(key, before);
-            return Ok(Outcome::Unchanged);
+        if changes {
+            self.push(Row::told(kind, Some(id), *at, rule, &detail), Some(target));
+            match kind {
+                EventKind::Notified => known.told = Some(detail),
+                _ => known.is_open = kind == EventKind::Opened,
+            }
         }
-        self.push(Row::told(now.0, Some(id), *at, rule, &now.1), Some(target));
-        self.breaches.insert(key, Some(now));
-        Ok(Outcome::Recorded)
+        self.breaches.insert(key, known);
+        Ok(if changes { Outcome::Recorded } else { Outcome::Unchanged })
     }
 
     /// Appends a row for targets that were seen again.
@@ -298,18 +305,17 @@ impl Last {
     }
 }
 
-/// What happened last to a breach.
-async fn last_breach(
-    connection: &mut Link,
-    target: i64,
-    rule: &str,
-) -> Result<Option<Told>, sqlx::Error> {
-    let text = "SELECT kind, detail FROM event WHERE target = $1 AND subject = $2 AND kind IN \
-                ('opened', 'notified', 'cleared') ORDER BY seq DESC LIMIT 1";
-    let found: Option<(String, Option<String>)> =
-        sqlx::query_as(text).bind(target).bind(rule).fetch_optional(connection).await?;
-    Ok(found
-        .and_then(|(kind, detail)| Some((EventKind::named(&kind)?, detail.unwrap_or_default()))))
+async fn known_of(connection: &mut Link, target: i64, rule: &str) -> Result<Known, sqlx::Error> {
+    let opened = "SELECT kind FROM event WHERE target = $1 AND subject = $2 \
+                  AND kind IN ('opened', 'cleared') ORDER BY seq DESC LIMIT 1";
+    let opened: Option<String> =
+        sqlx::query_scalar(opened).bind(target).bind(rule).fetch_optional(&mut *connection).await?;
+    let told = "SELECT detail FROM event WHERE target = $1 AND subject = $2 \
+                AND kind = 'notified' ORDER BY seq DESC LIMIT 1";
+    let told: Option<Option<String>> =
+        sqlx::query_scalar(told).bind(target).bind(rule).fetch_optional(connection).await?;
+    let is_open = opened.is_some_and(|kind| kind == EventKind::Opened.name());
+    Ok(Known { is_open, told: told.flatten() })
 }
 
 /// JSON on one line: line breaks are only ever between its tokens.

@@ -103,7 +103,8 @@ pub enum New {
         message: String,
     },
     /// A target exceeds a limit, others know of it than before, or it does no longer. What changes
-    /// nothing is not recorded: a breach is opened once, until it is cleared.
+    /// nothing is not recorded: a breach is opened once, until it is cleared. Who knows of it is
+    /// apart from that.
     Breach {
         /// Which.
         target: Target,
@@ -158,7 +159,7 @@ pub struct Run {
 pub enum BreachState {
     /// A limit is exceeded: the breach in words.
     Opened(String),
-    /// These know of it and not of its end: channels by name.
+    /// These know of it and not of its end, whether it is over or not: channels by name.
     Notified(BTreeSet<String>),
     /// It is over: the breach, or why it is over, in words.
     Cleared(String),
@@ -175,15 +176,15 @@ pub enum Outcome {
     Unchanged,
 }
 
-/// A breach that was not cleared.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// A breach that is not over, or of whose end not everybody knows.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Breach {
     /// Which target.
     pub target: Target,
     /// The limit.
     pub rule: String,
-    /// When it was opened.
-    pub since: Timestamp,
+    /// Since when; `None` if it is over.
+    pub since: Option<Timestamp>,
     /// The names of the channels that know of it and not of its end.
     pub told: BTreeSet<String>,
     /// The breach in words, as it was opened.

@@ -11,7 +11,7 @@ use sqlx::Row as _;
 
 use super::draft::Draft;
 use super::link::Link;
-use super::news::Target;
+use super::news::{BreachState, Target};
 use super::record::{Body, EventKind, Row};
 use super::sql::{EVENT, Linked, POINT, event_of, point_of, statement};
 use super::verify::Walk;
@@ -164,26 +164,28 @@ async fn pairs(
     rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).collect()
 }
 
-/// The rows that tell of breaches that were opened up to `through` and not cleared: that they were
-/// opened, and who knows of them at last, which comes after it.
+/// The rows up to `through` that tell of breaches which are not over, and who knows of breaches.
 async fn open_breaches(connection: &mut Link, through: i64) -> Result<Vec<Linked>, sqlx::Error> {
     let text = format!("{EVENT} WHERE kind IN ('opened', 'notified', 'cleared') ORDER BY seq");
     let rows = statement(text).fetch_all(connection).await?;
-    let mut open: HashMap<_, Vec<Linked>> = HashMap::new();
+    let mut last = HashMap::new();
     for row in &rows {
         let linked = event_of(row)?;
         let Body::Event { kind, subject, .. } = &linked.row.body else { continue };
-        let told = open.entry((linked.row.target, subject.clone())).or_default();
-        match kind {
-            EventKind::Notified => told.truncate(1),
-            _ => told.clear(),
-        }
-        if *kind != EventKind::Cleared {
-            told.push(linked);
-        }
+        let is_told = *kind == EventKind::Notified;
+        last.insert((linked.row.target, subject.clone(), is_told), linked);
     }
-    let holds = |told: &Vec<Linked>| told.first().is_some_and(|first| first.seq <= through);
-    Ok(open.into_values().filter(holds).flatten().collect())
+    let holds = |linked: &Linked| {
+        let Body::Event { kind, detail, .. } = &linked.row.body else { return false };
+        let is_over = match kind {
+            EventKind::Notified => {
+                detail.as_deref().is_none_or(|told| BreachState::channels(told).is_empty())
+            }
+            kind => *kind == EventKind::Cleared,
+        };
+        linked.seq <= through && !is_over
+    };
+    Ok(last.into_values().filter(holds).collect())
 }
 
 /// The hash of the row behind which the chain will begin.

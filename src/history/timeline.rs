@@ -1,6 +1,6 @@
 //! Questions to a history: what a target was, what it is, what is wrong with it.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use sqlx::Row as _;
@@ -191,36 +191,41 @@ impl Store {
         Ok(self.decoded(rows, point_of)?.pop())
     }
 
-    /// The breaches that were not cleared, oldest first.
+    /// The breaches that are not over, and those of whose end not everybody knows.
     pub async fn breaches(&mut self) -> Result<Vec<Breach>, Error> {
+        let later = |kinds: &str| {
+            format!(
+                "NOT EXISTS (SELECT 1 FROM event AS later WHERE later.target = e.target \
+                 AND later.seq > e.seq AND later.subject = e.subject AND later.kind IN ({kinds}))"
+            )
+        };
         let text = format!(
-            "{EVENT} AS e WHERE kind IN ('opened', 'notified') AND NOT EXISTS \
-             (SELECT 1 FROM event AS later WHERE later.target = e.target AND later.seq > e.seq \
-             AND later.subject = e.subject AND later.kind IN ('opened', 'cleared')) \
-             ORDER BY seq"
+            "{EVENT} AS e WHERE (kind = 'opened' AND {}) \
+             OR (kind = 'notified' AND detail <> '[]' AND {}) ORDER BY seq",
+            later("'opened', 'cleared'"),
+            later("'notified'")
         );
         let rows = statement(text).fetch_all(&mut self.connection).await;
-        let rows = self.decoded(rows, event_of)?;
-        let mut breaches: Vec<Breach> = Vec::with_capacity(rows.len());
-        let mut places: HashMap<(Option<i64>, String), usize> = HashMap::new();
-        for linked in rows {
-            let since = self.at(linked.row.seen)?;
+        let mut found: BTreeMap<(Option<i64>, String), Breach> = BTreeMap::new();
+        for linked in self.decoded(rows, event_of)? {
+            let at = self.at(linked.row.seen)?;
             let Body::Event { kind, subject, detail } = linked.row.body else { continue };
             let (rule, detail) = (subject.unwrap_or_default(), detail.unwrap_or_default());
-            let (message, told) = match kind {
-                EventKind::Notified => (String::new(), BreachState::channels(&detail)),
-                _ => (detail, BTreeSet::new()),
-            };
-            let key = (linked.row.target, rule.clone());
-            if let Some(breach) = places.get(&key).and_then(|place| breaches.get_mut(*place)) {
-                breach.told = told;
-                continue;
+            let breach = found.entry((linked.row.target, rule.clone())).or_default();
+            breach.rule = rule;
+            match kind {
+                EventKind::Notified => breach.told = BreachState::channels(&detail),
+                _ => (breach.since, breach.message) = (Some(at), detail),
             }
-            let target = self.named(linked.row.target).await?;
+        }
+        let mut breaches = Vec::with_capacity(found.len());
+        for ((id, _), breach) in found {
+            let target = self.named(id).await?;
             let target =
                 target.ok_or_else(|| self.corrupt("a breach is of no target".to_owned()))?;
-            places.insert(key, breaches.len());
-            breaches.push(Breach { target, rule, since, told, message });
+            if breach.since.is_some() || !breach.told.is_empty() {
+                breaches.push(Breach { target, ..breach });
+            }
         }
         Ok(breaches)
     }

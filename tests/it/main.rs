@@ -20,6 +20,7 @@ mod audit_platforms;
 mod audit_run;
 mod audit_silence;
 mod audit_spool;
+mod audit_targets;
 mod audit_page;
 mod audit_report;
 mod audit_watch;

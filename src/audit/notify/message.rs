@@ -10,6 +10,7 @@ use serde::Serialize;
 
 use super::reading::named;
 use super::{Planned, Step};
+use crate::audit::limit::{is_of_image, is_soft};
 
 /// Lines of the words; `breaches` and `failures` have all.
 const MOST_NAMED: usize = 20;
@@ -82,9 +83,12 @@ impl Message {
 /// What happened to limits, in numbers.
 fn of_breaches(told: &[&Planned]) -> Vec<String> {
     let count = |step| told.iter().filter(|planned| planned.step == step).count();
-    let (cleared, ended) = (count(Step::Clear), count(Step::End));
-    let opened = told.len() - cleared - ended;
-    let parts = [(opened, "exceeded"), (cleared, "kept again"), (ended, "of images that are gone")];
+    let parts = [
+        (count(Step::Open) + count(Step::Stay), "exceeded"),
+        (count(Step::Clear), "kept again"),
+        (count(Step::End), "of images that are gone"),
+        (count(Step::Drop), "no longer watched"),
+    ];
     let parts = parts.iter().filter(|(count, _)| *count > 0);
     parts.map(|(count, what)| format!("{} {what}", number(*count, "budget", "budgets"))).collect()
 }
@@ -96,6 +100,7 @@ fn of_failures(told: &[&Planned]) -> Vec<String> {
         (Step::Stay, "cannot be read"),
         (Step::Clear, "can be read again"),
         (Step::End, "could not be read and went"),
+        (Step::Drop, "could not be read and not watched any more"),
     ] {
         let of_step = told.iter().filter(|planned| planned.step == step);
         let (whole, tags): (Vec<&Planned>, Vec<&Planned>) =
@@ -140,6 +145,7 @@ fn failure_line(alike: &[&Planned]) -> Option<String> {
     Some(match (first.step, alike.len()) {
         (Step::Clear, _) => format!("- {what}: read again"),
         (Step::End, _) => format!("- {what}: gone, and not read until then"),
+        (Step::Drop, _) => format!("- {what}: no longer watched, and not read until then"),
         (_, 1) => format!("- {what}: cannot be read: {why}"),
         _ => format!("- {what}: cannot be read, the first because: {why}"),
     })
@@ -148,13 +154,19 @@ fn failure_line(alike: &[&Planned]) -> Option<String> {
 fn line(planned: &Planned) -> String {
     let subject = &planned.subject;
     let name = format!("{}:{} {}", subject.repository, subject.tag, subject.platform);
+    let (name, rule) = (shown(&name), shown(&planned.rule));
     let message = shown(&planned.message);
     match planned.step {
-        Step::Clear => format!("- {}: kept again: {}", shown(&name), shown(&planned.rule)),
-        Step::End => {
-            format!("- {}: gone, and exceeded until then: {}", shown(&name), shown(&planned.rule))
+        Step::Clear if is_of_image(&planned.rule) => {
+            format!("- {name}: another image now, no longer: {rule}")
         }
-        _ => format!("- {}: {message}", shown(&name)),
+        Step::Clear => format!("- {name}: kept again: {rule}"),
+        Step::End => format!("- {name}: gone, and exceeded until then: {rule}"),
+        Step::Drop => format!("- {name}: no longer watched, and exceeded until then: {rule}"),
+        Step::Open | Step::Stay if is_soft(&planned.rule) => {
+            format!("- {name}: warning: {message}")
+        }
+        Step::Open | Step::Stay => format!("- {name}: {message}"),
     }
 }
 
@@ -196,6 +208,7 @@ fn state(planned: &Planned) -> &'static str {
         Step::Open | Step::Stay => "failing",
         Step::Clear => "cleared",
         Step::End => "gone",
+        Step::Drop => "unwatched",
     }
 }
 
@@ -218,6 +231,7 @@ impl BreachJson {
                 Step::Open | Step::Stay => "exceeded",
                 Step::Clear => "cleared",
                 Step::End => "gone",
+                Step::Drop => "unwatched",
             },
             repository: planned.subject.repository.clone(),
             tag: planned.subject.tag.clone(),

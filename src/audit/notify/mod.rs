@@ -15,6 +15,7 @@ mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::limit::{UNWATCHED, is_of_target, of_target, owner};
 use crate::history::{BreachState, Target};
 
 pub use exec::{ExecError, exec};
@@ -24,7 +25,7 @@ pub use reading::{Became, Reading, is_reading, plan_readings, whole};
 /// A limit of a target, by a name that stays.
 pub type Key = (Target, String);
 
-/// A breach that was opened and not cleared.
+/// A breach that is not over, or of whose end not everybody knows.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Known {
     /// The target.
@@ -33,15 +34,19 @@ pub struct Known {
     pub rule: String,
     /// The breach in words.
     pub message: String,
+    /// Whether it is not over.
+    pub is_open: bool,
     /// The channels that know of it and not of its end.
     pub told: BTreeSet<String>,
 }
 
-/// What a pass found of one target.
+/// What a pass found of one image that is watched.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Standing {
-    /// The target.
+    /// The image.
     pub subject: Target,
+    /// Who watches it; several may.
+    pub name: String,
     /// The limits that it exceeds: names, and the breaches in words.
     pub exceeded: BTreeMap<String, String>,
     /// The limits that could not be measured; what is known of them stays.
@@ -70,6 +75,8 @@ pub enum Step {
     Clear,
     /// It is over, as the image is gone.
     End,
+    /// Nobody watches it any more.
+    Drop,
 }
 
 /// A breach and what becomes of it.
@@ -97,36 +104,53 @@ impl Planned {
     pub fn is_due(&self, channel: &str) -> bool {
         let knows = self.told.contains(channel);
         match self.step {
-            Step::Open => !self.is_reading(),
+            Step::Open => !knows && !self.is_reading(),
             Step::Stay => !knows,
-            Step::Clear | Step::End => knows,
+            Step::Clear | Step::End | Step::Drop => knows,
         }
     }
 
-    /// What became of it where some of the channels that it concerns were told; `None` if nothing
-    /// did. What is over is over when none is left that it concerns and that does not know so.
+    /// Whether it is over.
+    pub fn is_over(&self) -> bool {
+        matches!(self.step, Step::Clear | Step::End | Step::Drop)
+    }
+
+    /// What becomes of it, whoever is told; `None` if it goes on.
+    pub fn state(&self) -> Option<BreachState> {
+        let message = self.message.clone();
+        match self.step {
+            Step::Open => Some(BreachState::Opened(message)),
+            Step::Stay => None,
+            Step::Clear | Step::End => Some(BreachState::Cleared(message)),
+            Step::Drop => Some(BreachState::Cleared(UNWATCHED.to_owned())),
+        }
+    }
+
+    /// Who knows of it, and not of its end, when of the channels that it concerns some were reached;
+    /// `None` if they are those who knew before.
     pub fn after(
         &self,
         channels: &BTreeSet<&str>,
         reached: &BTreeSet<&str>,
     ) -> Option<BreachState> {
         let is_reached = |channel: &str| self.is_due(channel) && reached.contains(channel);
-        let told: BTreeSet<String> = match self.step {
-            Step::Open | Step::Stay => {
-                let new = channels.iter().filter(|channel| is_reached(channel));
-                self.told.iter().cloned().chain(new.map(|channel| (*channel).to_owned())).collect()
-            }
-            Step::Clear | Step::End => {
-                let left = self.told.iter().filter(|told| channels.contains(told.as_str()));
-                left.filter(|told| !is_reached(told)).cloned().collect()
-            }
+        let told: BTreeSet<String> = if self.is_over() {
+            let left = self.told.iter().filter(|told| channels.contains(told.as_str()));
+            left.filter(|told| !is_reached(told)).cloned().collect()
+        } else {
+            let new = channels.iter().filter(|channel| is_reached(channel));
+            self.told.iter().cloned().chain(new.map(|channel| (*channel).to_owned())).collect()
         };
-        match self.step {
-            Step::Clear | Step::End if told.is_empty() => {
-                Some(BreachState::Cleared(self.message.clone()))
-            }
-            _ => (told != self.told).then_some(BreachState::Notified(told)),
-        }
+        (told != self.told).then_some(BreachState::Notified(told))
+    }
+}
+
+impl Standing {
+    /// Whether it says how it is with a limit.
+    pub fn covers(&self, breach: &Known) -> bool {
+        let Known { subject, rule, .. } = breach;
+        *subject == self.subject
+            && (self.is_gone || is_of_target(rule, &self.name, &subject.repository))
     }
 }
 
@@ -140,16 +164,19 @@ pub fn plan(known: &[Known], found: &[Standing]) -> Vec<Planned> {
     for standing in found {
         let subject = &standing.subject;
         for (rule, message) in &standing.exceeded {
+            let rule = of_target(rule, &standing.name, &subject.repository);
             let known = open.get(&(subject.clone(), rule.clone()));
-            let step = if known.is_some() { Step::Stay } else { Step::Open };
+            let is_open = known.is_some_and(|breach| breach.is_open);
+            let step = if is_open { Step::Stay } else { Step::Open };
             let told = known.map(|breach| breach.told.clone()).unwrap_or_default();
-            let (subject, rule, message) = (subject.clone(), rule.clone(), message.clone());
+            let (subject, message) = (subject.clone(), message.clone());
             planned.push(Planned { subject, rule, message, step, told });
         }
         let over = open.values().filter(|breach| {
-            breach.subject == *subject
-                && !standing.exceeded.contains_key(&breach.rule)
-                && !standing.unknown.contains(&breach.rule)
+            let rule = owner(&breach.rule).0;
+            standing.covers(breach)
+                && !standing.exceeded.contains_key(rule)
+                && !(breach.is_open && standing.unknown.contains(rule))
         });
         planned.extend(over.map(|breach| Planned {
             subject: subject.clone(),
@@ -160,5 +187,7 @@ pub fn plan(known: &[Known], found: &[Standing]) -> Vec<Planned> {
         }));
     }
     planned.sort_by(|a, b| a.subject.cmp(&b.subject).then_with(|| a.rule.cmp(&b.rule)));
+    // What is gone is gone for all who watch it.
+    planned.dedup_by(|a, b| a.subject == b.subject && a.rule == b.rule);
     planned
 }

@@ -75,8 +75,8 @@ pub fn plan_readings(known: &[Known], readings: &[Reading]) -> Vec<Planned> {
         let (subject, rule) = (reading.subject.clone(), reading.rule.clone());
         let known = open.get(&(subject.clone(), rule.clone()));
         let (step, message) = match (&reading.became, known) {
-            (Became::Failed(why), None) => (Step::Open, why),
-            (Became::Failed(why), Some(_)) => (Step::Stay, why),
+            (Became::Failed(why), Some(known)) if known.is_open => (Step::Stay, why),
+            (Became::Failed(why), _) => (Step::Open, why),
             (_, None) => return None,
             (Became::Gone, Some(known)) => (Step::End, &known.message),
             (Became::Read, Some(known)) => (Step::Clear, &known.message),

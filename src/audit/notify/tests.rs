@@ -7,6 +7,7 @@ fn subject(tag: &str) -> Target {
 fn standing(tag: &str, exceeded: &[&str], unknown: &[&str]) -> Standing {
     Standing {
         subject: subject(tag),
+        name: "r.example/app".into(),
         exceeded: exceeded.iter().map(|rule| ((*rule).into(), format!("{rule} is over"))).collect(),
         unknown: unknown.iter().map(|rule| (*rule).into()).collect(),
         is_gone: false,
@@ -19,21 +20,21 @@ const CHANNELS: [&str; 2] = ["a", "b"];
 fn apply(known: &mut Vec<Known>, planned: &[Planned], reached: &[&str]) {
     for planned in planned {
         let Planned { subject, rule, message, .. } = planned.clone();
-        if planned.step == Step::Open {
-            known.push(Known { subject, rule, message, told: BTreeSet::new() });
-        }
-        let after = planned.after(&CHANNELS.into(), &reached.iter().copied().collect());
         let is_it = |known: &Known| known.subject == planned.subject && known.rule == planned.rule;
-        match after {
-            Some(BreachState::Notified(told)) => {
-                let it = known.iter_mut().find(|known| is_it(known)).expect("a breach");
-                it.told = told;
+        if !known.iter().any(is_it) {
+            let told = BTreeSet::new();
+            known.push(Known { subject, rule, message, is_open: false, told });
+        }
+        let it = known.iter_mut().find(|known| is_it(known)).expect("a breach");
+        let reached = reached.iter().copied().collect();
+        for state in planned.state().into_iter().chain(planned.after(&CHANNELS.into(), &reached)) {
+            match state {
+                BreachState::Notified(told) => it.told = told,
+                state => it.is_open = matches!(state, BreachState::Opened(_)),
             }
-            Some(BreachState::Cleared(_)) => known.retain(|known| !is_it(known)),
-            Some(BreachState::Opened(_)) => unreachable!("it is opened before"),
-            None => {}
         }
     }
+    known.retain(|known| known.is_open || !known.told.is_empty());
 }
 
 /// The channels that are to be told, one after the other.
@@ -88,8 +89,8 @@ fn whom_a_message_did_not_reach_is_told_again_and_the_others_are_not() {
         (&over, &[], &[("max", Step::Stay, "")]),
         (&fine, &["b"], &[("max", Step::Clear, "ab")]),
         (&fine, &["b"], &[("max", Step::Clear, "a")]),
-        // Who heard of the end hears of it when it goes on.
-        (&over, &["a", "b"], &[("max", Step::Stay, "b")]),
+        // Who heard of the end hears of it when it begins again.
+        (&over, &["a", "b"], &[("max", Step::Open, "b")]),
         (&fine, &["a", "b"], &[("max", Step::Clear, "ab")]),
         (&fine, &[], &[]),
     ]);
@@ -110,12 +111,29 @@ fn whom_a_message_did_not_reach_is_told_again_and_the_others_are_not() {
 fn a_channel_that_is_no_more_holds_up_no_end() {
     let told = ["a", "gone"].map(str::to_owned).into();
     let (rule, message) = ("max".to_owned(), "too much".to_owned());
-    let known = Known { subject: subject("1"), rule, message, told };
+    let known = Known { subject: subject("1"), rule, message, is_open: true, told };
     let planned = plan(&[known], &[standing("1", &[], &[])]);
     let after =
         |reached: &[&str]| planned[0].after(&CHANNELS.into(), &reached.iter().copied().collect());
-    assert_eq!(after(&["a"]), Some(BreachState::Cleared("too much".to_owned())));
+    // It is over, whoever knows.
+    assert_eq!(planned[0].state(), Some(BreachState::Cleared("too much".to_owned())));
+    assert_eq!(after(&["a"]), Some(BreachState::Notified(BTreeSet::new())));
     assert_eq!(after(&[]), Some(BreachState::Notified(["a".to_owned()].into())));
+}
+
+#[test]
+fn a_target_ends_no_breach_of_another() {
+    let of = |name: &str, exceeded: &[&str]| {
+        [Standing { name: name.into(), ..standing("1", exceeded, &[]) }]
+    };
+    check(&[
+        (&of("r.example/app", &["max"]), &["a"], &[("max", Step::Open, "ab")]),
+        (&of("other", &["max"]), &["a"], &[("max for other", Step::Open, "ab")]),
+        (&of("other", &["max"]), &["a"], &[("max for other", Step::Stay, "b")]),
+        (&of("other", &[]), &["a"], &[("max for other", Step::Clear, "a")]),
+        (&of("r.example/app", &["max"]), &["b"], &[("max", Step::Stay, "b")]),
+        (&of("r.example/app", &[]), &["a", "b"], &[("max", Step::Clear, "ab")]),
+    ]);
 }
 
 #[test]
@@ -146,7 +164,13 @@ fn what_is_gone_kept_no_limit() {
         (&gone, &["a"], &[("max", Step::End, "a")]),
     ]);
     let told = ["a".to_owned()].into();
-    let known = Known { subject: subject("1"), rule: "max".into(), message: String::new(), told };
+    let known = Known {
+        subject: subject("1"),
+        rule: "max".into(),
+        message: String::new(),
+        is_open: true,
+        told,
+    };
     let message = message(&plan(&[known], &gone)).expect("a message");
     assert_eq!(
         message.text(),
@@ -161,6 +185,7 @@ fn messages_name_what_happened() {
         subject: subject("1"),
         rule: "max".into(),
         message: "was over".into(),
+        is_open: true,
         told: ["a".to_owned()].into(),
     }];
     let found = [standing("1", &["growth"], &[])];

@@ -46,8 +46,9 @@ fn budget(pass: &Pass<'_>, target: &Target, platform: &str) -> Budget {
 }
 
 /// A standing in which nothing is exceeded.
-pub(super) fn kept(subject: history::Target) -> Standing {
-    Standing { subject, exceeded: BTreeMap::new(), unknown: BTreeSet::new(), is_gone: false }
+pub(super) fn kept(target: &Target, subject: history::Target) -> Standing {
+    let name = target.name.clone();
+    Standing { subject, name, exceeded: BTreeMap::new(), unknown: BTreeSet::new(), is_gone: false }
 }
 
 /// Holds an image against the limits of a target.
@@ -76,7 +77,7 @@ pub(super) async fn judge(
     }
     let Ok(points) = points else {
         rows.extend(target.growth.iter().map(|limit| limit.unknown(UNREAD)));
-        return verdicts(name, &image.snapshot.image, rows);
+        return verdicts(kept(target, name.clone()), &image.snapshot.image, rows);
     };
     let mut sizes: Vec<(Timestamp, u64)> =
         points.iter().map(|point| (point.seen, point.figures.compressed)).collect();
@@ -84,7 +85,7 @@ pub(super) async fn judge(
         sizes.push((pass.now, snapshot.sizes.compressed));
     }
     rows.extend(target.growth.iter().filter_map(|limit| limit.judge(&sizes, pass.now)));
-    verdicts(name, &image.snapshot.image, rows)
+    verdicts(kept(target, name.clone()), &image.snapshot.image, rows)
 }
 
 /// The image with the severities that hold now.
@@ -162,8 +163,8 @@ fn unread(row: Row) -> Row {
     if is_growth(&row.id) { Row { reason: UNREAD.to_owned(), ..row } } else { row }
 }
 
-fn verdicts(name: &history::Target, image: &Digest, rows: Vec<Row>) -> Judged {
-    let mut judged = Judged { breached: Vec::new(), standing: kept(name.clone()) };
+fn verdicts(standing: Standing, image: &Digest, rows: Vec<Row>) -> Judged {
+    let mut judged = Judged { breached: Vec::new(), standing };
     for row in rows.into_iter().filter(|row| row.verdict != Verdict::Pass) {
         let rule = rule(&row, image);
         let message = format!("{rule}: {}", row.reason);
@@ -181,7 +182,7 @@ fn verdicts(name: &history::Target, image: &Digest, rows: Vec<Row>) -> Judged {
                 judged.standing.exceeded.insert(rule.clone(), message.clone());
             }
         }
-        let subject = name.clone();
+        let subject = judged.standing.subject.clone();
         judged.breached.push(Breached { subject, rule, verdict: row.verdict, message });
     }
     judged

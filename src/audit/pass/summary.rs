@@ -178,20 +178,11 @@ impl Summary {
             is_same && a.error.to_string() == b.error.to_string()
         });
         self.left.sort_by(|a, b| (&a.repository, &a.tag).cmp(&(&b.repository, &b.tag)));
-        self.standings.sort_by(|a, b| a.subject.cmp(&b.subject));
+        self.standings.sort_by(|a, b| (&a.subject, &a.name).cmp(&(&b.subject, &b.name)));
         // What failed for one of two has failed.
         self.readings.sort_by(|a, b| {
             (&a.subject, &a.rule, &a.became).cmp(&(&b.subject, &b.rule, &b.became))
         });
         self.readings.dedup_by(|a, b| a.subject == b.subject && a.rule == b.rule);
-        // Two targets may watch one tag: what one of them finds holds.
-        self.standings.dedup_by(|later, kept| {
-            let is_same = later.subject == kept.subject;
-            if is_same {
-                kept.exceeded.append(&mut later.exceeded);
-                kept.unknown.append(&mut later.unknown);
-            }
-            is_same
-        });
     }
 }

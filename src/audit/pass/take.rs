@@ -68,7 +68,7 @@ impl<'a> Taker<'a> {
             Sighting::Gone(tag) => {
                 let images = known.tag(&tag).map_or(&[][..], |tag| &tag.images);
                 for point in images {
-                    self.gone(point).await;
+                    self.gone(target, point).await;
                 }
                 self.recovered(known, &tag).await;
                 self.went(target, Some(tag), Became::Gone);
@@ -107,7 +107,7 @@ impl<'a> Taker<'a> {
             self.journal.seen(point.target.clone()).await;
             let name = point.target.clone();
             if !is_limited(self.pass, target, &name.platform) {
-                self.summary.standings.push(kept(name));
+                self.summary.standings.push(kept(target, name));
                 continue;
             }
             if let Ok(Some(snapshot)) = judge::read(self.journal, &point.image).await {
@@ -157,7 +157,7 @@ impl<'a> Taker<'a> {
         let lost: Vec<&Point> =
             before.iter().filter(|point| !is_there(target, &platforms, point)).collect();
         for point in &lost {
-            self.gone(point).await;
+            self.gone(target, point).await;
         }
         // What went in this pass is told as gone.
         let lost = lost.into_iter().map(|point| point.target.platform.clone());
@@ -219,7 +219,7 @@ impl<'a> Taker<'a> {
 
     async fn judge(&mut self, target: &Target, name: &history::Target, image: Subject) {
         if !is_limited(self.pass, target, &name.platform) {
-            self.summary.standings.push(kept(name.clone()));
+            self.summary.standings.push(kept(target, name.clone()));
             return;
         }
         let judged = judge(self.pass, target, self.journal, name, image).await;
@@ -227,11 +227,13 @@ impl<'a> Taker<'a> {
         self.summary.standings.push(judged.standing);
     }
 
-    async fn gone(&mut self, point: &Point) {
+    async fn gone(&mut self, target: &Target, point: &Point) {
         self.journal.push(New::Gone { target: point.target.clone(), at: self.pass.now }).await;
         self.summary.gone.push(point.target.clone());
         // What is not there exceeds nothing.
-        self.summary.standings.push(Standing { is_gone: true, ..kept(point.target.clone()) });
+        self.summary
+            .standings
+            .push(Standing { is_gone: true, ..kept(target, point.target.clone()) });
     }
 
     async fn failed(

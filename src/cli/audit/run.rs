@@ -54,8 +54,6 @@ pub(super) struct Round<'a> {
     pub(super) kind: &'a str,
     pub(super) setup: &'a Setup,
     pub(super) targets: &'a [&'a Target],
-    /// Whether these are all that are watched.
-    pub(super) is_all: bool,
     pub(super) now: Timestamp,
 }
 
@@ -69,8 +67,7 @@ pub(super) async fn run(cli: &Cli, args: &AuditRunArgs) -> Result<Exit, Error> {
     let spools = environment::spools(&args.spool, &place);
     let (opened, _claim) = claim(&place, open(&place).await?, now).await?;
     let (opened, is_damaged) = replay(opened, spools.as_ref()).await;
-    let is_all = args.only.is_empty();
-    let round = Round { kind: KIND, setup: &setup, targets: &targets, is_all, now };
+    let round = Round { kind: KIND, setup: &setup, targets: &targets, now };
     let work = async |session: &Session, _, observers: Observers<'_>| {
         round.run(session, observers, Journal::new(opened, spools, now)).await
     };
@@ -90,7 +87,7 @@ impl Round<'_> {
         observers: Observers<'_>,
         mut journal: Journal,
     ) -> Result<Done, Error> {
-        let Self { kind, setup, targets, is_all, now } = *self;
+        let Self { kind, setup, targets, now } = *self;
         let id = begin(&mut journal, now, kind).await;
         let options = AnalysisOptions {
             paths: true,
@@ -110,7 +107,7 @@ impl Round<'_> {
         };
         let summary = pass.run(targets, &mut journal).await.map_err(error)?;
         let network = session.registries().options();
-        let undelivered = tell::tell(setup, &summary, is_all, &mut journal, network).await;
+        let undelivered = tell::tell(setup, &summary, targets, &mut journal, network).await;
         end(&mut journal, now, id, &summary).await;
         let (store, unsaved) = journal.close().await;
         Ok(Done { summary, undelivered, unsaved, store })

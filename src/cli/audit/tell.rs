@@ -8,38 +8,40 @@ use super::super::selection::text_of;
 use super::super::{complain, environment};
 use super::setup::Setup;
 use crate::audit::notify::{
-    Known, Message, Planned, Reading, Step, Undelivered, exec, plan, plan_readings, whole,
+    Known, Message, Planned, Step, Undelivered, exec, is_reading, plan, plan_readings, whole,
 };
 use crate::audit::pass::{Journal, Summary};
-use crate::audit::{Address, Channel, Target, UNWATCHED};
-use crate::history::{Breach, BreachState, New, Target as Image};
+use crate::audit::{Address, Channel, Target, is_of_target};
+use crate::history::{Breach, BreachState, New, Question, Target as Image};
 use crate::registry::{Error, ErrorKind, Options, Secret, post_json};
 
 /// How long a command may take to be told.
 const PATIENCE: Duration = Duration::from_mins(1);
 
-/// Tells what is to be told; gives whom it did not reach.
+/// Tells what is to be told after a pass over some targets; gives whom it did not reach.
 pub(super) async fn tell(
     setup: &Setup,
     summary: &Summary,
-    is_all: bool,
+    targets: &[&Target],
     journal: &mut Journal,
     options: &Options,
 ) -> Vec<Undelivered> {
-    let mut known = known(journal).await;
-    if is_all {
-        for breach in known.extract_if(.., |breach| !is_watched(breach, summary)) {
-            let state = BreachState::Cleared(UNWATCHED.to_owned());
-            journal.push(event(breach.subject, breach.rule, summary, state)).await;
+    let known = known(journal).await;
+    let mut planned =
+        [plan(&known, &summary.standings), plan_readings(&known, &summary.readings)].concat();
+    for known in known.into_iter().filter(|known| !is_found(known, summary)) {
+        if let Some(step) = left_behind(setup, targets, journal, &known).await {
+            let Known { subject, rule, message, told, .. } = known;
+            planned.push(Planned { subject, rule, message, step, told });
         }
     }
-    let planned =
-        [plan(&known, &summary.standings), plan_readings(&known, &summary.readings)].concat();
-    for opened in planned.iter().filter(|planned| planned.step == Step::Open) {
-        let state = BreachState::Opened(opened.message.clone());
-        journal.push(event(opened.subject.clone(), opened.rule.clone(), summary, state)).await;
+    planned.sort_by(|a, b| (&a.subject, &a.rule).cmp(&(&b.subject, &b.rule)));
+    // What is so is recorded before anybody is told.
+    for planned in &planned {
+        if let Some(state) = planned.state() {
+            journal.push(event(planned, summary, state)).await;
+        }
     }
-    // What is open is recorded before anybody is told.
     journal.flush().await;
     let mut undelivered = Vec::new();
     for (name, channel) in &setup.watchlist.channels {
@@ -56,19 +58,19 @@ pub(super) async fn tell(
         };
         undelivered.extend(sent.err().map(|reason| Undelivered { channel: name.clone(), reason }));
     }
-    for planned in planned {
-        let channels = channels_of(setup, &planned);
+    for planned in &planned {
+        let channels = channels_of(setup, planned);
         let is_missed = |channel: &str| undelivered.iter().any(|it| it.channel == channel);
         let reached = channels.iter().copied().filter(|channel| !is_missed(channel)).collect();
         if let Some(state) = planned.after(&channels, &reached) {
-            journal.push(event(planned.subject, planned.rule, summary, state)).await;
+            journal.push(event(planned, summary, state)).await;
         }
     }
     journal.flush().await;
     undelivered
 }
 
-/// The breaches that are open, as far as the history can tell.
+/// The breaches that are not over, or not for everybody, as far as the history can tell.
 async fn known(journal: &mut Journal) -> Vec<Known> {
     let Some(store) = journal.store() else { return Vec::new() };
     match store.breaches().await {
@@ -80,47 +82,85 @@ async fn known(journal: &mut Journal) -> Vec<Known> {
     }
 }
 
-/// Whether an image was looked at, or would have been but for a failure.
-fn is_watched(breach: &Known, summary: &Summary) -> bool {
-    let Image { repository, tag, .. } = &breach.subject;
-    let of_tag = |tag_of: Option<&String>| tag_of.is_none_or(|other| other == tag);
-    let is_it =
-        |reading: &Reading| reading.subject == breach.subject && reading.rule == breach.rule;
-    summary.standings.iter().any(|standing| standing.subject == breach.subject)
-        || summary.readings.iter().any(is_it)
+/// Whether a pass found out how it is with a breach, or would have but for a failure.
+fn is_found(breach: &Known, summary: &Summary) -> bool {
+    let Known { subject, rule, .. } = breach;
+    let of_tag = |tag_of: Option<&String>| tag_of.is_none_or(|other| *other == subject.tag);
+    summary.standings.iter().any(|standing| standing.covers(breach))
+        || summary.readings.iter().any(|it| it.subject == *subject && it.rule == *rule)
         || summary
             .failures
             .iter()
-            .any(|failure| failure.repository == *repository && of_tag(failure.tag.as_ref()))
-        || summary.left.iter().any(|left| left.repository == *repository && left.tag == *tag)
+            .any(|failure| failure.repository == subject.repository && of_tag(failure.tag.as_ref()))
+        || summary
+            .left
+            .iter()
+            .any(|left| left.repository == subject.repository && left.tag == subject.tag)
+}
+
+/// What became of a breach of something that a pass did not come across; `None` if it was not over
+/// what this is of.
+async fn left_behind(
+    setup: &Setup,
+    targets: &[&Target],
+    journal: &mut Journal,
+    breach: &Known,
+) -> Option<Step> {
+    let is_meant = |target: &&Target| concerns(target, &breach.subject, &breach.rule);
+    let mut watching = setup.watchlist.targets.iter().filter(is_meant).peekable();
+    if watching.peek().is_none() {
+        return Some(Step::Drop);
+    }
+    if !watching.any(|target| targets.iter().any(|it| it.name == target.name)) {
+        return None;
+    }
+    let Image { repository, tag, platform } = breach.subject.clone();
+    let platform = Some(platform).filter(|platform| !platform.is_empty());
+    let question = Question { repository, tag: Some(tag), platform, newest: 1 };
+    let timelines = journal.store()?.timelines(&question).await.ok()?;
+    let is_gone = timelines.iter().any(|timeline| timeline.gone().is_some());
+    Some(if is_gone { Step::End } else { Step::Drop })
 }
 
 fn known_of(breach: Breach) -> Known {
-    let Breach { target: subject, rule, message, told, .. } = breach;
-    Known { subject, rule, message, told }
+    let Breach { target: subject, rule, message, told, since } = breach;
+    Known { subject, rule, message, is_open: since.is_some(), told }
 }
 
-fn event(target: Image, rule: String, summary: &Summary, state: BreachState) -> New {
+fn event(planned: &Planned, summary: &Summary, state: BreachState) -> New {
+    let (target, rule) = (planned.subject.clone(), planned.rule.clone());
     New::Breach { target, at: summary.at, rule, state }
 }
 
-/// The channels that are told of something, without summaries of jobs, which get the report.
-fn channels_of<'a>(setup: &'a Setup, planned: &Planned) -> BTreeSet<&'a str> {
-    let subject = &planned.subject;
-    let is_of = |target: &&Target| {
-        let repository = target.repository_name();
-        let is_meant = match (planned.is_reading(), subject.tag.is_empty()) {
-            (true, true) => planned.rule == whole(&target.name, &repository),
-            (true, false) => target.filter.fits(&subject.tag),
-            (false, _) => target.filter.fits(&subject.tag) && target.wants(&subject.platform),
-        };
-        repository == subject.repository && is_meant
+/// Whether a target watches what a breach is of.
+fn concerns(target: &Target, subject: &Image, rule: &str) -> bool {
+    let repository = target.repository_name();
+    let is_meant = match (is_reading(rule), subject.tag.is_empty()) {
+        (true, true) => rule == whole(&target.name, &repository),
+        (true, false) => target.filter.fits(&subject.tag),
+        (false, _) => {
+            is_of_target(rule, &target.name, &repository)
+                && target.filter.fits(&subject.tag)
+                && target.wants(&subject.platform)
+        }
     };
+    repository == subject.repository && is_meant
+}
+
+/// The channels that are told of something, without summaries of jobs, which get the report. Of
+/// what is over, all may hear.
+fn channels_of<'a>(setup: &'a Setup, planned: &Planned) -> BTreeSet<&'a str> {
     let channels = &setup.watchlist.channels;
     let is_told =
         |name: &&String| channels.get(*name).is_some_and(|it| *it != Channel::GithubSummary);
-    let targets = setup.watchlist.targets.iter().filter(is_of);
-    targets.flat_map(|target| &target.notify).filter(is_told).map(String::as_str).collect()
+    let is_meant = |target: &&Target| concerns(target, &planned.subject, &planned.rule);
+    let targets = setup.watchlist.targets.iter().filter(is_meant);
+    let named: BTreeSet<&String> = if planned.is_over() {
+        channels.keys().collect()
+    } else {
+        targets.flat_map(|target| &target.notify).collect()
+    };
+    named.into_iter().filter(is_told).map(String::as_str).collect()
 }
 
 /// Sends a message; gives the reason why it did not arrive, for a report, which others may see.

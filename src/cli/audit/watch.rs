@@ -273,7 +273,7 @@ impl Work<'_> {
         let (opened, is_damaged) = replay(open(self.place).await?, self.spools).await;
         let kind = format!("{KIND} {}", target.name);
         let (setup, now) = (self.setup, Timestamp::now());
-        let round = Round { kind: &kind, setup, targets: &[target], is_all: false, now };
+        let round = Round { kind: &kind, setup, targets: &[target], now };
         let journal = Journal::new(opened, self.spools.cloned(), now);
         let mut done = round.run(self.session, self.observers, journal).await?;
         let is_whole = done.undelivered.is_empty() && done.unsaved.is_none() && !is_damaged;
