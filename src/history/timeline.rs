@@ -213,9 +213,10 @@ impl Store {
             let (rule, detail) = (subject.unwrap_or_default(), detail.unwrap_or_default());
             let breach = found.entry((linked.row.target, rule.clone())).or_default();
             breach.rule = rule;
-            match kind {
-                EventKind::Notified => breach.told = BreachState::channels(&detail),
-                _ => (breach.since, breach.message) = (Some(at), detail),
+            if kind == EventKind::Notified {
+                breach.told = BreachState::channels(&detail);
+            } else {
+                (breach.since, breach.message) = (Some(at), detail);
             }
         }
         let mut breaches = Vec::with_capacity(found.len());
