@@ -174,6 +174,7 @@ pub(crate) fn month() -> Overview {
             ended("edge", 27, Ended::Unwatched),
         ],
         last_pass: Some(time(29)),
+        pruned: None,
         half: vec![
             Half { at: time(13), name: "audit run".to_owned(), how: How::Killed },
             Half {
