@@ -116,12 +116,21 @@ pub(super) fn summary(overview: &Overview) -> Vec<Block> {
 }
 
 fn budgets(overview: &Overview) -> Text {
-    let breaches = overview.breaches.len();
-    let style = if breaches > 0 { Style::Warn } else { Style::Good };
-    let text = Text::number(breaches).with(" exceeded").styled(style);
+    let soft = overview.breaches.iter().filter(|breach| breach.is_soft()).count();
+    let text = over(overview.breaches.len().saturating_sub(soft), soft);
     match overview.ended.len() {
         0 => text,
         ended => text.with(", ").with(Text::number(ended)).with(" no longer"),
+    }
+}
+
+/// How many limits are exceeded, and beside them how many soft ones.
+pub(super) fn over(hard: usize, soft: usize) -> Text {
+    let style = if hard > 0 { Style::Warn } else { Style::Good };
+    let text = Text::number(hard).with(" exceeded").styled(style);
+    match soft {
+        0 => text,
+        _ => text.with(", ").with(Text::count(soft, "warning", "warnings").styled(Style::Warn)),
     }
 }
 
