@@ -208,14 +208,17 @@ impl Error {
         matches!(self, Self::Unreachable { .. })
     }
 
-    /// Whether what was asked for is right, and could be had at another time.
-    pub(crate) fn is_passing(&self) -> bool {
+    /// Whether another place, user or program is needed: nothing else makes it work some day.
+    pub(crate) fn is_mistake(&self) -> bool {
         matches!(
             self,
-            Self::Unreachable { .. }
-                | Self::Full { .. }
-                | Self::Locked { .. }
-                | Self::Database { .. }
+            Self::Place { .. }
+                | Self::NetworkFileSystem { .. }
+                | Self::Foreign { .. }
+                | Self::Newer { .. }
+                | Self::NotBuilt { .. }
+                | Self::Denied { .. }
+                | Self::Forbidden { .. }
         )
     }
 

@@ -9,7 +9,8 @@ use crate::audit::pass::{Opened, Unsaved};
 use crate::history::{Access, Claim, Place, Replayed, Spools, Store};
 use crate::registry::{Error, ErrorKind};
 
-/// Opens the history to write, or else to read. One that cannot be reached stops nothing.
+/// Opens the history to write, or else to read. Only mistakes of the user stop a run: all else may
+/// be well the next time, and what is found out until then waits.
 pub(super) async fn open(place: &Place) -> Result<Opened, Error> {
     let unwritable = match Store::open_in_time(place, Access::Write).await {
         Ok(store) => return Ok(Opened::Writable(store)),
@@ -20,9 +21,9 @@ pub(super) async fn open(place: &Place) -> Result<Opened, Error> {
     }
     match Store::open_in_time(place, Access::Read).await {
         Ok(store) => Ok(Opened::Readable(store, unwritable)),
-        // A disk that is full may leave no room to read, either.
-        Err(_) if unwritable.is_passing() => Ok(Opened::Away(unwritable)),
-        Err(_) => Err(error(unwritable)),
+        Err(_) if unwritable.is_mistake() => Err(error(unwritable)),
+        Err(unreadable) if unreadable.is_mistake() => Err(error(unreadable)),
+        Err(_) => Ok(Opened::Away(unwritable)),
     }
 }
 
