@@ -55,12 +55,14 @@ pub(super) async fn replay(opened: Opened, spools: Option<&Spools>) -> (Opened, 
     };
     match store.replay(spools).await {
         Ok(Replayed { files, rows, cut, aside }) => {
-            if files > 0 {
-                line(&format!("note: recorded what waited in {files} spools: {rows} rows"));
+            if rows > 0 {
+                let (spools, rows) = (counted(files, "spool"), counted(rows, "row"));
+                line(&format!("note: recorded what waited in {spools}: {rows}"));
             }
             if cut > 0 {
+                let spools = counted(cut, "spool");
                 line(&format!(
-                    "note: {cut} of them ended in the middle of a row: the end of that run is lost"
+                    "note: {spools} ended in the middle of a row: the end of that run is lost"
                 ));
             }
             let is_damaged = !aside.is_empty();
@@ -75,6 +77,12 @@ pub(super) async fn replay(opened: Opened, spools: Option<&Spools>) -> (Opened, 
         // What is found out now comes after what waits.
         Err(reason) => (Opened::Readable(store, reason), false),
     }
+}
+
+/// A number of things.
+fn counted(count: usize, what: &str) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{count} {what}{plural}")
 }
 
 /// Says that not all was recorded, and where the rest is.
