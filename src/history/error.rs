@@ -208,14 +208,17 @@ impl Error {
         matches!(self, Self::Unreachable { .. })
     }
 
-    /// Whether what was asked for is right, and could be had at another time.
-    pub(crate) fn is_passing(&self) -> bool {
+    /// Whether another place, user or program is needed: nothing else makes it work some day.
+    pub(crate) fn is_mistake(&self) -> bool {
         matches!(
             self,
-            Self::Unreachable { .. }
-                | Self::Full { .. }
-                | Self::Locked { .. }
-                | Self::Database { .. }
+            Self::Place { .. }
+                | Self::NetworkFileSystem { .. }
+                | Self::Foreign { .. }
+                | Self::Newer { .. }
+                | Self::NotBuilt { .. }
+                | Self::Denied { .. }
+                | Self::Forbidden { .. }
         )
     }
 
@@ -267,7 +270,8 @@ fn of_postgres(place: String, code: &str, reason: String) -> Error {
         "55P03" | "40P01" | "40001" => Error::Locked { place },
         "XX001" | "XX002" => Error::Corrupt { place, reason },
         "28000" | "28P01" | "3D000" => Error::Denied { place, reason },
-        "42501" => Error::Forbidden { place, reason },
+        // Without rights on its schema, a table is not there for a user.
+        "42501" | "42P01" => Error::Forbidden { place, reason },
         "53300" => Error::Unreachable { place, reason },
         _ if code.starts_with("08") || code.starts_with("57P") => {
             Error::Unreachable { place, reason }
@@ -293,6 +297,7 @@ mod tests {
         assert_eq!(postgres("53100"), sqlite(13));
         assert_eq!(postgres("25006"), "h takes no changes: said");
         assert_eq!(postgres("42501"), "h does not allow this to the user: said");
+        assert_eq!(postgres("42P01"), postgres("42501"));
         assert_eq!(postgres("28P01"), "h refuses access: said");
         assert_eq!(postgres("57P01"), "h cannot be reached: said");
         assert_eq!(postgres("22000"), "h: said");

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use jiff::Timestamp;
 
-use super::audit::{day, name, named, reason, signed};
+use super::audit::{day, name, named, over, reason, signed};
 use super::document::{
     Block, Column, Document, Fact, Mark, Overflow, Row, Section, Style, Table, Text,
 };
@@ -108,6 +108,15 @@ fn facts(report: &RunReport<'_>) -> Vec<Block> {
         Fact::new("tags", tags.with(" not moved")),
         Fact::new("history", Text::name(report.place)),
     ];
+    if !summary.breached.is_empty() {
+        let count = |of| summary.breached.iter().filter(|it| it.verdict == of).count();
+        let told = over(count(Verdict::Fail), count(Verdict::Warn));
+        let told = match count(Verdict::Unknown) {
+            0 => told,
+            unknown => told.with(", ").with(Text::number(unknown)).with(" unknown"),
+        };
+        facts.insert(1, Fact::new("budgets", told));
+    }
     if !report.saved {
         facts.push(Fact::new("saved", Text::from("no").styled(Style::Warn)));
     }
@@ -132,7 +141,11 @@ fn budgets(summary: &Summary) -> Vec<Block> {
         Column::rest("budget", Overflow::Wrap),
     ];
     let row = |breached: &crate::audit::pass::Breached| -> Row {
-        let verdict = Text::from(breached.verdict.as_str()).styled(Style::Warn);
+        let verdict = match breached.verdict {
+            Verdict::Warn => "warning",
+            other => other.as_str(),
+        };
+        let verdict = Text::from(verdict).styled(Style::Warn);
         vec![verdict, name(&breached.subject), Text::sentence(&breached.message)]
     };
     table(columns, summary.breached.iter().map(row).collect())

@@ -117,7 +117,10 @@ fn a_month_of_passes_reads_well() {
     let (registry, sandbox) = month();
     let today = jiff::Timestamp::now();
     let ended: jiff::Timestamp = "2026-11-30T06:00:00Z".parse().unwrap();
-    let ago = format!(" ({} days ago)", today.duration_since(ended).as_hours() / 24);
+    let ago = match today.duration_since(ended).as_hours() / 24 {
+        1 => " (1 day ago)".to_owned(),
+        days => format!(" ({days} days ago)"),
+    };
     let found = report(&sandbox, &["--format", "markdown"]).stdout;
     let head = found.split("**history**: `").nth(1).and_then(|rest| rest.split('`').next());
     let reference = registry.reference("team/app");

@@ -3,7 +3,7 @@
 use std::os::unix::fs::PermissionsExt as _;
 use std::sync::OnceLock;
 
-use regsize::history::{Access, BreachState, New, Place, Question, Store, Target};
+use regsize::history::{Access, BreachState, New, Place, Question, RunState, Store, Target};
 use regsize::snapshot::{self, Snapshot};
 use serde_json::Value;
 
@@ -251,6 +251,15 @@ fn nothing_is_told_as_such() {
     append(&sandbox, &[]);
     assert!(report(&sandbox, &[]).contains("The history holds nothing of this time."));
     assert_eq!(json(&sandbox, &[])["targets"], Value::Array(Vec::new()));
+    assert!(report(&sandbox, &["--format", "markdown"]).contains("- **last pass**: never\n"));
+    // That nobody has looked for long is told, however short the time of the report is.
+    let (id, detail) = ("1".to_owned(), "audit run: process 1".to_owned());
+    append(&sandbox, &[New::Run { id, at: day(1), state: RunState::Started, detail }]);
+    assert_eq!(json(&sandbox, &[])["last_pass"], day(1).to_string());
+    assert!(report(&sandbox, &[]).contains(" days ago)"));
+    let output = audit(&sandbox, &["report", "--since", "9000-01-01"]);
+    assert_eq!(output.code, Some(2), "{output}");
+    assert!(output.stderr.contains("--since 9000-01-01T00:00:00Z is in the future"), "{output}");
     let sandbox = month();
     for (typed, sentence) in [
         ("registry.example/team/app:9.9", "nothing is recorded of registry.example/team/app:9.9"),

@@ -59,7 +59,7 @@ fn a_server_that_falls_silent_while_a_run_reads_is_away() {
     assert_eq!(files(&waiting).len(), 1, "{output}");
     relay.mute(false);
     let next = pass(&sandbox, 3, &[]);
-    assert!(next.stderr.contains("recorded what waited in 1 spools"), "{next}");
+    assert!(next.stderr.contains("recorded what waited in 1 spool:"), "{next}");
     run(async {
         let rows = rows(&mut store(&direct).await).await;
         assert_eq!((rows["point"], rows["started"], rows["ended"]), (5, 3, 3), "{rows:?}");

@@ -181,7 +181,7 @@ fn a_run_without_its_server_waits_for_the_next() {
     // The next run records it before it looks, so that nothing has moved since.
     relay.open();
     let next = pass(&sandbox, 3, &spool);
-    assert!(next.stderr.contains("recorded what waited in 1 spools"), "{next}");
+    assert!(next.stderr.contains("recorded what waited in 1 spool:"), "{next}");
     let report = next.json();
     assert_eq!((&report["same"], count(&report, "moved")), (&3.into(), 0), "{report}");
     assert!(files(&waiting).is_empty());

@@ -257,7 +257,7 @@ fn a_server_that_falls_silent_costs_a_watch_no_run() {
     until("it is ready", || page(port, "/readyz").0 == 200);
     watching.terminate();
     let output = watching.finish();
-    assert!(output.stderr.contains("recorded what waited in 1 spools"), "{output}");
+    assert!(output.stderr.contains("recorded what waited in 1 spool:"), "{output}");
 }
 
 #[test]

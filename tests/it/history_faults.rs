@@ -9,6 +9,8 @@ use regsize::history::{Access, Error, Form, Place, Store};
 use sqlx::{AnyConnection, Connection as _};
 use tempfile::TempDir;
 
+use crate::audit_run::{registry, settings};
+use crate::audit_spool::files;
 use crate::history::{Spot, day, fill, point, run};
 use crate::support::Sandbox;
 
@@ -96,6 +98,56 @@ fn truncated_files_are_damaged_and_not_emptied() {
     }
 }
 
+/// What runs a command that may not write everywhere: root may unless this right is taken from it.
+fn without_rights() -> &'static str {
+    if rustix::process::geteuid().is_root() {
+        "exec setpriv --bounding-set -dac_override,-dac_read_search \"$0\" \"$@\""
+    } else {
+        "exec \"$0\" \"$@\""
+    }
+}
+
+#[test]
+fn a_pass_is_told_and_waits_where_the_history_cannot_be_used_now() {
+    let (registry, sandbox) = (registry(), Sandbox::new());
+    settings(&sandbox, &registry, "tags = [\"1.*\"]");
+    let config = sandbox.path("regsize.toml").display().to_string();
+    let (places, mode) = (sandbox.path("places"), fs::Permissions::from_mode);
+    fs::create_dir(&places).unwrap();
+    let check = |name: &str, spools: usize| {
+        let (store, spool) = (places.join(name), sandbox.path(&format!("spool-{name}")));
+        let (store, waiting) = (store.to_str().unwrap(), spool.to_str().unwrap());
+        let fixed = ["audit", "run", "--config", &config, "--store", store, "--spool", waiting];
+        let output = sandbox.shell(without_rights(), &[&fixed[..], &["--format", "json"]].concat());
+        assert_eq!((output.code, files(&spool).len()), (Some(2), spools), "{name}: {output}");
+        output
+    };
+    let waits = |name: &str| {
+        let output = check(name, 1);
+        let report = output.json();
+        assert_eq!((&report["saved"], &report["read"]), (&false.into(), &2.into()), "{output}");
+        assert!(output.stderr.contains("not all of the run was saved"), "{output}");
+    };
+    fs::write(places.join("closed"), b"SQLite format 3\0").unwrap();
+    fs::set_permissions(places.join("closed"), mode(0o000)).unwrap();
+    let damaged = places.join("damaged");
+    let fixed = ["audit", "run", "--config", &config, "--store", damaged.to_str().unwrap()];
+    assert_eq!(sandbox.run(&fixed).code, Some(0));
+    let mut content = fs::read(&damaged).unwrap();
+    content[100..4096].fill(0xff);
+    fs::write(&damaged, content).unwrap();
+    fs::write(places.join("foreign"), "something else that is longer").unwrap();
+    fs::set_permissions(&places, mode(0o555)).unwrap();
+    for name in ["new", "closed"] {
+        waits(name);
+    }
+    fs::set_permissions(&places, mode(0o755)).unwrap();
+    waits("damaged");
+    // What will never be a history stops the run before anything is read.
+    let output = check("foreign", 0);
+    assert_eq!(output.json()["error"]["kind"], "bad_data", "{output}");
+}
+
 #[test]
 fn a_history_that_cannot_be_written_can_be_read() {
     let directory = TempDir::new().unwrap();
@@ -106,12 +158,7 @@ fn a_history_that_cannot_be_written_can_be_read() {
     fs::write(&import, lines(1)).unwrap();
     fs::set_permissions(&path, fs::Permissions::from_mode(0o444)).unwrap();
     fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o555)).unwrap();
-    // Root may write everywhere unless this right is taken from it.
-    let script = if rustix::process::geteuid().is_root() {
-        "exec setpriv --bounding-set -dac_override,-dac_read_search \"$0\" \"$@\""
-    } else {
-        "exec \"$0\" \"$@\""
-    };
+    let script = without_rights();
     let run = |arguments: &[&str], name: &str| {
         let place = directory.path().join(name);
         let store = ["--store", place.to_str().unwrap(), "--format", "json"];

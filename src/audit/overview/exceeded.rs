@@ -52,6 +52,11 @@ impl Ended {
 }
 
 impl Exceeded {
+    /// Whether it is a limit that warns and fails nothing.
+    pub fn is_soft(&self) -> bool {
+        hard(&self.rule) != self.rule
+    }
+
     /// What became of a breach of a target whose last image this is.
     pub(super) fn of(life: BreachLife, series: &Series, last: Option<&Snapshot>) -> Self {
         let was_gone = |time| series.absences.iter().any(|absence| absence.holds(time));

@@ -28,6 +28,10 @@ pub struct Asked<'a> {
 /// that a target was at the beginning of the time and became in it.
 pub async fn overview(store: &mut Store, asked: &Asked<'_>) -> Result<Overview, Error> {
     let passes = Passes::of(&store.runs(asked.since, u32::MAX).await?);
+    let last_pass = match passes.last() {
+        None => store.runs(None, 1).await?.first().map(|run| run.started),
+        last => last,
+    };
     let pruned = store.pruned_before().await?;
     let (mut series, mut breaches, mut unlisted) = (Vec::new(), Vec::new(), Vec::new());
     let mut lives = lives(store.breach_lives(asked.since).await?);
@@ -62,7 +66,8 @@ pub async fn overview(store: &mut Store, asked: &Asked<'_>) -> Result<Overview, 
         until: asked.until,
         breaches,
         ended,
-        last_pass: passes.last(),
+        last_pass,
+        pruned,
         half,
         shared: shared(&series),
         series,

@@ -43,8 +43,10 @@ pub struct Overview {
     pub breaches: Vec<Exceeded>,
     /// Limits that were exceeded and no longer are.
     pub ended: Vec<Exceeded>,
-    /// When the last pass over targets began, if one did in this time.
+    /// When the last pass over targets began, in this time or before it.
     pub last_pass: Option<Timestamp>,
+    /// Before when rows were pruned, and with them what is known of passes.
+    pub pruned: Option<Timestamp>,
     /// The passes that did not do all they were to do.
     pub half: Vec<Half>,
     /// What the tags of a repository share now.

@@ -9,7 +9,8 @@ use crate::audit::pass::{Opened, Unsaved};
 use crate::history::{Access, Claim, Place, Replayed, Spools, Store};
 use crate::registry::{Error, ErrorKind};
 
-/// Opens the history to write, or else to read. One that cannot be reached stops nothing.
+/// Opens the history to write, or else to read. Only mistakes of the user stop a run: all else may
+/// be well the next time, and what is found out until then waits.
 pub(super) async fn open(place: &Place) -> Result<Opened, Error> {
     let unwritable = match Store::open_in_time(place, Access::Write).await {
         Ok(store) => return Ok(Opened::Writable(store)),
@@ -20,9 +21,9 @@ pub(super) async fn open(place: &Place) -> Result<Opened, Error> {
     }
     match Store::open_in_time(place, Access::Read).await {
         Ok(store) => Ok(Opened::Readable(store, unwritable)),
-        // A disk that is full may leave no room to read, either.
-        Err(_) if unwritable.is_passing() => Ok(Opened::Away(unwritable)),
-        Err(_) => Err(error(unwritable)),
+        Err(_) if unwritable.is_mistake() => Err(error(unwritable)),
+        Err(unreadable) if unreadable.is_mistake() => Err(error(unreadable)),
+        Err(_) => Ok(Opened::Away(unwritable)),
     }
 }
 
@@ -54,12 +55,14 @@ pub(super) async fn replay(opened: Opened, spools: Option<&Spools>) -> (Opened, 
     };
     match store.replay(spools).await {
         Ok(Replayed { files, rows, cut, aside }) => {
-            if files > 0 {
-                line(&format!("note: recorded what waited in {files} spools: {rows} rows"));
+            if rows > 0 {
+                let (spools, rows) = (counted(files, "spool"), counted(rows, "row"));
+                line(&format!("note: recorded what waited in {spools}: {rows}"));
             }
             if cut > 0 {
+                let spools = counted(cut, "spool");
                 line(&format!(
-                    "note: {cut} of them ended in the middle of a row: the end of that run is lost"
+                    "note: {spools} ended in the middle of a row: the end of that run is lost"
                 ));
             }
             let is_damaged = !aside.is_empty();
@@ -74,6 +77,12 @@ pub(super) async fn replay(opened: Opened, spools: Option<&Spools>) -> (Opened, 
         // What is found out now comes after what waits.
         Err(reason) => (Opened::Readable(store, reason), false),
     }
+}
+
+/// A number of things.
+fn counted(count: usize, what: &str) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{count} {what}{plural}")
 }
 
 /// Says that not all was recorded, and where the rest is.

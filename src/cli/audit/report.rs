@@ -15,12 +15,16 @@ use crate::check::{Bound, Budget, Budgets, Levels};
 use crate::config::Config;
 use crate::history::{Access, Question, Store, Target};
 use crate::oci::Platform;
-use crate::registry::Error;
+use crate::registry::{Error, ErrorKind};
 use crate::report::{html_overview, render_overview};
 
 pub(super) async fn run(cli: &Cli, args: &ReportArgs) -> Result<Exit, Error> {
     let targets = args.targets.iter().map(|typed| target(typed)).collect::<Result<Vec<_>, _>>()?;
     let until = Timestamp::now();
+    if let Some(since) = args.since.filter(|since| *since > until) {
+        let text = format!("--since {since} is in the future: name a day or time that has come");
+        return Err(Error::new(ErrorKind::Usage, text));
+    }
     let limited = Limited::by(setup::beside(&args.place)?);
     // A page that cannot be written is told before anything is read.
     let page = args.html.as_deref().map(NewFile::create).transpose()?;

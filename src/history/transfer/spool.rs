@@ -15,6 +15,7 @@ use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
+use rustix::fs::OFlags;
 
 use super::import::{header, next_line};
 use super::line::{HEADER, Line, SCHEMA};
@@ -107,7 +108,9 @@ impl Spools {
             let path = entry?.path();
             let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
             let form = path.extension().and_then(|form| form.to_str()).unwrap_or_default();
-            if name.starts_with(&self.prefix) && forms.contains(&form) {
+            // What cannot be looked at is told when it is opened.
+            let is_other = || path.metadata().is_ok_and(|data| !data.is_file());
+            if name.starts_with(&self.prefix) && forms.contains(&form) && !is_other() {
                 paths.push(path);
             }
         }
@@ -118,7 +121,14 @@ impl Spools {
 
 /// Whether the process that wrote a spool is gone.
 fn is_left(path: &Path) -> bool {
-    File::open(path).is_ok_and(|file| file.try_lock().is_ok())
+    open_file(path).is_ok_and(|file| file.try_lock().is_ok())
+}
+
+/// Opens a file to read; refuses what is none, and does not wait for who writes into a pipe.
+fn open_file(path: &Path) -> io::Result<File> {
+    let no_wait = OFlags::NONBLOCK.bits().cast_signed();
+    let file = OpenOptions::new().read(true).custom_flags(no_wait).open(path)?;
+    if file.metadata()?.is_file() { Ok(file) } else { Err(io::Error::other("it is not a file")) }
 }
 
 impl Spool {
@@ -276,7 +286,7 @@ impl Reading {
         let is_part = path.extension().is_some_and(|form| form == PART);
         let mut reading =
             Self { lines: None, targets: Targets::default(), line: 1, is_cut: false, wrong: None };
-        match File::open(path) {
+        match open_file(path) {
             Ok(file) => reading.lines = Some(BufReader::new(file)),
             Err(error) => reading.refuse(error.to_string()),
         }
@@ -352,5 +362,20 @@ mod tests {
         }
         assert_ne!(prefix("real/other.sqlite"), prefix("real/h.sqlite"));
         assert_ne!(prefix("none/h.sqlite"), prefix("real/h.sqlite"));
+    }
+
+    #[test]
+    fn pipes_and_directories_are_no_spools_and_not_waited_for() {
+        let home = tempfile::tempdir().expect("a directory");
+        let spools = Spools::new(home.path(), &Place::file(home.path().join("h.sqlite")));
+        let named = |name: &str| home.path().join(format!("{}-{name}", spools.prefix));
+        for name in ["pipe.jsonl", "pipe.part"] {
+            let made = std::process::Command::new("mkfifo").arg(named(name)).status();
+            assert!(made.expect("a pipe").success());
+            assert!(Reading::open(&named(name)).wrong.is_some_and(|why| why == "it is not a file"));
+        }
+        fs::create_dir(named("directory.jsonl")).expect("a directory");
+        fs::write(named("file.jsonl"), "").expect("a file");
+        assert_eq!(spools.waiting().expect("a list"), [named("file.jsonl")]);
     }
 }

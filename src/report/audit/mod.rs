@@ -108,7 +108,7 @@ pub(super) fn summary(overview: &Overview) -> Vec<Block> {
             facts.push(Fact::new(name, Text::number(count).styled(style)));
         }
     }
-    facts.extend(overview.last_pass.map(|at| Fact::new("last pass", last_pass(overview, at))));
+    facts.push(Fact::new("last pass", last_pass(overview)));
     if let Some(head) = &overview.head {
         facts.push(Fact::cut("history", Text::name(head.clone())));
     }
@@ -116,25 +116,41 @@ pub(super) fn summary(overview: &Overview) -> Vec<Block> {
 }
 
 fn budgets(overview: &Overview) -> Text {
-    let breaches = overview.breaches.len();
-    let style = if breaches > 0 { Style::Warn } else { Style::Good };
-    let text = Text::number(breaches).with(" exceeded").styled(style);
+    let soft = overview.breaches.iter().filter(|breach| breach.is_soft()).count();
+    let text = over(overview.breaches.len().saturating_sub(soft), soft);
     match overview.ended.len() {
         0 => text,
         ended => text.with(", ").with(Text::number(ended)).with(" no longer"),
     }
 }
 
+/// How many limits are exceeded, and beside them how many soft ones.
+pub(super) fn over(hard: usize, soft: usize) -> Text {
+    let style = if hard > 0 { Style::Warn } else { Style::Good };
+    let text = Text::number(hard).with(" exceeded").styled(style);
+    match soft {
+        0 => text,
+        _ => text.with(", ").with(Text::count(soft, "warning", "warnings").styled(Style::Warn)),
+    }
+}
+
 /// Whole days after which the last pass is called old.
 const OLD: i64 = 2;
 
-fn last_pass(overview: &Overview, at: Timestamp) -> Text {
+fn last_pass(overview: &Overview) -> Text {
+    let Some(at) = overview.last_pass else {
+        let text = match overview.pruned {
+            Some(before) => Text::from("none since ").with(day(before)),
+            None => "never".into(),
+        };
+        return text.styled(Style::Warn);
+    };
     let text = looks::minute(at);
     let days = overview.until.duration_since(at).as_hours() / 24;
     let text = match usize::try_from(days) {
-        Ok(count) if days >= OLD => {
-            let ago = Text::from(" (").with(Text::number(count)).with(" days ago)");
-            text.with(ago.styled(Style::Warn))
+        Ok(count) if count > 0 => {
+            let ago = Text::from(" (").with(Text::count(count, "day", "days")).with(" ago)");
+            text.with(ago.styled(if days >= OLD { Style::Warn } else { Style::Plain }))
         }
         _ => text,
     };

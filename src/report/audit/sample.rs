@@ -131,6 +131,15 @@ fn ended(tag: &str, day: u8, how: Ended) -> Exceeded {
     }
 }
 
+fn unlisted() -> Unlisted {
+    Unlisted {
+        repository: "registry.example/team/other".to_owned(),
+        last_seen: Some(time(24)),
+        pass: Some(time(29)),
+        failure: (time(29), "auth: there is no such repository".to_owned()),
+    }
+}
+
 /// A month: one tag grows and jumps over its budget, one shrinks, one never moves, one is gone,
 /// and one comes and goes.
 pub(crate) fn month() -> Overview {
@@ -174,6 +183,7 @@ pub(crate) fn month() -> Overview {
             ended("edge", 27, Ended::Unwatched),
         ],
         last_pass: Some(time(29)),
+        pruned: None,
         half: vec![
             Half { at: time(13), name: "audit run".to_owned(), how: How::Killed },
             Half {
@@ -184,12 +194,7 @@ pub(crate) fn month() -> Overview {
         ],
         shared: shared(&series),
         series,
-        unlisted: vec![Unlisted {
-            repository: "registry.example/team/other".to_owned(),
-            last_seen: Some(time(24)),
-            pass: Some(time(29)),
-            failure: (time(29), "auth: there is no such repository".to_owned()),
-        }],
+        unlisted: vec![unlisted()],
         head: Some("sha256:0011".to_owned()),
     }
 }

@@ -78,7 +78,7 @@ pub(in crate::report) fn exceeded(overview: &Overview) -> Option<Block> {
     ];
     let row = |breach: &Exceeded| -> Row {
         let now = breach.now.as_ref().map(figure).unwrap_or_default().styled(Style::Warn);
-        vec![name(&breach.target), day(breach.since), Text::sentence(&breach.message), now]
+        vec![name(&breach.target), day(breach.since), opened(breach), now]
     };
     table(columns, overview.breaches.iter().map(row).collect())
 }
@@ -101,10 +101,18 @@ pub(in crate::report) fn ended(overview: &Overview) -> Option<Block> {
             Ended::Unwatched => "not watched".into(),
         });
         let until = until.map_or_else(unknown, day);
-        let message = Text::sentence(&breach.message);
-        vec![name(&breach.target), day(breach.since), until, because, message]
+        vec![name(&breach.target), day(breach.since), until, because, opened(breach)]
     };
     table(columns, overview.ended.iter().map(row).collect())
+}
+
+/// A breach as it was told when it opened.
+fn opened(breach: &Exceeded) -> Text {
+    let message = Text::sentence(&breach.message);
+    if breach.is_soft() {
+        return Text::from("warning: ").styled(Style::Warn).with(message);
+    }
+    message
 }
 
 /// A table, if it has rows.

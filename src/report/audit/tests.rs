@@ -1,5 +1,6 @@
 use super::sample::{hostile, month};
 use super::*;
+use crate::audit::overview::Exceeded;
 
 fn rendered(overview: &Overview, format: Format) -> String {
     let mut out = Vec::new();
@@ -76,6 +77,38 @@ fn names_of_others_stay_names() {
         assert!(!text.contains(['\u{1b}', '\u{202e}', '\u{9b}']), "{format:?}");
         assert!(text.lines().all(|line| !line.starts_with("::")), "{format:?}");
     }
+}
+
+#[test]
+fn soft_limits_are_told_apart() {
+    let mut overview = month();
+    let soft = |breach: &Exceeded| Exceeded { rule: "max (warning)".to_owned(), ..breach.clone() };
+    overview.breaches.extend(month().breaches.iter().map(soft));
+    overview.ended = month().ended.iter().map(soft).collect();
+    for format in [Format::Terminal, Format::Markdown] {
+        let text = rendered(&overview, format);
+        assert!(text.contains("1 exceeded, 1 warning, 3 no longer"), "{text}");
+        assert_eq!(text.matches("warning: ").count(), 4, "{text}");
+        assert_eq!(rendered(&month(), format).matches("warning").count(), 0);
+    }
+}
+
+#[test]
+fn the_last_pass_is_told_however_old() {
+    let check = |last_pass: Option<&str>, pruned: Option<&str>, expected: &str| {
+        let time = |text: &str| text.parse().expect("a time");
+        let (last_pass, pruned) = (last_pass.map(time), pruned.map(time));
+        let overview = Overview { last_pass, pruned, half: Vec::new(), ..month() };
+        let text = rendered(&overview, Format::Terminal);
+        let line = text.lines().find_map(|line| line.trim().strip_prefix("last pass"));
+        assert_eq!(line.map(str::trim), Some(expected), "{text}");
+    };
+    let pruned = Some("2026-11-20T06:00:00Z");
+    check(Some("2026-11-30T01:00:00Z"), None, "2026-11-30 01:00Z");
+    check(Some("2026-11-29T01:00:00Z"), None, "2026-11-29 01:00Z (1 day ago)");
+    check(Some("2026-09-09T06:00:00Z"), pruned, "2026-09-09 06:00Z (82 days ago)");
+    check(None, pruned, "none since 2026-11-20");
+    check(None, None, "never");
 }
 
 #[test]
