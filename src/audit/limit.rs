@@ -37,7 +37,7 @@ pub(super) fn soft(rule: &str) -> String {
 }
 
 /// Whether a limit only warns.
-pub fn is_soft(rule: &str) -> bool {
+pub(super) fn is_soft(rule: &str) -> bool {
     owner(rule).0.ends_with(SOFT)
 }
 

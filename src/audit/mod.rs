@@ -13,6 +13,6 @@ mod target;
 pub mod watch;
 
 pub use growth::{GrowthFrom, GrowthLimit, Window};
-pub use limit::{is_of_target, is_soft};
+pub use limit::is_of_target;
 pub use schedule::{LONGEST_SPREAD, Schedule, ScheduleError};
 pub use target::{Address, Channel, Depth, StorePlace, Target, Watchlist};

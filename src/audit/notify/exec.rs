@@ -7,10 +7,9 @@ use std::io;
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
-use tokio::process::{Child, Command};
-use zeroize::Zeroizing;
+use tokio::process::Command;
 
-use crate::process::{Running, read_start, send};
+use crate::process::{Running, converse};
 
 /// Bytes of standard error that are looked at.
 const MAX_SAID: usize = 4096;
@@ -51,7 +50,8 @@ pub async fn exec(command: &[String], body: &str, limit: Duration) -> Result<(),
     let mut command = Command::new(program);
     command.args(arguments).stdout(Stdio::null());
     let mut running = Running::start(&mut command).map_err(unable)?;
-    let ended = tokio::time::timeout(limit, converse(&mut running.child, body)).await;
+    let ended =
+        tokio::time::timeout(limit, converse(&mut running.child, body.as_bytes(), MAX_SAID)).await;
     let (status, said) =
         ended.map_err(|_| ExecError::TimedOut(program.clone(), limit))?.map_err(unable)?;
     running.release();
@@ -61,13 +61,6 @@ pub async fn exec(command: &[String], body: &str, limit: Duration) -> Result<(),
     let first = String::from_utf8_lossy(&said).lines().next().unwrap_or_default().trim().to_owned();
     let said = if first.is_empty() { first } else { format!(": {first}") };
     Err(ExecError::Failed(program.clone(), status, said))
-}
-
-async fn converse(child: &mut Child, body: &str) -> io::Result<(ExitStatus, Zeroizing<Vec<u8>>)> {
-    let (stdin, stderr) = (child.stdin.take(), child.stderr.take());
-    let listen = read_start(stderr, MAX_SAID);
-    let ((), said, status) = tokio::join!(send(stdin, body.as_bytes()), listen, child.wait());
-    Ok((status?, said?))
 }
 
 #[cfg(test)]
@@ -84,6 +77,8 @@ mod tests {
         let long = Duration::from_secs(20);
         assert_eq!(run("grep -q '\"text\":\"x\"'", long).await, Ok(()));
         assert_eq!(run("exit 0", long).await, Ok(()));
+        // What it leaves running is not waited for.
+        assert_eq!(run("cat >/dev/null; sleep 60 & exit 0", long).await, Ok(()));
         let error = run("echo no room >&2; echo more >&2; exit 3", long).await.unwrap_err();
         assert!(error.ends_with("exit status: 3: no room"), "{error}");
         assert_eq!(run("head -c 300000 /dev/zero >&2", long).await, Ok(()));

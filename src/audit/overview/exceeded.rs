@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::Series;
-use crate::audit::limit::{UNWATCHED, hard, is_of_image};
+use crate::audit::limit::{UNWATCHED, hard, is_of_image, is_soft};
 use crate::check::{Figure, figure};
 use crate::history::{BreachLife, Target};
 use crate::snapshot::Snapshot;
@@ -54,7 +54,7 @@ impl Ended {
 impl Exceeded {
     /// Whether it is a limit that warns and fails nothing.
     pub fn is_soft(&self) -> bool {
-        hard(&self.rule) != self.rule
+        is_soft(&self.rule)
     }
 
     /// What became of a breach of a target whose last image this is.
